@@ -1,0 +1,1 @@
+//! Document schemas: defaults, typing and validation of accounts, users and devices.

@@ -1,0 +1,1 @@
+//! SIP: a world of its own.
