@@ -1,0 +1,98 @@
+//! What accounts, users and devices have in common: a JSON body kept whole, under a revision.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::id::{Id, Revision};
+
+/// A JSON object as an administrator wrote it. Keys that nobody here knows are kept as they came.
+pub type Body = Map<String, Value>;
+
+/// A stored document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// Its name, for ever.
+    pub id: Id,
+    /// The account it belongs to; an account belongs to itself.
+    pub account: Id,
+    /// Changes with every write; a write that names another is refused.
+    pub revision: Revision,
+    /// When it was first stored, in Unix seconds.
+    pub created: u64,
+    /// When it was last stored, in Unix seconds.
+    pub modified: u64,
+    /// What the administrator sees and edits.
+    pub body: Body,
+}
+
+impl Document {
+    /// The first revision of a new document.
+    pub fn new(id: Id, account: Id, body: Body, unix: u64) -> Self {
+        let revision = Revision::after(None, &bytes(&body));
+        Self { id, account, revision, created: unix, modified: unix, body }
+    }
+
+    /// The same document with another body, one revision further.
+    #[must_use]
+    pub fn revised(&self, body: Body, unix: u64) -> Self {
+        let revision = Revision::after(Some(self.revision), &bytes(&body));
+        Self { revision, modified: unix, body, ..*self }
+    }
+
+    /// The value at a dotted path (`sip.username`); `None` where the path leads nowhere or to null.
+    pub fn at(&self, path: &str) -> Option<&Value> {
+        at(&self.body, path)
+    }
+
+    /// The non-empty string at a dotted path.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.at(path)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// The boolean at a dotted path.
+    pub fn flag(&self, path: &str) -> Option<bool> {
+        self.at(path)?.as_bool()
+    }
+}
+
+/// The value at a dotted path of `body`; `None` where the path leads nowhere or to null.
+pub fn at<'b>(body: &'b Body, path: &str) -> Option<&'b Value> {
+    let mut parts = path.split('.');
+    let first = body.get(parts.next()?)?;
+    parts.try_fold(first, |value, part| value.get(part)).filter(|value| !value.is_null())
+}
+
+fn bytes(body: &Body) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn document(body: &Value) -> Document {
+        let id = Id::from_bytes([7; 16]);
+        Document::new(id, id, body.as_object().unwrap().clone(), 1_700_000_000)
+    }
+
+    #[test]
+    fn a_dotted_path_finds_what_is_there_and_nothing_else() {
+        let document =
+            document(&json!({"sip": {"username": "alice", "ip": "", "route": null}, "enabled": false}));
+        assert_eq!(document.text("sip.username"), Some("alice"));
+        assert_eq!(document.text("sip.ip"), None);
+        assert_eq!(document.at("sip.route"), None);
+        assert_eq!(document.at("sip.username.first"), None);
+        assert_eq!(document.flag("enabled"), Some(false));
+    }
+
+    #[test]
+    fn a_revised_document_keeps_its_name_and_its_birthday() {
+        let first = document(&json!({"name": "a"}));
+        let second = first.revised(json!({"name": "b"}).as_object().unwrap().clone(), 1_700_000_060);
+        assert_eq!((second.id, second.created, second.modified), (first.id, first.created, 1_700_000_060));
+        assert_ne!(second.revision, first.revision);
+    }
+}

@@ -1,0 +1,201 @@
+//! Where everything is kept: the one storage abstraction, its errors, and the revision rule.
+//!
+//! A [`Change`] is all or nothing: documents, the indexes that find them, and the marks that say whom it may
+//! concern become visible together, and are on disk before [`Store::commit`] returns.
+
+use async_trait::async_trait;
+
+use crate::account::Account;
+use crate::device::{Device, Mac};
+use crate::id::{Digest, Id, Revision};
+use crate::resync::Scope;
+use crate::user::User;
+
+pub mod changes;
+
+pub use changes::{Changes, Stamp};
+
+/// A kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Noun {
+    /// An account.
+    Account,
+    /// A user.
+    User,
+    /// A device.
+    Device,
+}
+
+/// A document of any kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entity {
+    /// An account.
+    Account(Account),
+    /// A user.
+    User(User),
+    /// A device.
+    Device(Device),
+}
+
+/// One step of a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Stores a document in place of the revision named, or as a new one.
+    Put {
+        /// The document, its new revision already in it.
+        entity: Entity,
+        /// The revision it was made from; `None` when it must not exist yet.
+        replaces: Option<Revision>,
+    },
+    /// Removes a document and what finds it. An account goes with its users and devices, and only when it has
+    /// no account below it.
+    Delete {
+        /// The kind of document.
+        noun: Noun,
+        /// Its id.
+        id: Id,
+        /// The revision that the caller saw.
+        replaces: Revision,
+    },
+    /// Leaves a mark: the devices of this scope may now be given something else.
+    Mark(Scope),
+    /// Sets (or removes) a small note in a table.
+    Set(Note),
+}
+
+/// Small keyed notes beside the documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// What each phone holds, by device id.
+    Held,
+    /// Phones that must be told, by device id.
+    Stale,
+    /// SIP registrations, by device id and contact.
+    Binding,
+    /// Digests of the catalog and template sources last served, by model.
+    Source,
+    /// Login tokens, by digest.
+    Token,
+}
+
+/// A note to set; `value: None` removes it. Keys and values are small (below 64 KiB).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// Where.
+    pub table: Table,
+    /// Under which name.
+    pub key: Vec<u8>,
+    /// What, usually as JSON.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Steps that happen together or not at all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// In the order they are applied; a later step sees what an earlier one did.
+    pub steps: Vec<Step>,
+}
+
+/// Counts commits, from 1; never goes back, not even over a restart.
+pub type Sequence = u64;
+
+/// A field whose value only one document may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unique {
+    /// A device's MAC address, over all accounts.
+    Mac,
+    /// A device's SIP username within its realm, without regard to case.
+    Username,
+    /// An account's realm.
+    Realm,
+    /// An account's API key.
+    ApiKey,
+}
+
+/// Why the store did not do as asked. Nothing of the change was stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The document is no longer at the revision named (or exists already): read it again and repeat.
+    #[error("the document {0} was changed by somebody else: read it again and repeat the change")]
+    Conflict(Id),
+    /// There is no such document.
+    #[error("there is no document {0}")]
+    Missing(Id),
+    /// Another document has this value already.
+    #[error("another document has this {field:?} already")]
+    Taken {
+        /// Which field.
+        field: Unique,
+        /// Who has it.
+        by: Id,
+    },
+    /// The account has accounts below it.
+    #[error("the account {0} has accounts below it: delete those first")]
+    HasChildren(Id),
+    /// There is no room on the disk. Nothing is lost; writes work again when there is room.
+    #[error(
+        "the disk is full: {0}. Make room; nothing was stored, and writes work again as soon as there is room"
+    )]
+    Full(String),
+    /// The database is damaged, missing, or belongs to something else. Says what to do.
+    #[error("{0}")]
+    Damaged(String),
+    /// Another process has the data directory open.
+    #[error("{0}")]
+    Locked(String),
+    /// Reading or writing failed.
+    #[error("the database could not be read or written: {0}")]
+    Io(String),
+}
+
+/// The result of asking the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The one storage abstraction. Reads see every commit that has returned.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// An account.
+    async fn account(&self, id: Id) -> Result<Option<Account>>;
+    /// The account whose realm this is, without regard to case.
+    async fn account_by_realm(&self, realm: &str) -> Result<Option<Account>>;
+    /// The account whose API key has this digest.
+    async fn account_by_key(&self, key: Digest) -> Result<Option<Account>>;
+    /// The accounts below `account`, at any depth, by id; `None` lists every account.
+    async fn accounts(&self, below: Option<Id>, after: Option<Id>, limit: usize) -> Result<Vec<Account>>;
+    /// A user.
+    async fn user(&self, id: Id) -> Result<Option<User>>;
+    /// An account's users by id, from the one after `after` on, at most `limit`.
+    async fn users(&self, account: Id, after: Option<Id>, limit: usize) -> Result<Vec<User>>;
+    /// A device.
+    async fn device(&self, id: Id) -> Result<Option<Device>>;
+    /// The device with this MAC address.
+    async fn device_by_mac(&self, mac: Mac) -> Result<Option<Device>>;
+    /// The device whose line this is: its username, without regard to case, in its own realm or its account's.
+    async fn device_by_line(&self, username: &str, realm: &str) -> Result<Option<Device>>;
+    /// The devices of a scope by id, from the one after `after` on, at most `limit`. `Scope::Account` lists the
+    /// devices of that account only, not of those below it.
+    async fn devices(&self, scope: &Scope, after: Option<Id>, limit: usize) -> Result<Vec<Device>>;
+
+    /// Applies a change, whole or not at all; it is on disk when this returns.
+    async fn commit(&self, change: Change) -> Result<Sequence>;
+    /// Takes notes that may be lost if the machine fails within the next second, but not if the process dies.
+    async fn jot(&self, notes: Vec<Note>) -> Result<()>;
+    /// A note.
+    async fn note(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>>;
+    /// A table's notes by key, from the one after `after` on, at most `limit`.
+    async fn notes(
+        &self,
+        table: Table,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
+    /// The marks not yet taken off, oldest first, at most `limit`.
+    async fn marks(&self, limit: usize) -> Result<Vec<(Sequence, Scope)>>;
+    /// Takes marks off, and stores what came of them in the same change.
+    async fn unmark(&self, marks: Vec<Sequence>, notes: Vec<Note>) -> Result<()>;
+
+    /// What changed when: how a rendered file is known to be still right.
+    fn changes(&self) -> &Changes;
+    /// Writes everything down and lets go of the files.
+    async fn close(&self) -> Result<()>;
+}

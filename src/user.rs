@@ -1,0 +1,36 @@
+//! A user: the person who owns devices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Document;
+use crate::id::Id;
+
+/// A user of an account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// The user's document.
+    pub document: Document,
+}
+
+impl User {
+    /// The user's id.
+    pub fn id(&self) -> Id {
+        self.document.id
+    }
+
+    /// False when the user, and with it every device it owns, is switched off.
+    pub fn enabled(&self) -> bool {
+        self.document.flag("enabled").unwrap_or(true)
+    }
+
+    /// First and last name, as labels show them.
+    pub fn full_name(&self) -> String {
+        let names = ["first_name", "last_name"].map(|key| self.document.text(key).unwrap_or_default().trim());
+        names.join(" ").trim().to_owned()
+    }
+
+    /// What other phones watch to see whether this user is busy.
+    pub fn presence_id(&self) -> Option<&str> {
+        self.document.text("presence_id")
+    }
+}
