@@ -1,12 +1,16 @@
 //! A phone: the Kazoo device document, read once into the fields that others need.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::id::Id;
 
+pub mod keys;
 pub mod mac;
 
+pub use keys::{Key, KeyKind};
 pub use mac::Mac;
 
 /// A device of an account.
@@ -66,6 +70,22 @@ impl Device {
     /// A realm of its own instead of the account's, in lower case.
     pub fn realm(&self) -> Option<String> {
         self.document.text("sip.realm").map(str::to_lowercase)
+    }
+
+    /// Its keys that can also be line keys, by position.
+    pub fn combo_keys(&self) -> Vec<Key> {
+        keys::keys_at(&self.document, "provision.combo_keys")
+    }
+
+    /// Its other keys, by position.
+    pub fn feature_keys(&self) -> Vec<Key> {
+        keys::keys_at(&self.document, "provision.feature_keys")
+    }
+
+    /// The users whose documents shape what this phone is given: its owner, and those its keys show.
+    pub fn users(&self) -> BTreeSet<Id> {
+        let keys = self.combo_keys().into_iter().chain(self.feature_keys());
+        keys.filter_map(|key| key.user()).chain(self.owner()).collect()
     }
 
     /// Which phone it is.

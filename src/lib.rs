@@ -7,6 +7,7 @@
 
 // Facts: no I/O, no clock, no async.
 pub mod account;
+pub mod catalog;
 pub mod device;
 pub mod document;
 pub mod id;

@@ -10,8 +10,8 @@ use crate::id::Id;
 pub enum Scope {
     /// One device.
     Device(Id),
-    /// The devices that a user owns.
-    Owner(Id),
+    /// The devices that a user owns, and those that show the user on a key.
+    User(Id),
     /// The devices of an account and of every account below it.
     Account(Id),
     /// The devices of one model, named as the catalog does.

@@ -5,7 +5,6 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Sequence;
-use crate::id::Id;
 use crate::resync::Scope;
 
 /// What a rendered file was made from: the scopes whose change makes it old.
@@ -13,7 +12,7 @@ use crate::resync::Scope;
 pub struct Stamp {
     /// The sequence read *before* the documents were.
     pub sequence: Sequence,
-    /// The device, its owner, its account with those above it, and its model.
+    /// The device, the users it shows, its account with those above it, and its model.
     pub scopes: Vec<Scope>,
 }
 
@@ -62,24 +61,17 @@ impl Changes {
     }
 }
 
-/// The scopes that concern one device.
-pub fn scopes_of(device: Id, owner: Option<Id>, accounts: &[Id], model: Scope) -> Vec<Scope> {
-    let mut scopes = vec![Scope::Device(device), model];
-    scopes.extend(owner.map(Scope::Owner));
-    scopes.extend(accounts.iter().copied().map(Scope::Account));
-    scopes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Id;
 
     const PHONE: Id = Id::from_bytes([1; 16]);
     const OTHER: Id = Id::from_bytes([2; 16]);
 
     fn stamp(changes: &Changes) -> Stamp {
         let model = Scope::Model { brand: "snom".into(), model: "d785".into() };
-        changes.stamp(scopes_of(PHONE, None, &[OTHER], model))
+        changes.stamp(vec![Scope::Device(PHONE), Scope::Account(OTHER), model])
     }
 
     #[test]

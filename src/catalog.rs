@@ -1,0 +1,328 @@
+//! Brands, families and models: the files each asks for, what answers, and how each is told to resync.
+//!
+//! One TOML file a brand, `data/catalog/<brand>.toml`; its grammar is this module's types, and
+//! `templates/README.md` describes it for authors.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{Mac, Make};
+
+pub mod name;
+
+pub use name::Pattern;
+
+/// How a file is written, which decides how values are escaped in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Lines of `key = value`; a value runs to the end of its line and cannot hold a line break.
+    KeyValue,
+    /// XML 1.0, in elements and in double-quoted attributes alike.
+    Xml,
+}
+
+/// The SIP events that make phones act (`Event` header of a NOTIFY), exactly as they are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Makes the phone read its files again, without a reboot where it can.
+    pub reread: String,
+    /// Makes the phone restart.
+    pub reboot: String,
+}
+
+/// A file that a phone asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its name, such as `{mac}.cfg` or `snom{model}-{mac}.htm`.
+    pub name: Pattern,
+    /// The template that answers, looked up in the model's folder, then the family's, then the brand's.
+    pub template: String,
+    /// How it is written.
+    pub format: Format,
+    /// The `Content-Type` it is served with.
+    pub content_type: String,
+    /// True when it holds credentials.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+/// A model of phone: numbers are what the hardware has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// As the vendor writes it in file names and User-Agents, such as `T46S` or `D785`.
+    pub name: String,
+    /// SIP accounts.
+    pub lines: u16,
+    /// Keys that can be line keys, on the phone itself.
+    pub keys: u16,
+    /// Keys beside those that can never be line keys; 0 where all keys are alike.
+    #[serde(default)]
+    pub feature_keys: u16,
+    /// Expansion modules that can be attached.
+    #[serde(default)]
+    pub expansion_modules: u16,
+    /// Keys of one expansion module.
+    #[serde(default)]
+    pub expansion_keys: u16,
+}
+
+/// Models that are provisioned alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// The family's name for people.
+    pub name: String,
+    /// What its phones ask for, in the order they ask.
+    pub files: Vec<File>,
+    /// Events, where they are not the brand's.
+    pub events: Option<Events>,
+    /// Its models by id (lower case).
+    pub models: BTreeMap<String, Model>,
+}
+
+/// A vendor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Brand {
+    /// The brand's name for people.
+    pub name: String,
+    /// MAC prefixes (OUI, six lower-case hexadecimal digits) of its phones.
+    pub mac_prefixes: Vec<String>,
+    /// What its phones' HTTP `User-Agent` contains, without regard to case.
+    pub user_agents: Vec<String>,
+    /// How its phones are told to read their files again, and to reboot.
+    pub events: Events,
+    /// Its families by id (lower case).
+    pub families: BTreeMap<String, Family>,
+}
+
+/// Everything that is known about phones.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    brands: BTreeMap<String, Brand>,
+    names: HashSet<(String, String)>,
+}
+
+/// Where a model stands in the catalog.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'c> {
+    /// The brand's id.
+    pub brand_id: &'c str,
+    /// The brand.
+    pub brand: &'c Brand,
+    /// The family's id.
+    pub family_id: &'c str,
+    /// The family.
+    pub family: &'c Family,
+    /// The model's id.
+    pub model_id: &'c str,
+    /// The model.
+    pub model: &'c Model,
+}
+
+/// A catalog file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("catalog {brand}.toml: {message}")]
+pub struct CatalogError {
+    /// The brand, from the file's name.
+    pub brand: String,
+    /// What is wrong, and where.
+    pub message: String,
+}
+
+impl Catalog {
+    /// Reads one TOML text per brand id.
+    pub fn parse<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, CatalogError> {
+        let mut catalog = Self::default();
+        for (id, text) in texts {
+            let brand: Brand = toml::from_str(text).map_err(|e| CatalogError {
+                brand: id.to_owned(),
+                message: e.to_string().trim().to_owned(),
+            })?;
+            brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
+            catalog.brands.insert(id.to_owned(), brand);
+        }
+        let names =
+            catalog.entries().flat_map(|entry| entry.files().map(move |file| file.name.around(entry.model)));
+        catalog.names = names.collect();
+        Ok(catalog)
+    }
+
+    /// The model that a document names. Brand and model alone find the family; a family that is named must be
+    /// the one that has the model.
+    pub fn find(&self, make: &Make) -> Option<Entry<'_>> {
+        let (brand_id, brand) = self.brands.get_key_value(&make.brand)?;
+        let families = brand.families.iter();
+        let mut named = families.filter(|(id, _)| make.family.is_empty() || **id == make.family);
+        named.find_map(|(family_id, family)| {
+            let (model_id, model) = family.models.get_key_value(&make.model)?;
+            Some(Entry { brand_id, brand, family_id, family, model_id, model })
+        })
+    }
+
+    /// Every model, by brand, family and model id.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.brands.iter().flat_map(|(brand_id, brand)| {
+            brand.families.iter().flat_map(move |(family_id, family)| {
+                let models = family.models.iter();
+                models.map(move |(model_id, model)| Entry {
+                    brand_id,
+                    brand,
+                    family_id,
+                    family,
+                    model_id,
+                    model,
+                })
+            })
+        })
+    }
+
+    /// The MAC address in a file name, when the whole name is one that some phone asks for.
+    pub fn mac_in_name(&self, file_name: &str) -> Option<Mac> {
+        let name = file_name.to_ascii_lowercase();
+        name::macs(&name).find_map(|(mac, before, after)| {
+            self.names.contains(&(before.to_owned(), after.to_owned())).then_some(mac)
+        })
+    }
+
+    /// The MAC address that a `User-Agent` states. Only one of a known vendor counts: twelve digits may be a
+    /// serial number.
+    pub fn mac_in_user_agent(&self, user_agent: &str) -> Option<Mac> {
+        let known = |mac: &Mac| self.brands.values().any(|brand| brand.mac_prefixes.contains(&mac.oui()));
+        name::stated_macs(user_agent).find(known)
+    }
+
+    /// The brand whose phones call themselves so.
+    pub fn brand_of_user_agent(&self, user_agent: &str) -> Option<&str> {
+        let user_agent = user_agent.to_ascii_lowercase();
+        let claims = |brand: &Brand| {
+            brand.user_agents.iter().any(|mark| user_agent.contains(&mark.to_ascii_lowercase()))
+        };
+        self.brands.iter().find(|(_, brand)| claims(brand)).map(|(id, _)| id.as_str())
+    }
+}
+
+impl Brand {
+    fn check(&self) -> Result<(), String> {
+        if let Some(wrong) = self.mac_prefixes.iter().find(|oui| !is_oui(oui)) {
+            return Err(format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits"));
+        }
+        let events = self.families.values().filter_map(|family| family.events.as_ref()).chain([&self.events]);
+        let mut events = events.flat_map(|events| [&events.reread, &events.reboot]);
+        if let Some(wrong) = events.find(|event| event.is_empty() || event.contains(char::is_whitespace)) {
+            return Err(format!(
+                "events: {wrong:?} is not an event package with parameters and without blanks"
+            ));
+        }
+        match self.families.iter().find(|(_, family)| family.files.is_empty()) {
+            Some((id, _)) => {
+                Err(format!("families.{id}.files is empty: its phones could never fetch anything"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_oui(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
+impl<'c> Entry<'c> {
+    /// What the phone asks for, in the order it asks.
+    pub fn files(self) -> impl Iterator<Item = &'c File> {
+        self.family.files.iter()
+    }
+
+    /// The file of this model that has this name, for this phone.
+    pub fn file_named(self, file_name: &str, mac: Mac) -> Option<&'c File> {
+        self.files().find(|file| file.name.of(self.model, mac).eq_ignore_ascii_case(file_name))
+    }
+
+    /// How it is told to resync.
+    pub fn events(self) -> &'c Events {
+        self.family.events.as_ref().unwrap_or(&self.brand.events)
+    }
+
+    /// `brand/family/model`, as folders name it.
+    pub fn path(self) -> String {
+        format!("{}/{}/{}", self.brand_id, self.family_id, self.model_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SNOM: &str = r#"
+        name = "Snom"
+        mac_prefixes = ["000413"]
+        user_agents = ["snom"]
+        events = { reread = "check-sync;reboot=false", reboot = "check-sync;reboot=true" }
+        [families.d7xx]
+        name = "D7xx"
+        files = [{ name = "snom{model}-{MAC}.htm", template = "settings.xml", format = "xml", content_type = "text/xml" }]
+        models.d785 = { name = "D785", lines = 12, keys = 24 }
+        models.d717 = { name = "D717", lines = 6, keys = 18 }
+    "#;
+
+    fn snom() -> Catalog {
+        Catalog::parse([("snom", SNOM)]).unwrap()
+    }
+
+    fn make(brand: &str, family: &str, model: &str) -> Make {
+        Make { brand: brand.into(), family: family.into(), model: model.into() }
+    }
+
+    #[test]
+    fn brand_and_model_alone_find_the_family() {
+        let catalog = snom();
+        assert_eq!(catalog.find(&make("snom", "", "d785")).unwrap().path(), "snom/d7xx/d785");
+        assert!(catalog.find(&make("snom", "d3xx", "d785")).is_none());
+        assert!(catalog.find(&make("snom", "d7xx", "d999")).is_none());
+    }
+
+    #[test]
+    fn a_file_name_gives_its_mac_in_any_case_and_only_when_the_whole_name_is_known() {
+        let catalog = snom();
+        let mac = "000413abcdef".parse().ok();
+        assert_eq!(catalog.mac_in_name("snomD785-000413ABCDEF.htm"), mac);
+        assert_eq!(catalog.mac_in_name("SNOMd717-000413abcdef.HTM"), mac);
+        for unknown in
+            ["snomD999-000413ABCDEF.htm", "000413ABCDEF.htm", "snomD785-000413ABCDE.htm", "snomD785.htm", ""]
+        {
+            assert_eq!(catalog.mac_in_name(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_phone_is_given_the_files_of_its_own_model_only() {
+        let catalog = snom();
+        let mac = "000413abcdef".parse().unwrap();
+        let entry = catalog.find(&make("snom", "", "d785")).unwrap();
+        assert!(entry.file_named("snomd785-000413ABCDEF.htm", mac).is_some());
+        assert!(entry.file_named("snomd717-000413ABCDEF.htm", mac).is_none());
+    }
+
+    #[test]
+    fn a_user_agent_states_a_mac_only_with_a_known_prefix() {
+        let catalog = snom();
+        let agent = "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12-00004-g9ba52f5 000413922D24 SXM:0 UXM:0)";
+        assert_eq!(catalog.mac_in_user_agent(agent), "000413922d24".parse().ok());
+        assert_eq!(catalog.brand_of_user_agent(agent), Some("snom"));
+        assert_eq!(catalog.mac_in_user_agent("Yealink SIP-T46S 66.86.0.15 80:5e:c0:00:00:01"), None);
+    }
+
+    #[test]
+    fn a_catalog_that_is_wrong_says_where() {
+        let message = |text: &str| Catalog::parse([("snom", text)]).unwrap_err().to_string();
+        assert!(message(&SNOM.replace("lines = 12", "lines = 12, lnies = 3")).contains("lnies"));
+        assert!(message(&SNOM.replace("000413", "00:04:13")).contains("mac_prefixes"));
+        assert!(message(&SNOM.replace("{MAC}", "{serial}")).contains("{serial}"));
+        assert!(message(&SNOM.replace("check-sync;reboot=true", "check-sync; reboot")).contains("events"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Feature keys and combo keys, as the document writes them.
+//!
+//! `provision.combo_keys` are the keys that can also be line keys, `provision.feature_keys` the others; both
+//! are objects whose names are positions from 0. An entry's `value` is a plain value or `{label, value}`.
+
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::id::Id;
+
+/// What a key does (the document's `type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// A call appearance of a line.
+    Line,
+    /// Watches a user's presence and calls it.
+    Presence,
+    /// Dials a number.
+    SpeedDial,
+    /// Watches and uses a parking slot, 1 to 10.
+    Parking,
+    /// Watches and uses a user's own parking slot.
+    PersonalParking,
+    /// Nothing: what was there is cleared.
+    None,
+}
+
+impl KeyKind {
+    /// The name that documents and templates use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Presence => "presence",
+            Self::SpeedDial => "speed_dial",
+            Self::Parking => "parking",
+            Self::PersonalParking => "personal_parking",
+            Self::None => "none",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        let all = [Self::Line, Self::Presence, Self::SpeedDial, Self::Parking, Self::PersonalParking];
+        all.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::None)
+    }
+
+    /// True when the value names a user.
+    pub const fn names_a_user(self) -> bool {
+        matches!(self, Self::Presence | Self::PersonalParking)
+    }
+}
+
+/// One key of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its position, from 0.
+    pub position: u16,
+    /// What it does.
+    pub kind: KeyKind,
+    /// A number, a slot, or a user's id, as the kind wants it; empty when the document gives none.
+    pub value: String,
+    /// A label that the document gives in place of the usual one.
+    pub label: Option<String>,
+}
+
+impl Key {
+    /// The user whose presence or parking slot the key shows.
+    pub fn user(&self) -> Option<Id> {
+        self.kind.names_a_user().then(|| self.value.parse().ok())?
+    }
+}
+
+/// The keys at `path` of a document (`provision.combo_keys`), by position. Entries that are null, or whose
+/// name is no position, are left out.
+pub fn keys_at(document: &Document, path: &str) -> Vec<Key> {
+    let entries = document.at(path).and_then(Value::as_object);
+    let mut keys: Vec<Key> =
+        entries.into_iter().flatten().filter_map(|(name, entry)| key(name, entry)).collect();
+    keys.sort_by_key(|key| key.position);
+    keys.dedup_by_key(|key| key.position);
+    keys
+}
+
+fn key(name: &str, entry: &Value) -> Option<Key> {
+    let position = name.parse().ok()?;
+    let kind = KeyKind::named(entry.as_object()?.get("type")?.as_str()?);
+    let (label, value) = match entry.get("value") {
+        Some(Value::Object(pair)) => (pair.get("label").and_then(Value::as_str), pair.get("value")),
+        value => (entry.get("label").and_then(Value::as_str), value),
+    };
+    let label = label.filter(|label| !label.is_empty()).map(str::to_owned);
+    Some(Key { position, kind, value: value.map(plain).unwrap_or_default(), label })
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn keys(combo: &Value) -> Vec<Key> {
+        let id = Id::from_bytes([7; 16]);
+        let body = json!({"provision": {"combo_keys": combo}}).as_object().unwrap().clone();
+        keys_at(&Document::new(id, id, body, 0), "provision.combo_keys")
+    }
+
+    #[test]
+    fn keys_come_by_position_and_not_by_the_spelling_of_their_names() {
+        let found = keys(&json!({"10": {"type": "line"}, "9": {"type": "line"}}));
+        assert_eq!(found.iter().map(|key| key.position).collect::<Vec<_>>(), [9, 10]);
+    }
+
+    #[test]
+    fn a_value_may_bring_its_own_label() {
+        let found =
+            keys(&json!({"0": {"type": "speed_dial", "value": {"label": "Mum", "value": "+431234"}}}));
+        assert_eq!((found[0].label.as_deref(), found[0].value.as_str()), (Some("Mum"), "+431234"));
+        let found = keys(&json!({"0": {"type": "parking", "value": 3}}));
+        assert_eq!((found[0].label.as_deref(), found[0].value.as_str()), (None, "3"));
+    }
+
+    #[test]
+    fn null_entries_and_strange_names_are_left_out() {
+        assert_eq!(keys(&json!({"0": null, "first": {"type": "line"}, "70000": {"type": "line"}})), []);
+        assert_eq!(keys(&json!("all of them")), []);
+    }
+
+    #[test]
+    fn only_keys_that_show_a_user_name_one() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let found =
+            keys(&json!({"0": {"type": "presence", "value": id}, "1": {"type": "speed_dial", "value": id}}));
+        assert_eq!(found[0].user(), id.parse().ok());
+        assert_eq!(found[1].user(), None);
+    }
+}
