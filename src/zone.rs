@@ -4,11 +4,17 @@
 //! lists by date has passed. No clock and no year is asked, so a name gives the same rule, and a phone the same
 //! file, until the database itself is updated.
 
+mod notation;
 mod rule;
+
+#[cfg(test)]
+mod every;
 
 use std::fmt;
 
 use serde::Serialize;
+
+pub use notation::{Poly, PolyChange, PolyDst, Snom, Yealink, YealinkDst};
 
 /// A time zone with the rule in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -67,7 +67,7 @@ impl Change {
     }
 
     /// The same time of day, `days` later: at most a month either way. February is taken to have 28 days.
-    fn moved(self, days: i32) -> Self {
+    pub(super) fn moved(self, days: i32) -> Self {
         if days == 0 {
             return self;
         }
