@@ -11,13 +11,17 @@ pub mod catalog;
 pub mod device;
 pub mod document;
 pub mod id;
+pub mod pack;
 pub mod schema;
+pub mod settings;
 pub mod sip;
 pub mod user;
 pub mod zone;
 
 // Reasoning: still pure.
+pub mod render;
 pub mod resync;
+pub mod template;
 
 // Doors: each talks to one part of the outside; they do not call each other.
 pub mod store;

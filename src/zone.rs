@@ -4,7 +4,7 @@
 //! lists by date has passed. No clock and no year is asked, so a name gives the same rule, and a phone the same
 //! file, until the database itself is updated.
 
-mod notation;
+pub mod notation;
 mod rule;
 
 #[cfg(test)]

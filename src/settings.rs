@@ -1,0 +1,328 @@
+//! What a template sees: one typed value, merged from site, accounts, owner and device.
+//!
+//! This is the authors' contract; `templates/README.md` describes every name of it. All names are always
+//! there: what is not set is an empty string, 0 or an empty list, so that a misspelt one is an error.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::account::Account;
+use crate::catalog::Entry;
+use crate::device::{Device, Mac};
+use crate::document::Body;
+use crate::id::Id;
+use crate::user::User;
+use crate::zone::UnknownZone;
+
+mod keys;
+mod layers;
+mod line;
+mod time;
+
+pub use keys::KeySetting;
+pub use line::{HostPort, Line};
+pub use time::Time;
+
+use layers::Layers;
+
+/// What a template sees.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settings {
+    /// The device itself.
+    pub device: DeviceFacts,
+    /// What the hardware has.
+    pub phone: PhoneFacts,
+    /// Whose it is.
+    pub account: AccountFacts,
+    /// The person it belongs to; all empty when it belongs to nobody.
+    pub user: UserFacts,
+    /// SIP accounts, from number 1.
+    pub lines: Vec<Line>,
+    /// Audio codecs, best first: `opus`, `g722`, `pcmu`, `pcma`, `g729`, `gsm`, `ilbc`, `speex`, `g7221_16`,
+    /// `g7221_32`, `celt`.
+    pub codecs: Vec<String>,
+    /// Clock, zone and summer time, in every vendor's notation.
+    pub time: Time,
+    /// Language of the screen.
+    pub language: Language,
+    /// What the `Alert-Info` header says for each kind of call.
+    pub ringtones: Ringtones,
+    /// The keys on the phone that can be line keys, every one of them, by number.
+    pub keys: Vec<KeySetting>,
+    /// The keys beside those, every one of them; empty where all keys are alike.
+    pub feature_keys: Vec<KeySetting>,
+    /// The keys of expansion modules, up to the last module in use.
+    pub expansion_keys: Vec<KeySetting>,
+    /// Where and how the phone fetches its files.
+    pub provisioning: Provisioning,
+    /// Passwords of the phone's own menus and web page.
+    pub passwords: Passwords,
+}
+
+/// The device.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeviceFacts {
+    /// Its id.
+    pub id: Id,
+    /// Its name in the administrator's list.
+    pub name: String,
+    /// MAC address, twelve lower-case digits.
+    pub mac: String,
+    /// MAC address, twelve upper-case digits.
+    pub mac_upper: String,
+    /// MAC address, lower case, with colons.
+    pub mac_colons: String,
+    /// Brand id.
+    pub brand: String,
+    /// Family id.
+    pub family: String,
+    /// Model id.
+    pub model: String,
+}
+
+/// The model's hardware.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhoneFacts {
+    /// The model's name as the vendor writes it.
+    pub name: String,
+    /// How many SIP accounts it has.
+    pub lines: u16,
+    /// How many keys it has that can be line keys.
+    pub keys: u16,
+    /// How many other keys it has.
+    pub feature_keys: u16,
+    /// How many expansion modules it can have.
+    pub expansion_modules: u16,
+    /// How many keys each of them has.
+    pub expansion_keys: u16,
+}
+
+/// The account.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AccountFacts {
+    /// Its id.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// Its SIP realm.
+    pub realm: String,
+}
+
+/// The owner.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct UserFacts {
+    /// First and last name.
+    pub name: String,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// What others watch to see whether this user is busy.
+    pub presence_id: String,
+}
+
+/// A language.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Language {
+    /// As the document says it (BCP 47), such as `en-US`.
+    pub tag: String,
+    /// Its first part in lower case, such as `en`.
+    pub primary: String,
+    /// Its region in upper case, such as `US`, or empty.
+    pub region: String,
+}
+
+/// Texts to look for in `Alert-Info`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ringtones {
+    /// Of a call from inside the account.
+    pub internal: String,
+    /// Of a call from outside.
+    pub external: String,
+}
+
+/// How the phone fetches its files.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Provisioning {
+    /// Base URL with a slash at its end; empty when the site does not say where its phones reach it.
+    pub url: String,
+    /// `http` or `https`, or empty.
+    pub scheme: String,
+    /// The URL without scheme and without the slash at its end: `prov.example.com:8080`.
+    pub address: String,
+}
+
+/// The phone's own passwords; an empty one leaves the phone's as it is.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct Passwords {
+    /// Of its administrator.
+    pub admin: String,
+    /// Of its user.
+    pub user: String,
+}
+
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passwords")
+    }
+}
+
+/// What the operator sets for all accounts: the lowest layer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Site {
+    /// Where phones reach us, with a slash at the end; empty when unknown.
+    pub phones_url: String,
+    /// Defaults in the form of an account document.
+    pub body: Body,
+}
+
+/// The documents that make one phone's settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// The device's account, then those above it, the nearest first.
+    pub accounts: &'a [Account],
+    /// The device.
+    pub device: &'a Device,
+    /// Its owner and the users its keys show, as far as they exist.
+    pub users: &'a BTreeMap<Id, User>,
+    /// Its model.
+    pub entry: Entry<'a>,
+}
+
+/// Why there are no settings for a device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A phone without a MAC address cannot be told from others.
+    #[error("the device has no MAC address")]
+    NoMac,
+    /// The device's account is not there.
+    #[error("the device has no account")]
+    NoAccount,
+    /// The zone in force is none that exists.
+    #[error(transparent)]
+    Zone(#[from] UnknownZone),
+}
+
+/// Settings, and what of the documents the phone cannot do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assembled {
+    /// What its templates see.
+    pub settings: Settings,
+    /// A sentence for everything that had to be left out.
+    pub warnings: Vec<String>,
+}
+
+/// Merges the documents into what the phone's templates see.
+pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
+    let mac = parts.device.mac().ok_or(SettingsError::NoMac)?;
+    let account = parts.accounts.first().ok_or(SettingsError::NoAccount)?;
+    let owner = parts.device.owner().and_then(|id| parts.users.get(&id));
+    let layers = Layers::of(parts, owner);
+    let mut warnings = Vec::new();
+    let keys = keys::place(parts.device, parts.users, parts.entry.model, &mut warnings);
+    let settings = Settings {
+        device: device_facts(parts.device, mac, parts.entry),
+        phone: phone_facts(parts.entry),
+        account: account_facts(account),
+        user: owner.map(user_facts).unwrap_or_default(),
+        lines: vec![line::first(&layers, parts.device, owner, account)],
+        codecs: codecs(&layers),
+        time: time::of(&layers)?,
+        language: language(layers.text("language").unwrap_or("en-US")),
+        ringtones: Ringtones {
+            internal: layers.owned("ringtones.internal"),
+            external: layers.owned("ringtones.external"),
+        },
+        keys: keys.own,
+        feature_keys: keys.feature,
+        expansion_keys: keys.expansion,
+        provisioning: provisioning(&parts.site.phones_url),
+        passwords: Passwords {
+            admin: layers.owned("provision.admin_password"),
+            user: layers.owned("provision.user_password"),
+        },
+    };
+    Ok(Assembled { settings, warnings })
+}
+
+fn device_facts(device: &Device, mac: Mac, entry: Entry<'_>) -> DeviceFacts {
+    DeviceFacts {
+        id: device.id(),
+        name: device.document.text("name").unwrap_or_default().to_owned(),
+        mac: mac.to_string(),
+        mac_upper: mac.to_string().to_uppercase(),
+        mac_colons: mac.with_colons(),
+        brand: entry.brand_id.to_owned(),
+        family: entry.family_id.to_owned(),
+        model: entry.model_id.to_owned(),
+    }
+}
+
+fn phone_facts(entry: Entry<'_>) -> PhoneFacts {
+    let model = entry.model;
+    PhoneFacts {
+        name: model.name.clone(),
+        lines: model.lines,
+        keys: model.keys,
+        feature_keys: model.feature_keys,
+        expansion_modules: model.expansion_modules,
+        expansion_keys: model.expansion_keys,
+    }
+}
+
+fn account_facts(account: &Account) -> AccountFacts {
+    AccountFacts {
+        id: account.id(),
+        name: account.document.text("name").unwrap_or_default().to_owned(),
+        realm: account.realm().unwrap_or_default(),
+    }
+}
+
+fn user_facts(user: &User) -> UserFacts {
+    let text = |path: &str| user.document.text(path).unwrap_or_default().to_owned();
+    UserFacts {
+        name: user.full_name(),
+        first_name: text("first_name"),
+        last_name: text("last_name"),
+        presence_id: text("presence_id"),
+    }
+}
+
+fn codecs(layers: &Layers<'_>) -> Vec<String> {
+    let listed = layers.at("media.audio.codecs").and_then(|value| value.as_array());
+    let mut names: Vec<String> = Vec::new();
+    for name in listed.into_iter().flatten().filter_map(|value| value.as_str()).map(codec) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { vec!["pcmu".to_owned()] } else { names }
+}
+
+/// Kazoo writes codecs with clock rates and in several spellings.
+fn codec(name: &str) -> String {
+    match name {
+        "G7221@16000h" | "G722_16" => "g7221_16".to_owned(),
+        "G7221@32000h" | "G722_32" => "g7221_32".to_owned(),
+        _ => name.split(['@', '_']).next().unwrap_or_default().to_ascii_lowercase(),
+    }
+}
+
+fn language(tag: &str) -> Language {
+    let mut parts = tag.split(['-', '_']);
+    let primary = parts.next().unwrap_or_default().to_lowercase();
+    let region = parts.next_back().unwrap_or_default().to_uppercase();
+    Language { tag: tag.to_owned(), primary, region }
+}
+
+fn provisioning(url: &str) -> Provisioning {
+    let (scheme, address) = url.split_once("://").unwrap_or_default();
+    let address = address.trim_end_matches('/').to_owned();
+    Provisioning { url: url.to_owned(), scheme: scheme.to_owned(), address }
+}
+
+#[cfg(test)]
+mod tests;

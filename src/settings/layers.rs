@@ -1,0 +1,47 @@
+//! Site, accounts, owner and device, laid over each other.
+
+use serde_json::Value;
+
+use super::Parts;
+use crate::document::{Body, at};
+use crate::user::User;
+
+/// Bodies from the most particular (the device) to the most general (the site).
+pub(super) struct Layers<'a>(Vec<&'a Body>);
+
+impl<'a> Layers<'a> {
+    pub(super) fn of(parts: Parts<'a>, owner: Option<&'a User>) -> Self {
+        let mut bodies = vec![&parts.device.document.body];
+        bodies.extend(owner.map(|user| &user.document.body));
+        bodies.extend(parts.accounts.iter().map(|account| &account.document.body));
+        bodies.push(&parts.site.body);
+        Self(bodies)
+    }
+
+    /// The value at a path in the first layer that has one.
+    pub(super) fn at(&self, path: &str) -> Option<&'a Value> {
+        self.0.iter().find_map(|body| at(body, path))
+    }
+
+    /// The text at a path in the first layer that has one. An empty text and `inherit` leave it to the next.
+    pub(super) fn text(&self, path: &str) -> Option<&'a str> {
+        let texts = self.0.iter().filter_map(|body| at(body, path)?.as_str());
+        texts.map(str::trim).find(|text| !text.is_empty() && *text != "inherit")
+    }
+
+    /// The text at a path, or an empty one.
+    pub(super) fn owned(&self, path: &str) -> String {
+        self.text(path).unwrap_or_default().to_owned()
+    }
+
+    /// The number at a path in the first layer that has one, when it fits.
+    pub(super) fn number<N: TryFrom<u64>>(&self, path: &str) -> Option<N> {
+        let mut numbers = self.0.iter().filter_map(|body| at(body, path)?.as_u64());
+        numbers.find_map(|number| N::try_from(number).ok())
+    }
+
+    /// The boolean at a path in the first layer that has one.
+    pub(super) fn flag(&self, path: &str) -> Option<bool> {
+        self.0.iter().find_map(|body| at(body, path)?.as_bool())
+    }
+}

@@ -1,0 +1,197 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::document::Document;
+use crate::id::Digest;
+
+const ACCOUNT: Id = Id::from_bytes([1; 16]);
+const PARENT: Id = Id::from_bytes([2; 16]);
+const OWNER: Id = Id::from_bytes([3; 16]);
+const COLLEAGUE: Id = Id::from_bytes([4; 16]);
+
+const CATALOG: &str = r#"
+    name = "Acme"
+    mac_prefixes = ["00acbe"]
+    user_agents = ["acme"]
+    events = { reread = "resync", reboot = "reboot" }
+    [families.a]
+    name = "A"
+    files = [{ name = "{mac}.cfg", template = "a.cfg", format = "key-value", content_type = "text/plain" }]
+    models.alike = { name = "Alike", lines = 1, keys = 3, expansion_modules = 2, expansion_keys = 2 }
+    models.apart = { name = "Apart", lines = 1, keys = 2, feature_keys = 2 }
+"#;
+
+struct Fixture {
+    site: Site,
+    accounts: Vec<Account>,
+    users: BTreeMap<Id, User>,
+    catalog: Catalog,
+}
+
+fn document(id: Id, body: &Value) -> Document {
+    Document::new(id, ACCOUNT, body.as_object().unwrap().clone(), 0)
+}
+
+fn account(id: Id, body: &Value) -> Account {
+    Account { document: document(id, body), tree: Vec::new(), api_key: Digest::of(b"") }
+}
+
+fn user(id: Id, body: &Value) -> (Id, User) {
+    (id, User { document: document(id, body) })
+}
+
+fn fixture() -> Fixture {
+    let body = json!({"provision": {"ntp_server": "ntp.site.example"}, "timezone": "Asia/Kolkata"});
+    Fixture {
+        site: Site { phones_url: "http://prov.example:8080/".into(), body: body.as_object().unwrap().clone() },
+        accounts: vec![
+            account(ACCOUNT, &json!({"name": "Shop", "realm": "Shop.Example", "timezone": "inherit"})),
+            account(PARENT, &json!({"name": "Reseller", "timezone": "Europe/Vienna"})),
+        ],
+        users: [
+            user(OWNER, &json!({"first_name": "Ann", "last_name": "Owner", "presence_id": "101", "language": "de-AT"})),
+            user(COLLEAGUE, &json!({"first_name": "Bob", "last_name": "Nearby", "presence_id": "102"})),
+        ]
+        .into(),
+        catalog: Catalog::parse([("acme", CATALOG)]).unwrap(),
+    }
+}
+
+impl Fixture {
+    fn assemble(&self, body: &Value) -> Result<Assembled, SettingsError> {
+        let mut body = body.clone();
+        body["mac_address"] = json!("00:AC:BE:00:00:01");
+        let device = Device { document: document(Id::from_bytes([9; 16]), &body) };
+        let mut make = device.make();
+        make.brand = "acme".into();
+        let entry = self.catalog.find(&make).unwrap();
+        let Self { site, accounts, users, .. } = self;
+        assemble(Parts { site, accounts, device: &device, users, entry })
+    }
+
+    fn alike(&self, mut body: Value) -> Assembled {
+        body["provision"]["endpoint_model"] = json!("alike");
+        self.assemble(&body).unwrap()
+    }
+}
+
+fn summary(keys: &[KeySetting]) -> Vec<String> {
+    keys.iter().map(|k| format!("{}.{} {} {} {}", k.module, k.number, k.kind, k.label, k.value)).collect()
+}
+
+#[test]
+fn the_nearest_layer_wins_and_inherit_leaves_it_to_the_next() {
+    let settings =
+        fixture().alike(json!({"name": "Desk", "owner_id": OWNER, "sip": {"username": "u1"}})).settings;
+    assert_eq!(settings.time.zone.name, "Europe/Vienna");
+    assert_eq!(settings.time.ntp_server, "ntp.site.example");
+    assert_eq!(
+        settings.language,
+        Language { tag: "de-AT".into(), primary: "de".into(), region: "AT".into() }
+    );
+    assert_eq!(settings.user.name, "Ann Owner");
+}
+
+#[test]
+fn a_line_has_the_accounts_realm_unless_it_has_its_own() {
+    let fixture = fixture();
+    let line = &fixture.alike(json!({"name": "Desk", "sip": {"username": "u1"}})).settings.lines[0];
+    assert_eq!(
+        (line.realm.as_str(), line.server.host.as_str(), line.server.port),
+        ("shop.example", "shop.example", 5060)
+    );
+    let body = json!({"sip": {"realm": "own.example", "transport": "TLS", "expire_seconds": 90}});
+    let line = &fixture.alike(body).settings.lines[0];
+    assert_eq!(
+        (line.realm.as_str(), line.server.port, line.transport.as_str()),
+        ("own.example", 5061, "tls")
+    );
+    assert_eq!((line.expires, line.expires_minutes), (90, 2));
+}
+
+#[test]
+fn the_display_name_is_the_devices_else_the_owners_else_the_accounts() {
+    let fixture = fixture();
+    let name = |body| fixture.alike(body).settings.lines[0].display_name.clone();
+    assert_eq!(name(json!({"name": "Desk", "owner_id": OWNER})), "Desk");
+    assert_eq!(name(json!({"owner_id": OWNER})), "Ann Owner");
+    assert_eq!(name(json!({})), "Shop");
+}
+
+#[test]
+fn a_line_is_on_only_while_device_owner_and_account_are() {
+    let mut fixture = fixture();
+    assert!(fixture.alike(json!({"owner_id": OWNER})).settings.lines[0].enabled);
+    assert!(!fixture.alike(json!({"enabled": false})).settings.lines[0].enabled);
+    let off = json!({"enabled": false});
+    fixture.users.extend([user(OWNER, &off)]);
+    assert!(!fixture.alike(json!({"owner_id": OWNER})).settings.lines[0].enabled);
+}
+
+#[test]
+fn encryption_is_off_optional_or_required() {
+    let fixture = fixture();
+    let srtp = |encryption: Value| {
+        fixture.alike(json!({"media": {"encryption": encryption}})).settings.lines[0].srtp.clone()
+    };
+    assert_eq!(srtp(json!({"methods": []})), "off");
+    assert_eq!(srtp(json!({"methods": ["srtp"]})), "optional");
+    assert_eq!(srtp(json!({"methods": ["srtp"], "enforce_security": true})), "required");
+}
+
+#[test]
+fn codecs_keep_their_order_and_lose_their_spellings() {
+    let codecs = json!(["OPUS", "G722", "G7221@32000h", "speex@16000h", "Speex", "PCMA"]);
+    let settings = fixture().alike(json!({"media": {"audio": {"codecs": codecs}}})).settings;
+    assert_eq!(settings.codecs, ["opus", "g722", "g7221_32", "speex", "pcma"]);
+    assert_eq!(fixture().alike(json!({})).settings.codecs, ["pcmu"]);
+}
+
+#[test]
+fn keys_mean_what_kazoo_means_by_them() {
+    let keys = json!({
+        "0": {"type": "line"},
+        "1": {"type": "presence", "value": COLLEAGUE},
+        "2": {"type": "speed_dial", "value": {"label": "Mum", "value": "+43123"}},
+        "3": {"type": "parking", "value": 4},
+        "4": {"type": "personal_parking", "value": COLLEAGUE},
+        "5": {"type": "presence", "value": PARENT},
+    });
+    let assembled = fixture().alike(json!({"provision": {"combo_keys": keys}}));
+    assert_eq!(
+        summary(&assembled.settings.keys),
+        ["0.1 line  ", "0.2 presence Bob Nearby 102", "0.3 speed_dial Mum +43123"]
+    );
+    assert_eq!(
+        summary(&assembled.settings.expansion_keys),
+        ["1.1 parking Park 4 *34", "1.2 personal_parking Park Bob Nearby *3102", "2.1 none  ", "2.2 none  "]
+    );
+    assert_eq!(assembled.warnings, [] as [String; 0]);
+}
+
+#[test]
+fn where_all_keys_are_alike_feature_keys_take_what_is_free() {
+    let provision = json!({
+        "combo_keys": {"1": {"type": "speed_dial", "value": "7"}},
+        "feature_keys": {"0": {"type": "parking", "value": "1"}},
+    });
+    let settings = fixture().alike(json!({"provision": provision})).settings;
+    assert_eq!(summary(&settings.keys), ["0.1 line  ", "0.2 speed_dial 7 7", "0.3 parking Park 1 *31"]);
+    assert_eq!(settings.feature_keys, []);
+}
+
+#[test]
+fn keys_that_have_no_place_are_told_and_not_dropped_in_silence() {
+    let keys = json!({"2": {"type": "line"}, "60000": {"type": "speed_dial", "value": "1"}});
+    let body = json!({"provision": {"endpoint_model": "apart", "combo_keys": keys, "feature_keys": {"1": {"type": "parking", "value": "1"}}}});
+    let assembled = fixture().assemble(&body).unwrap();
+    assert_eq!(summary(&assembled.settings.feature_keys), ["0.1 none  ", "0.2 parking Park 1 *31"]);
+    assert_eq!(assembled.warnings, ["2 keys have no place: a Apart has 2 combo keys and 2 others"]);
+}
+
+#[test]
+fn a_zone_that_does_not_exist_is_an_error_and_not_utc() {
+    let body = json!({"timezone": "Europe/Wien", "provision": {"endpoint_model": "alike"}});
+    assert!(matches!(fixture().assemble(&body), Err(SettingsError::Zone(_))));
+}

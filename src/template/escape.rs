@@ -1,0 +1,90 @@
+//! Values never break out of the format they are written into: one escape function per format.
+
+use std::io::{self, Write};
+
+use crate::catalog::Format;
+
+/// The escape function of a format.
+pub(super) fn of(format: Format) -> tera::EscapeFn {
+    match format {
+        Format::KeyValue => key_value,
+        Format::Xml => xml,
+    }
+}
+
+/// A value runs to the end of its line and nothing in it is special, so a line break is all that could end it:
+/// every control character and every Unicode line break becomes a blank.
+fn key_value(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    substitute(text, out, |c| breaks(c).then_some(" "))
+}
+
+/// Right in elements and in double- or single-quoted attributes alike (XML 1.0 §2.2, §2.4, §3.3.3). Characters
+/// that XML cannot hold are left out.
+fn xml(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    substitute(text, out, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&apos;"),
+        '\n' => Some("&#xA;"),
+        '\r' => Some("&#xD;"),
+        '\t' => Some("&#x9;"),
+        '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => Some(""),
+        _ => None,
+    })
+}
+
+fn substitute(
+    text: &str,
+    out: &mut dyn Write,
+    with: impl Fn(char) -> Option<&'static str>,
+) -> io::Result<()> {
+    let mut written = 0;
+    for (at, c) in text.char_indices() {
+        if let Some(replacement) = with(c) {
+            out.write_all(&text.as_bytes()[written..at])?;
+            out.write_all(replacement.as_bytes())?;
+            written = at + c.len_utf8();
+        }
+    }
+    out.write_all(&text.as_bytes()[written..])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn escaped(format: Format, text: &str) -> String {
+        let mut out = Vec::new();
+        of(format)(text, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_never_leaves_its_line(text in ".*|[\\x00-\\x20\u{85}\u{2028}\u{2029}a=]*") {
+            let line = escaped(Format::KeyValue, &text);
+            let broken = line.contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}');
+            prop_assert!(!broken);
+            prop_assert_eq!(line.chars().count(), text.chars().count());
+        }
+
+        #[test]
+        fn an_xml_reader_reads_the_value_back(text in "[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\u{fffe}\u{ffff}]*") {
+            let document = format!("<a b=\"{0}\">{0}</a>", escaped(Format::Xml, &text));
+            let document = roxmltree::Document::parse(&document).unwrap();
+            prop_assert_eq!(document.root_element().attribute("b").unwrap_or_default(), &text);
+            prop_assert_eq!(document.root_element().text().unwrap_or_default(), &text);
+        }
+
+        #[test]
+        fn any_text_at_all_leaves_the_document_well_formed(text in "\\PC*|[\\x00-\\x7f]*") {
+            let document = format!("<a b=\"{0}\">{0}</a>", escaped(Format::Xml, &text));
+            prop_assert!(roxmltree::Document::parse(&document).is_ok());
+        }
+    }
+}

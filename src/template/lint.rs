@@ -1,0 +1,119 @@
+//! Tries a set on sample documents: what fails here would have failed at a phone.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tera::Context;
+
+use super::{Finding, Set};
+use crate::account::Account;
+use crate::catalog::{Entry, File, Format};
+use crate::device::Device;
+use crate::document::{Body, Document};
+use crate::id::{Digest, Id};
+use crate::settings::{self, Assembled, Parts, SettingsError, Site};
+use crate::user::User;
+
+/// Sample documents, as `data/samples/<name>.json` holds them. Brand, family and model are filled in, and
+/// `users` are known by their `id`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// The account's document.
+    pub account: Body,
+    /// Documents of users, each with its `id`.
+    pub users: Vec<Body>,
+    /// The device's document.
+    pub device: Body,
+    /// Where the phones of the sample's site reach it.
+    #[serde(default)]
+    pub phones_url: String,
+}
+
+const ACCOUNT: Id = Id::from_bytes([0xa0; 16]);
+const DEVICE: Id = Id::from_bytes([0xd0; 16]);
+
+impl Sample {
+    /// The settings of a phone of this model that has the sample's documents.
+    pub fn settings(&self, entry: Entry<'_>) -> Result<Assembled, SettingsError> {
+        let mut device = self.device.clone();
+        let provision = device.entry("provision").or_insert_with(|| Body::new().into());
+        if let Some(provision) = provision.as_object_mut() {
+            provision.insert("endpoint_brand".into(), entry.brand_id.into());
+            provision.insert("endpoint_family".into(), entry.family_id.into());
+            provision.insert("endpoint_model".into(), entry.model_id.into());
+        }
+        let account = Account {
+            document: Document::new(ACCOUNT, ACCOUNT, self.account.clone(), 0),
+            tree: Vec::new(),
+            api_key: Digest::of(b""),
+        };
+        let site = Site { phones_url: self.phones_url.clone(), body: Body::new() };
+        let device = Device { document: Document::new(DEVICE, ACCOUNT, device, 0) };
+        let users = self.users();
+        settings::assemble(Parts { site: &site, accounts: &[account], device: &device, users: &users, entry })
+    }
+
+    fn users(&self) -> BTreeMap<Id, User> {
+        let user = |body: &Body| {
+            let id = body.get("id")?.as_str()?.parse().ok()?;
+            Some((id, User { document: Document::new(id, ACCOUNT, body.clone(), 0) }))
+        };
+        self.users.iter().filter_map(user).collect()
+    }
+}
+
+/// Renders every file of every model with every sample and reads the result back. A set without findings can
+/// be put to use.
+pub fn lint(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for entry in set.catalog().entries() {
+        for (name, sample) in samples {
+            findings.extend(try_model(set, entry, name, sample));
+        }
+    }
+    findings.sort();
+    findings.dedup_by(|a, b| (&a.file, a.line, a.column) == (&b.file, b.line, b.column));
+    findings
+}
+
+fn try_model(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<Finding> {
+    let context = match sample.settings(entry) {
+        Ok(assembled) => Context::from_serialize(&assembled.settings).unwrap_or_default(),
+        Err(error) => return vec![whole(name, &error.to_string())],
+    };
+    let tried = entry.files().filter_map(|file| try_file(set, entry, file, &context).err());
+    tried.collect()
+}
+
+fn try_file(set: &Set, entry: Entry<'_>, file: &File, context: &Context) -> Result<(), Finding> {
+    let body = set.render_in(entry, file, context)?;
+    let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
+    read_back(file.format, text).map_err(|problem| {
+        whole(&file.template, &format!("what it makes for {} is not right: {problem}", entry.path()))
+    })
+}
+
+/// Reads a file as its phone would; says what is wrong.
+pub fn read_back(format: Format, text: &str) -> Result<(), String> {
+    match format {
+        Format::Xml => roxmltree::Document::parse(text).map(drop).map_err(|error| error.to_string()),
+        Format::KeyValue => match text.lines().enumerate().find(|(_, line)| !is_setting(line)) {
+            Some((at, _)) => Err(format!("line {} is neither empty, a comment, nor `key = value`", at + 1)),
+            None => Ok(()),
+        },
+    }
+}
+
+fn is_setting(line: &str) -> bool {
+    let line = line.trim();
+    let include = ["include:", "exclude:", "["].iter().any(|word| line.starts_with(word));
+    line.is_empty()
+        || line.starts_with('#')
+        || include
+        || line.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty())
+}
+
+fn whole(file: &str, message: &str) -> Finding {
+    Finding { file: file.to_owned(), line: 0, column: 0, message: message.to_owned() }
+}

@@ -1,0 +1,136 @@
+use serde_json::json;
+
+use super::lint::{Sample, lint, read_back};
+use super::*;
+use crate::pack::Text;
+
+const CATALOG: &str = r#"
+    name = "Acme"
+    mac_prefixes = ["00acbe"]
+    user_agents = ["acme"]
+    events = { reread = "resync", reboot = "reboot" }
+    [families.a]
+    name = "A"
+    files = [
+        { name = "{mac}.cfg", template = "phone.cfg", format = "key-value", content_type = "text/plain" },
+        { name = "{mac}.xml", template = "phone.xml", format = "xml", content_type = "text/xml" },
+    ]
+    models.one = { name = "One", lines = 1, keys = 3 }
+    models.two = { name = "Two", lines = 1, keys = 2 }
+"#;
+
+const GOOD: [(&str, &str); 4] = [
+    ("acme/base.cfg", "family = brand\n{% block line %}{% endblock %}"),
+    (
+        "acme/a/phone.cfg",
+        "{% extends \"base.cfg\" %}{% block line %}name = {{ lines[0].display_name }}\n{% endblock %}",
+    ),
+    ("acme/a/phone.xml", "<a b=\"{{ device.name }}\"/>\n"),
+    ("acme/a/two/base.cfg", "family = model two\n{% block line %}{% endblock %}"),
+];
+
+fn pack(changes: &[(&str, &str)]) -> Pack {
+    let text = |text: &str| Text { text: text.to_owned(), origin: "test".to_owned() };
+    let mut pack = Pack::default();
+    pack.catalogs.insert("acme".to_owned(), text(CATALOG));
+    let templates = GOOD.iter().chain(changes).map(|(name, body)| ((*name).to_owned(), text(body)));
+    pack.templates.extend(templates);
+    pack
+}
+
+fn sample(name: &str) -> Sample {
+    serde_json::from_value(json!({
+        "account": {"name": "Shop", "realm": "shop.example"},
+        "users": [],
+        "device": {"name": name, "mac_address": "00acbe000001"},
+    }))
+    .unwrap()
+}
+
+fn rendered(set: &Set, model: &str, file: usize, name: &str) -> Result<String, Finding> {
+    let entry = set.catalog().entries().find(|entry| entry.model_id == model).unwrap();
+    let settings = sample(name).settings(entry).unwrap().settings;
+    let body = set.render(entry, entry.files().nth(file).unwrap(), &settings)?;
+    Ok(String::from_utf8(body).unwrap())
+}
+
+fn findings(changes: &[(&str, &str)]) -> Vec<Finding> {
+    match Set::compile(&pack(changes)) {
+        Ok(set) => lint(&set, &[("plain".to_owned(), sample("Desk"))].into()),
+        Err(findings) => findings,
+    }
+}
+
+#[test]
+fn lookup_goes_from_the_model_to_the_family_to_the_brand() {
+    let set = Set::compile(&pack(&[])).unwrap();
+    assert_eq!(rendered(&set, "one", 0, "Desk").unwrap(), "family = brand\nname = Desk\n");
+    assert_eq!(rendered(&set, "two", 0, "Desk").unwrap(), "family = model two\nname = Desk\n");
+}
+
+#[test]
+fn a_value_changes_itself_only_in_either_format() {
+    let set = Set::compile(&pack(&[])).unwrap();
+    let hostile = "x\naccount.1.password = stolen\"<&>";
+    let text = rendered(&set, "one", 0, hostile).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    let text = rendered(&set, "one", 1, hostile).unwrap();
+    let document = roxmltree::Document::parse(&text).unwrap();
+    assert_eq!(document.root_element().attribute("b"), Some(hostile));
+}
+
+#[test]
+fn a_misspelt_variable_is_named_with_its_place_and_with_the_names_that_exist() {
+    let found = findings(&[("acme/a/phone.xml", "<a>\n{{ device.nmae }}</a>")]);
+    assert_eq!((found[0].file.as_str(), found[0].line, found[0].column), ("acme/a/phone.xml", 2, 11));
+    assert!(found[0].message.contains("nmae") && found[0].message.contains("mac_colons"), "{found:?}");
+}
+
+#[test]
+fn a_syntax_error_and_an_unknown_filter_are_found_when_the_set_is_compiled() {
+    let found = findings(&[("acme/a/phone.xml", "<a>{% if %}</a>")]);
+    assert_eq!((found[0].file.as_str(), found[0].line), ("acme/a/phone.xml", 1));
+    let found = findings(&[("acme/a/phone.xml", "<a>\n\n{{ device.name | shout }}</a>")]);
+    assert_eq!((found[0].file.as_str(), found[0].line), ("acme/a/phone.xml", 3));
+    assert!(found[0].message.contains("shout"), "{found:?}");
+}
+
+#[test]
+fn a_template_that_is_not_there_is_a_finding() {
+    let mut pack = pack(&[]);
+    pack.templates.remove("acme/a/phone.xml");
+    let set = Set::compile(&pack).unwrap();
+    let found = lint(&set, &[("plain".to_owned(), sample("Desk"))].into());
+    assert!(found[0].message.contains("phone.xml"), "{found:?}");
+}
+
+#[test]
+fn output_that_its_phone_could_not_read_is_a_finding() {
+    let found = findings(&[("acme/a/phone.xml", "<a>{{ device.name }}</b>")]);
+    assert!(found[0].message.contains("acme/a/one"), "{found:?}");
+    assert!(read_back(Format::KeyValue, "# c\n\na = b\ninclude:config \"x\"\n").is_ok());
+    assert_eq!(
+        read_back(Format::KeyValue, "a = b\nloose").unwrap_err(),
+        "line 2 is neither empty, a comment, nor `key = value`"
+    );
+}
+
+#[test]
+fn a_template_without_an_end_is_stopped() {
+    let endless =
+        "{% for a in range(end=90000) %}{% for b in range(end=90000) %}0123456789{% endfor %}{% endfor %}";
+    let found = findings(&[("acme/a/phone.xml", endless)]);
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn the_same_documents_give_the_same_bytes() {
+    let first = Set::compile(&pack(&[])).unwrap();
+    let second = Set::compile(&pack(&[])).unwrap();
+    for file in 0..2 {
+        assert_eq!(
+            rendered(&first, "one", file, "Desk").unwrap(),
+            rendered(&second, "one", file, "Desk").unwrap()
+        );
+    }
+}
