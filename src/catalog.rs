@@ -3,7 +3,7 @@
 //! One TOML file a brand, `data/catalog/<brand>.toml`; its grammar is this module's types, and
 //! `templates/README.md` describes it for authors.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,7 @@ pub struct Brand {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     brands: BTreeMap<String, Brand>,
-    names: HashSet<(String, String)>,
+    names: HashMap<String, HashSet<String>>,
 }
 
 /// Where a model stands in the catalog.
@@ -147,9 +147,13 @@ impl Catalog {
             brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
             catalog.brands.insert(id.to_owned(), brand);
         }
-        let names =
-            catalog.entries().flat_map(|entry| entry.files().map(move |file| file.name.around(entry.model)));
-        catalog.names = names.collect();
+        let mut names: HashMap<String, HashSet<String>> = HashMap::new();
+        for entry in catalog.entries() {
+            for (before, after) in entry.files().map(|file| file.name.around(entry.model)) {
+                names.entry(before).or_default().insert(after);
+            }
+        }
+        catalog.names = names;
         Ok(catalog)
     }
 
@@ -185,9 +189,9 @@ impl Catalog {
     /// The MAC address in a file name, when the whole name is one that some phone asks for.
     pub fn mac_in_name(&self, file_name: &str) -> Option<Mac> {
         let name = file_name.to_ascii_lowercase();
-        name::macs(&name).find_map(|(mac, before, after)| {
-            self.names.contains(&(before.to_owned(), after.to_owned())).then_some(mac)
-        })
+        let known =
+            |before: &str, after: &str| self.names.get(before).is_some_and(|afters| afters.contains(after));
+        name::macs(&name).find_map(|(mac, before, after)| known(before, after).then_some(mac))
     }
 
     /// The MAC address that a `User-Agent` states. Only one of a known vendor counts: twelve digits may be a

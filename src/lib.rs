@@ -25,3 +25,6 @@ pub mod template;
 
 // Doors: each talks to one part of the outside; they do not call each other.
 pub mod store;
+
+// What doors share.
+pub mod files;

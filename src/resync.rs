@@ -1,8 +1,18 @@
 //! Which phones hold something old, whom to tell next, and when.
+//!
+//! A change marks a [`Scope`]. Of the devices in it, those whose [`Held`] digests differ from what they would be
+//! given now stand in the [`Queue`] until they have come back for their files. A NOTIFY is done when the phone
+//! has come back, not when it has answered.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
+
+mod held;
+mod queue;
+
+pub use held::{Held, HeldFile, Told};
+pub use queue::{Pace, Pending, Queue, Step};
 
 /// Whom a change may concern. Who really is concerned, the digests say later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,4 +33,14 @@ pub enum Scope {
     },
     /// Every device.
     Everything,
+}
+
+/// What a phone is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Read its files again.
+    Reread,
+    /// Restart.
+    Reboot,
 }

@@ -211,6 +211,9 @@ pub enum SettingsError {
 pub struct Assembled {
     /// What its templates see.
     pub settings: Settings,
+    /// False where the device or its account wants changes to wait until somebody asks for a sync
+    /// (`provision.auto_sync`).
+    pub auto_sync: bool,
     /// A sentence for everything that had to be left out.
     pub warnings: Vec<String>,
 }
@@ -245,7 +248,8 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
             user: layers.owned("provision.user_password"),
         },
     };
-    Ok(Assembled { settings, warnings })
+    let auto_sync = layers.flag("provision.auto_sync").unwrap_or(true);
+    Ok(Assembled { settings, auto_sync, warnings })
 }
 
 fn device_facts(device: &Device, mac: Mac, entry: Entry<'_>) -> DeviceFacts {

@@ -1,0 +1,232 @@
+//! What each phone would be given now: loaded, rendered once, and remembered until something moves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::account::Account;
+use crate::catalog::{Catalog, Entry, Events};
+use crate::device::{Device, Mac};
+use crate::id::{Digest, Id};
+use crate::render::{Rendered, render};
+use crate::resync::Scope;
+use crate::settings::{self, Parts, Settings, SettingsError, Site};
+use crate::store::{Stamp, Store, StoreError};
+use crate::template::{Finding, Set};
+use crate::user::User;
+
+/// One file for one phone.
+#[derive(Debug, Clone)]
+pub struct GivenFile {
+    /// Its name, in the vendor's case.
+    pub name: String,
+    /// Its bytes.
+    pub rendered: Rendered,
+    /// `"<digest>"`, as the `ETag` header has it.
+    pub etag: String,
+    /// True when it holds credentials.
+    pub secret: bool,
+}
+
+/// Everything a phone would be given now.
+#[derive(Debug)]
+pub struct Given {
+    /// Whose files these are.
+    pub device: Id,
+    /// Its account.
+    pub account: Id,
+    /// Where its model stands in the catalog: `brand/family/model`.
+    pub model: String,
+    /// How it is told to resync.
+    pub events: Events,
+    /// The files, in the order they are asked for.
+    pub files: Vec<GivenFile>,
+    /// False when changes wait until somebody asks for a sync.
+    pub auto_sync: bool,
+    /// What of its documents the phone cannot do.
+    pub warnings: Vec<String>,
+    stamp: Stamp,
+}
+
+/// Why a phone is given nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// No device has this MAC address.
+    #[error("no device has this MAC address")]
+    Unknown,
+    /// The device or its account is switched off.
+    #[error("the device or its account is switched off")]
+    Disabled,
+    /// The catalog has no such brand and model.
+    #[error("the catalog has no model {0}")]
+    NoModel(String),
+    /// The documents do not make settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A template failed.
+    #[error("template {}:{}", .0.file, .0.line)]
+    Template(Finding),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Given {
+    /// The file of this name, in any case.
+    pub fn file(&self, name: &str) -> Option<&GivenFile> {
+        self.files.iter().find(|file| file.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The digest of each file, by name.
+    pub fn digests(&self) -> BTreeMap<String, Digest> {
+        self.files.iter().map(|file| (file.name.clone(), file.rendered.digest)).collect()
+    }
+
+    /// One digest for all of them.
+    pub fn digest(&self) -> Digest {
+        let all: Vec<u8> = self.files.iter().flat_map(|file| *file.rendered.digest.as_bytes()).collect();
+        Digest::of(&all)
+    }
+}
+
+/// The files of all phones.
+pub struct Files {
+    store: Arc<dyn Store>,
+    set: ArcSwap<Set>,
+    site: Site,
+    remembered: Cache<Mac, Arc<Given>, Bytes>,
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Mac, Arc<Given>> for Bytes {
+    fn weight(&self, _: &Mac, given: &Arc<Given>) -> u64 {
+        1024 + given.files.iter().map(|file| file.rendered.body.len() as u64).sum::<u64>()
+    }
+}
+
+impl Files {
+    /// Files from `store` by the templates of `set`. At most `memory` bytes of them are remembered.
+    pub fn new(store: Arc<dyn Store>, set: Set, site: Site, memory: u64) -> Self {
+        let phones = usize::try_from(memory / 8192).unwrap_or(usize::MAX).max(16);
+        let remembered = Cache::with_weighter(phones, memory.max(1 << 20), Bytes);
+        Self { store, set: ArcSwap::from_pointee(set), site, remembered }
+    }
+
+    /// The set in use.
+    pub fn set(&self) -> Arc<Set> {
+        self.set.load_full()
+    }
+
+    /// Puts another set to use. Whom that concerns is for the caller to mark.
+    pub fn swap(&self, set: Set) -> Arc<Set> {
+        self.set.swap(Arc::new(set))
+    }
+
+    /// What the phone with this MAC address would be given; from memory while nothing moved.
+    pub async fn by_mac(&self, mac: Mac) -> Result<Arc<Given>, Refusal> {
+        match self.remembered.get(&mac) {
+            Some(given) if self.store.changes().is_current(&given.stamp) => Ok(given),
+            _ => {
+                let sequence = self.store.changes().latest();
+                let device = self.store.device_by_mac(mac).await?.ok_or(Refusal::Unknown)?;
+                self.make(mac, &device, sequence).await
+            }
+        }
+    }
+
+    /// What this device would be given, as it is stored now.
+    pub async fn of(&self, device: &Device) -> Result<Arc<Given>, Refusal> {
+        self.by_mac(device.mac().ok_or(SettingsError::NoMac)?).await
+    }
+
+    /// What this device would be given if it were stored: for trying a change before it is made.
+    pub async fn trial(&self, device: &Device) -> Result<Given, Refusal> {
+        let sequence = self.store.changes().latest();
+        let documents = Documents::load(&*self.store, device).await?;
+        self.give(device, &documents, sequence)
+    }
+
+    /// What this device's templates see.
+    pub async fn settings(&self, device: &Device) -> Result<Settings, Refusal> {
+        let documents = Documents::load(&*self.store, device).await?;
+        let set = self.set.load();
+        let entry = entry(set.catalog(), device)?;
+        Ok(settings::assemble(documents.parts(&self.site, device, entry))?.settings)
+    }
+
+    async fn make(&self, mac: Mac, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {
+        let documents = Documents::load(&*self.store, device).await?;
+        if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
+            return Err(Refusal::Disabled);
+        }
+        let given = Arc::new(self.give(device, &documents, sequence)?);
+        self.remembered.insert(mac, given.clone());
+        Ok(given)
+    }
+
+    fn give(&self, device: &Device, documents: &Documents, sequence: u64) -> Result<Given, Refusal> {
+        let set = self.set.load();
+        let entry = entry(set.catalog(), device)?;
+        let mac = device.mac().ok_or(SettingsError::NoMac)?;
+        let assembled = settings::assemble(documents.parts(&self.site, device, entry))?;
+        let files = entry.files().map(|file| {
+            let rendered = render(&set, entry, file, &assembled.settings).map_err(Refusal::Template)?;
+            let etag = format!("\"{}\"", rendered.digest);
+            Ok(GivenFile { name: file.name.of(entry.model, mac), rendered, etag, secret: file.secret })
+        });
+        Ok(Given {
+            device: device.id(),
+            account: device.account(),
+            model: entry.path(),
+            events: entry.events().clone(),
+            files: files.collect::<Result<_, Refusal>>()?,
+            auto_sync: assembled.auto_sync,
+            warnings: assembled.warnings,
+            stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
+        })
+    }
+}
+
+fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal> {
+    let make = device.make();
+    let missing = || Refusal::NoModel(format!("{}/{}/{}", make.brand, make.family, make.model));
+    catalog.find(&make).ok_or_else(missing)
+}
+
+/// The documents beside the device's own that shape its files.
+struct Documents {
+    accounts: Vec<Account>,
+    users: BTreeMap<Id, User>,
+}
+
+impl Documents {
+    async fn load(store: &dyn Store, device: &Device) -> Result<Self, StoreError> {
+        let mut accounts: Vec<Account> = store.account(device.account()).await?.into_iter().collect();
+        let above = accounts.first().map(|account| account.tree.clone()).unwrap_or_default();
+        for id in above.into_iter().rev() {
+            accounts.extend(store.account(id).await?);
+        }
+        let mut users = BTreeMap::new();
+        for id in device.users() {
+            let user = store.user(id).await?.filter(|user| user.document.account == device.account());
+            users.extend(user.map(|user| (id, user)));
+        }
+        Ok(Self { accounts, users })
+    }
+
+    fn parts<'a>(&'a self, site: &'a Site, device: &'a Device, entry: Entry<'a>) -> Parts<'a> {
+        Parts { site, accounts: &self.accounts, device, users: &self.users, entry }
+    }
+
+    fn scopes(&self, device: &Device, entry: Entry<'_>) -> Vec<Scope> {
+        let model = Scope::Model { brand: entry.brand_id.to_owned(), model: entry.model_id.to_owned() };
+        let users = device.users().into_iter().map(Scope::User);
+        let accounts = self.accounts.iter().map(|account| Scope::Account(account.id()));
+        [Scope::Device(device.id()), model].into_iter().chain(users).chain(accounts).collect()
+    }
+}

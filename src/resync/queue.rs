@@ -1,0 +1,296 @@
+//! Whom to tell next, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Ask;
+use crate::id::{Digest, Id};
+
+const MINUTE: u64 = 60_000;
+
+/// How long to wait for a phone to come back before it is asked again. After the last it is left alone until
+/// something changes or it registers anew: a phone that answers and never fetches must not be rebooted for ever.
+const WAITS: [u64; 3] = [5 * MINUTE, 15 * MINUTE, 60 * MINUTE];
+
+/// A phone that stands in the queue. Times are Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// When it was found to hold something old, or when somebody asked for it.
+    pub since: u64,
+    /// How often it was told since then.
+    pub attempts: usize,
+    /// When it is told next; `None` while it is left alone.
+    pub next: Option<u64>,
+    /// What it would be given: the digest over the digests of its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Digest>,
+    /// What somebody asked for explicitly: sent once, whatever the digests say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Ask>,
+}
+
+/// How fast phones are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// NOTIFYs a second, at least 1.
+    pub per_second: u32,
+    /// NOTIFYs under way at a time, at least 1.
+    pub window: usize,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Tell this phone; [`Queue::told`] follows when it is known what came of it.
+    Tell(Id),
+    /// Nothing before this time (Unix milliseconds).
+    WaitUntil(u64),
+    /// Nothing until something happens.
+    Wait,
+}
+
+/// The phones that must be told. Every method that changes a phone leaves its state at [`Queue::pending`], so
+/// that it can be written down.
+#[derive(Debug)]
+pub struct Queue {
+    pace: Pace,
+    phones: BTreeMap<Id, Pending>,
+    due: BTreeSet<(u64, Id)>,
+    under_way: BTreeSet<Id>,
+    free_at: u64,
+}
+
+impl Queue {
+    /// A queue with the phones that stood in it before a restart.
+    pub fn new(pace: Pace, phones: impl IntoIterator<Item = (Id, Pending)>) -> Self {
+        let phones: BTreeMap<Id, Pending> = phones.into_iter().collect();
+        let due = phones.iter().filter_map(|(id, phone)| Some((phone.next?, *id))).collect();
+        Self { pace, phones, due, under_way: BTreeSet::new(), free_at: 0 }
+    }
+
+    /// A phone's place in the queue.
+    pub fn pending(&self, id: Id) -> Option<&Pending> {
+        self.phones.get(&id)
+    }
+
+    /// How many phones stand in the queue.
+    pub fn len(&self) -> usize {
+        self.phones.len()
+    }
+
+    /// True when every phone has come back.
+    pub fn is_empty(&self) -> bool {
+        self.phones.is_empty()
+    }
+
+    /// The phone holds something old and would be given `given`: it is told at once, and counted from the
+    /// start. One that stands here for the same files already keeps its place.
+    pub fn stale(&mut self, id: Id, given: Digest, now: u64) {
+        let phone = self.phones.get(&id);
+        if phone.is_some_and(|phone| phone.given == Some(given)) {
+            return;
+        }
+        let asked = phone.and_then(|phone| phone.asked);
+        self.put(id, Pending { since: now, attempts: 0, next: Some(now), given: Some(given), asked });
+    }
+
+    /// Somebody asked for this phone explicitly: it is told at once, whatever it holds.
+    pub fn ask(&mut self, id: Id, ask: Ask, now: u64) {
+        let phone = self.phones.get(&id);
+        let new = Pending { since: now, attempts: 0, next: None, given: None, asked: None };
+        let phone = phone.cloned().unwrap_or(new);
+        self.put(id, Pending { next: Some(now), asked: Some(ask), ..phone });
+    }
+
+    /// The phone holds what it would be given: it leaves, unless somebody asked for it and it was not yet told.
+    pub fn in_step(&mut self, id: Id) {
+        if self.phones.get(&id).is_some_and(|phone| phone.asked.is_none()) {
+            self.remove(id);
+        }
+    }
+
+    /// The phone is gone: deleted, or switched off.
+    pub fn remove(&mut self, id: Id) {
+        if let Some(next) = self.phones.remove(&id).and_then(|phone| phone.next) {
+            self.due.remove(&(next, id));
+        }
+    }
+
+    /// The phone has registered anew: if it was waited for or left alone, it is told at once.
+    pub fn arrived(&mut self, id: Id, now: u64) {
+        let Some(phone) = self.phones.get(&id).filter(|_| !self.under_way.contains(&id)) else { return };
+        let phone = Pending { attempts: 0, next: Some(now), ..phone.clone() };
+        self.put(id, phone);
+    }
+
+    /// The phone cannot be told because nobody knows where it is: it waits until it registers. What somebody
+    /// asked for explicitly is forgotten, as it would be a surprise later.
+    pub fn nowhere(&mut self, id: Id, stale: bool) {
+        self.under_way.remove(&id);
+        match self.phones.get(&id).cloned() {
+            Some(phone) if stale => self.put(id, Pending { next: None, asked: None, ..phone }),
+            _ => self.remove(id),
+        }
+    }
+
+    /// The phone was told, and this is how it stands: if it still holds something old it is asked again after
+    /// 5, 15 and 60 minutes.
+    pub fn told(&mut self, id: Id, stale: bool, now: u64) {
+        self.under_way.remove(&id);
+        let Some(phone) = self.phones.get(&id).cloned() else { return };
+        if !stale {
+            return self.remove(id);
+        }
+        let next = WAITS.get(phone.attempts).map(|wait| now + wait);
+        self.put(id, Pending { attempts: phone.attempts + 1, next, asked: None, ..phone });
+    }
+
+    /// What to do now. A phone that is to be told counts as under way from here on.
+    pub fn next(&mut self, now: u64) -> Step {
+        let due = self.due.iter().find(|(_, id)| !self.under_way.contains(id)).copied();
+        let Some((at, id)) = due.filter(|_| self.under_way.len() < self.pace.window) else {
+            return Step::Wait;
+        };
+        let at = at.max(self.free_at);
+        if at > now {
+            return Step::WaitUntil(at);
+        }
+        self.free_at = now + 1000 / u64::from(self.pace.per_second.max(1));
+        self.under_way.insert(id);
+        Step::Tell(id)
+    }
+
+    fn put(&mut self, id: Id, phone: Pending) {
+        self.remove(id);
+        self.due.extend(phone.next.map(|next| (next, id)));
+        self.phones.insert(id, phone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Id = Id::from_bytes([1; 16]);
+    const B: Id = Id::from_bytes([2; 16]);
+    const C: Id = Id::from_bytes([3; 16]);
+    const OLD: Digest = Digest::from_bytes([1; 16]);
+    const NEW: Digest = Digest::from_bytes([2; 16]);
+
+    fn queue() -> Queue {
+        Queue::new(Pace { per_second: 10, window: 2 }, [])
+    }
+
+    #[test]
+    fn a_stale_phone_is_told_at_once_and_leaves_when_it_has_come_back() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 1000);
+        assert_eq!(queue.next(1000), Step::Tell(A));
+        queue.told(A, true, 1500);
+        queue.in_step(A);
+        assert!(queue.is_empty());
+        assert_eq!(queue.next(u64::MAX), Step::Wait);
+    }
+
+    #[test]
+    fn a_phone_that_does_not_come_is_asked_again_after_5_15_and_60_minutes_and_then_left_alone() {
+        let mut queue = queue();
+        let mut now = 1000;
+        queue.stale(A, OLD, now);
+        assert_eq!(queue.next(now), Step::Tell(A));
+        for wait in [5, 15, 60] {
+            queue.told(A, true, now);
+            now += wait * MINUTE;
+            assert_eq!(queue.next(now - 1), Step::WaitUntil(now));
+            assert_eq!(queue.next(now), Step::Tell(A));
+        }
+        queue.told(A, true, now);
+        assert_eq!(queue.next(u64::MAX), Step::Wait);
+        assert_eq!(queue.len(), 1, "it still holds something old");
+        queue.arrived(A, now);
+        assert_eq!(queue.next(now + 1000), Step::Tell(A));
+    }
+
+    #[test]
+    fn a_new_change_starts_the_count_again() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.told(A, true, 0);
+        queue.stale(A, NEW, 1000);
+        assert_eq!(queue.next(1000), Step::Tell(A));
+        queue.told(A, true, 1000);
+        assert_eq!(queue.pending(A).unwrap().next, Some(1000 + 5 * MINUTE));
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_for_a_waiting_phone_does_not_tell_it_again() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.told(A, true, 0);
+        queue.stale(A, OLD, 1000);
+        assert_eq!(queue.next(1000), Step::WaitUntil(5 * MINUTE));
+    }
+
+    #[test]
+    fn telling_keeps_to_the_pace_and_to_the_window() {
+        let mut queue = queue();
+        for phone in [A, B, C] {
+            queue.stale(phone, OLD, 0);
+        }
+        assert_eq!(queue.next(0), Step::Tell(A));
+        assert_eq!(queue.next(0), Step::WaitUntil(100));
+        assert_eq!(queue.next(100), Step::Tell(B));
+        assert_eq!(queue.next(5000), Step::Wait, "two are under way");
+        queue.told(A, false, 5000);
+        assert_eq!(queue.next(5000), Step::Tell(C));
+    }
+
+    #[test]
+    fn what_somebody_asked_for_is_sent_once_even_to_a_phone_in_step() {
+        let mut queue = queue();
+        queue.ask(A, Ask::Reboot, 0);
+        queue.in_step(A);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        assert_eq!(queue.pending(A).unwrap().asked, Some(Ask::Reboot));
+        queue.told(A, false, 10);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_phone_that_is_nowhere_waits_until_it_registers() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.nowhere(A, true);
+        assert_eq!(queue.next(u64::MAX), Step::Wait);
+        queue.arrived(A, 9000);
+        assert_eq!(queue.next(9000), Step::Tell(A));
+        queue.nowhere(A, false);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_phone_that_left_while_it_was_told_stays_away() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.remove(A);
+        queue.told(A, true, 10);
+        assert!(queue.is_empty());
+        assert_eq!(queue.next(u64::MAX), Step::Wait);
+    }
+
+    #[test]
+    fn a_restart_forgets_nobody() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.told(A, true, 0);
+        let written = queue.pending(A).unwrap().clone();
+        let mut queue = Queue::new(Pace { per_second: 10, window: 2 }, [(A, written)]);
+        assert_eq!(queue.next(0), Step::WaitUntil(5 * MINUTE));
+    }
+}
