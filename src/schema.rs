@@ -5,6 +5,8 @@
 //! those, defaults are filled in at every depth, unknown members stay as they came, and everything that is
 //! wrong is said at once, under the path of the member it concerns.
 
+#[cfg(test)]
+mod arbitrary;
 mod complete;
 mod invalid;
 mod merge;
