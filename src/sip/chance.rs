@@ -1,5 +1,7 @@
 //! Chance as an argument: everything that must not be guessed comes from one secret.
 
+use std::fmt;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -7,14 +9,17 @@ use sha2::Sha256;
 /// the secret must be a new random one at every start; tests give a fixed one.
 #[derive(Clone)]
 pub struct Chance {
-    secret: [u8; 32],
+    /// Padded to a block of SHA-256, as HMAC does with shorter keys.
+    secret: [u8; 64],
     made: u64,
 }
 
 impl Chance {
     /// Starts the count of tokens at zero.
     pub fn new(secret: [u8; 32]) -> Self {
-        Self { secret, made: 0 }
+        let mut padded = [0; 64];
+        padded[..32].copy_from_slice(&secret);
+        Self { secret: padded, made: 0 }
     }
 
     /// A new token of 20 hexadecimal digits, for branches, tags, Call-IDs and cnonces.
@@ -26,12 +31,18 @@ impl Chance {
     /// A stamp of 32 hexadecimal digits that only the holder of the secret can make: the same for the same
     /// `purpose` and `parts`, whose borders count.
     pub fn stamp(&self, purpose: &str, parts: &[&[u8]]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new(&self.secret.into());
         for part in [purpose.as_bytes()].iter().chain(parts) {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
         hex(&mac.finalize().into_bytes()[..16])
+    }
+}
+
+impl fmt::Debug for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chance")
     }
 }
 

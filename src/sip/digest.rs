@@ -8,7 +8,7 @@ use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512_256};
 
-use super::address::{list, unquote};
+use super::address::{list, trim, unquote};
 use super::chance::hex;
 use super::header::{encode, wire};
 
@@ -136,7 +136,7 @@ impl Input<'_> {
 
 /// The parameters of one `Digest` challenge or answer.
 #[derive(Debug, Clone, Default)]
-pub struct Params<'a>(Vec<(&'a str, &'a str)>);
+pub struct Params<'a>(Vec<(&'a str, Cow<'a, str>)>);
 
 impl<'a> Params<'a> {
     /// Reads every `Digest` in a header field's value; other schemes are passed over. One field may hold several.
@@ -148,15 +148,15 @@ impl<'a> Params<'a> {
                 schemes.push((scheme.eq_ignore_ascii_case("Digest"), Self::default()));
             }
             if let (Some((_, params)), Some((key, value))) = (schemes.last_mut(), pair.split_once('=')) {
-                params.0.push((key.trim(), unquote(value.trim())));
+                params.0.push((trim(key), unescaped(unquote(trim(value)))));
             }
         }
         schemes.into_iter().filter_map(|(digest, params)| digest.then_some(params)).collect()
     }
 
-    /// A parameter's value without its quotes; what is escaped in it stays escaped.
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    /// A parameter's value without its quotes and escapes.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
     /// The hash function, MD5 if none is named. `None` if it is one we do not know.
@@ -214,7 +214,7 @@ impl Challenge {
     /// The value of the `Authorization` or `Proxy-Authorization` field that answers; `count` is how often this
     /// nonce was used, this time included.
     pub fn answer(&self, who: &Credentials, asked: Asked<'_>, cnonce: &str, count: u32) -> String {
-        let (user, count) = (wire(&quotable(&who.user)), format!("{count:08x}"));
+        let (user, count) = (wire(&who.user), format!("{count:08x}"));
         let (realm, nonce) = (&self.realm, &self.nonce);
         let input = Input {
             algorithm: self.algorithm,
@@ -228,11 +228,11 @@ impl Challenge {
             asked,
         };
         let response = input.response(&who.password);
-        let uri = quotable(asked.uri);
-        let mut value = format!("Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", ");
-        value += &format!("response=\"{response}\"");
+        let [user, realm, nonce, uri] = [&user, realm, nonce, asked.uri].map(quotable);
+        let head = format!("Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\"");
+        let mut value = format!("{head}, uri=\"{uri}\", response=\"{response}\"");
         value.extend(self.named.iter().map(|name| format!(", algorithm={name}")));
-        value.extend(self.opaque.iter().map(|opaque| format!(", opaque=\"{opaque}\"")));
+        value.extend(self.opaque.iter().map(|opaque| format!(", opaque=\"{}\"", quotable(opaque))));
         value.extend(self.qop.map(|qop| format!(", qop={qop}, nc={count}")));
         value.extend((self.qop.is_some() || self.session).then(|| format!(", cnonce=\"{cnonce}\"")));
         value
@@ -240,22 +240,38 @@ impl Challenge {
 }
 
 fn offers(offered: &str, wanted: &str) -> bool {
-    offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case(wanted))
+    offered.split(',').any(|qop| trim(qop).eq_ignore_ascii_case(wanted))
 }
 
 /// A piece of a comma-separated list of parameters starts with the name of a scheme if there are two words before
 /// its first `=`, or none.
 fn scheme_and_pair(piece: &str) -> (Option<&str>, &str) {
-    let key = piece.split('=').next().unwrap_or(piece).trim();
+    let key = trim(piece.split('=').next().unwrap_or(piece));
     match key.split_once([' ', '\t']) {
-        Some((scheme, _)) => (Some(scheme), piece[scheme.len()..].trim()),
+        Some((scheme, _)) => (Some(scheme), trim(&piece[scheme.len()..])),
         None if !piece.contains('=') => (Some(piece), ""),
         None => (None, piece),
     }
 }
 
 fn quotable(text: &str) -> Cow<'_, str> {
-    if text.contains('"') { text.replace('"', "\\\"").into() } else { text.into() }
+    if text.contains(['"', '\\']) {
+        text.replace('\\', r"\\").replace('"', r#"\""#).into()
+    } else {
+        text.into()
+    }
+}
+
+fn unescaped(quoted: &str) -> Cow<'_, str> {
+    if !quoted.contains('\\') {
+        return quoted.into();
+    }
+    let mut escaped = false;
+    let kept = |c: &char| {
+        escaped = *c == '\\' && !escaped;
+        !escaped
+    };
+    quoted.chars().filter(kept).collect::<String>().into()
 }
 
 #[cfg(test)]
@@ -273,7 +289,8 @@ mod tests {
         challenge.answer(&mufasa(), ASKED, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", 1)
     }
 
-    const NONCE: &str = "realm=\"http-auth@example.org\", nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"";
+    const NONCE: &str =
+        "realm=\"http-auth@example.org\", nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"";
 
     #[test]
     fn the_examples_of_rfc_7616_come_out() {

@@ -14,7 +14,7 @@ use super::digest::{Algorithm, Asked, Input, Params, Password};
 pub const NONCE_LIFE: u64 = 300;
 
 /// Challenges and judges.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Guard {
     chance: Chance,
 }
@@ -68,7 +68,8 @@ impl Guard {
         asked: Asked<'_>,
         (from, unix): (IpAddr, u64),
     ) -> Verdict {
-        let ours = |params: &Params<'_>| params.get("realm").is_some_and(|r| r.eq_ignore_ascii_case(expected.realm));
+        let ours =
+            |params: &Params<'_>| params.get("realm").is_some_and(|r| r.eq_ignore_ascii_case(expected.realm));
         let Some(params) = values.flat_map(Params::read).find(ours) else { return Verdict::Unproven };
         let Some(user) = proven(&params, expected, asked) else {
             return if self.is_fresh(&params, from, unix) { Verdict::Wrong } else { Verdict::Unproven };
@@ -85,7 +86,9 @@ impl Guard {
 
     fn is_fresh(&self, params: &Params<'_>, from: IpAddr, unix: u64) -> bool {
         let nonce = params.get("nonce").unwrap_or_default();
-        let Some(made) = nonce.get(..16).and_then(|made| u64::from_str_radix(made, 16).ok()) else { return false };
+        let Some(made) = nonce.get(..16).and_then(|made| u64::from_str_radix(made, 16).ok()) else {
+            return false;
+        };
         let expected = self.nonce(params.get("realm").unwrap_or_default(), from, made);
         let genuine: bool = expected.as_bytes().ct_eq(nonce.as_bytes()).into();
         genuine && made <= unix && unix - made <= NONCE_LIFE
@@ -127,6 +130,7 @@ mod tests {
 
     const ASKED: Asked<'static> = Asked { method: "REGISTER", uri: "sip:pbx", body: b"" };
 
+    #[derive(Clone, Copy)]
     struct Try {
         user: &'static str,
         password: &'static str,
@@ -137,7 +141,13 @@ mod tests {
 
     impl Default for Try {
         fn default() -> Self {
-            Self { user: "u1", password: "right", algorithm: Algorithm::Sha256, later: 0, from: [10, 0, 0, 1] }
+            Self {
+                user: "u1",
+                password: "right",
+                algorithm: Algorithm::Sha256,
+                later: 0,
+                from: [10, 0, 0, 1],
+            }
         }
     }
 
@@ -190,7 +200,8 @@ mod tests {
     fn nobody_passes_for_a_line_without_a_password() {
         let guard = Guard::new(Chance::new([7; 32]));
         let from = IpAddr::from([10, 0, 0, 1]);
-        let challenge = Challenge::strongest(guard.challenges("pbx", from, 1, false).iter().map(String::as_str));
+        let challenge =
+            Challenge::strongest(guard.challenges("pbx", from, 1, false).iter().map(String::as_str));
         let who = Credentials { user: "u1".into(), password: Password::new("") };
         let answer = challenge.unwrap().answer(&who, ASKED, "c", 1);
         let expected = Expected { user: "u1", realm: "pbx", password: None };
@@ -200,7 +211,9 @@ mod tests {
     #[test]
     fn what_answers_no_challenge_of_ours_is_challenged() {
         let guard = Guard::new(Chance::new([7; 32]));
-        for value in ["", "Basic dTpw", "Digest realm=\"other\", nonce=\"x\"", "Digest realm=\"pbx\", nonce=\"é\""] {
+        for value in
+            ["", "Basic dTpw", "Digest realm=\"other\", nonce=\"x\"", "Digest realm=\"pbx\", nonce=\"é\""]
+        {
             assert_eq!(verdict(&guard, value, Try::default()), Verdict::Unproven, "{value}");
         }
         assert!(guard.challenges("pbx", [1, 2, 3, 4].into(), 1, true)[0].contains("stale=true"));

@@ -116,7 +116,9 @@ pub(crate) fn encode(wire: &str) -> Vec<u8> {
 fn canonical(name: &str) -> &str {
     let same = |(known, compact): &&(&str, char)| {
         known.eq_ignore_ascii_case(name)
-            || (name.len() == 1 && *compact != '-' && name.starts_with([*compact, compact.to_ascii_uppercase()]))
+            || (name.len() == 1
+                && *compact != '-'
+                && name.starts_with([*compact, compact.to_ascii_uppercase()]))
     };
     KNOWN.iter().find(same).map_or(name, |(known, _)| known)
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::address::{Aor, NameAddr, Via, list};
+use super::address::{Aor, NameAddr, Via, list, trim};
 use super::header::{Headers, encode};
 
 /// The method of a request. Methods are case-sensitive (RFC 3261 §7.1).
@@ -156,12 +156,14 @@ fn datagram(start: &str, headers: &Headers, body: &[u8]) -> Bytes {
 
 fn stamped(via: &str, from: SocketAddr) -> String {
     let Some(top) = list(via).next() else { return via.to_owned() };
-    let rest = via.trim_start().strip_prefix(top).unwrap_or_default();
+    let rest = trim(via).strip_prefix(top).unwrap_or_default();
     let Some(parsed) = Via::read(top) else { return via.to_owned() };
     let asks = parsed.wants_rport();
     let mut pieces: Vec<String> = top.split(';').map(str::to_owned).collect();
     if asks {
-        let is_rport = |piece: &&mut String| piece.split('=').next().is_some_and(|key| key.trim().eq_ignore_ascii_case("rport"));
+        let is_rport = |piece: &&mut String| {
+            piece.split('=').next().is_some_and(|key| trim(key).eq_ignore_ascii_case("rport"))
+        };
         pieces.iter_mut().skip(1).filter(is_rport).for_each(|p| *p = format!("rport={}", from.port()));
     }
     if asks || !parsed.is_from(from.ip()) {
@@ -172,7 +174,7 @@ fn stamped(via: &str, from: SocketAddr) -> String {
 
 pub(super) fn cseq(headers: &Headers) -> Option<(u32, &str)> {
     let (number, method) = headers.get("CSeq")?.split_once([' ', '\t'])?;
-    Some((number.parse().ok()?, method.trim()))
+    Some((number.parse().ok()?, trim(method)))
 }
 
 /// The words RFC 3261 §21 gives for the codes we answer.
@@ -195,6 +197,7 @@ pub fn reason(code: u16) -> &'static str {
         500 => "Server Internal Error",
         503 => "Service Unavailable",
         505 => "Version Not Supported",
+        513 => "Message Too Large",
         _ => "Unknown",
     }
 }

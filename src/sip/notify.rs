@@ -127,7 +127,12 @@ impl Exchange {
     }
 
     /// The next request, with the answers to all challenges so far. `local` is where we listen.
-    pub fn request(&mut self, branch: &str, (local, agent): (SocketAddr, &str), chance: &mut Chance) -> Request {
+    pub fn request(
+        &mut self,
+        branch: &str,
+        (local, agent): (SocketAddr, &str),
+        chance: &mut Chance,
+    ) -> Request {
         self.cseq += 1;
         let notify = &self.notify;
         let mut request = Request::new(rsip::Method::Notify, notify.target.as_str());
@@ -260,7 +265,10 @@ mod tests {
             Talk::about(Notify { content, route, state: Some("terminated".into()), ..notify() }).request();
         assert_eq!(request.headers.all("Route").collect::<Vec<_>>(), ["<sip:edge;lr>", "<sip:core;lr>"]);
         assert_eq!(request.headers.get("Subscription-State"), Some("terminated"));
-        assert_eq!((request.headers.get("Content-Type"), &request.body[..]), (Some("text/plain"), &b"a=b"[..]));
+        assert_eq!(
+            (request.headers.get("Content-Type"), &request.body[..]),
+            (Some("text/plain"), &b"a=b"[..])
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! Call-ID and a CSeq that can be read, and a body as long as it says. A broken request that can still be
 //! answered comes back as [`Malformed::Answerable`] with the code to answer.
 
-use super::address::{NameAddr, Via};
+use super::address::{NameAddr, Via, trim};
 use super::header::{Headers, decode};
 use super::message::{Message, Method, Request, Response, cseq};
 
@@ -51,14 +51,14 @@ pub fn read(datagram: &[u8]) -> Result<Message, Malformed> {
 }
 
 fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
-    let (method, rest) = start.trim().split_once([' ', '\t']).ok_or(Malformed::Noise("no request line"))?;
+    let (method, rest) = trim(start).split_once([' ', '\t']).ok_or(Malformed::Noise("no request line"))?;
     if !method.bytes().all(is_token) {
         return Err(Malformed::Noise("no method"));
     }
-    let (uri, version) = rest.trim().rsplit_once([' ', '\t']).unwrap_or((rest, ""));
+    let (uri, version) = trim(rest).rsplit_once([' ', '\t']).unwrap_or((rest, ""));
     let (headers, body, fault) = read_rest(lines);
     let request =
-        Request { method: Method::read(method), uri: uri.trim().to_owned(), headers, body: body.into() };
+        Request { method: Method::read(method), uri: trim(uri).to_owned(), headers, body: body.into() };
     let answerable = request.headers.get("Via").is_some_and(|via| Via::read(via).is_some());
     let fault = fault.map(|why| (400, why)).or_else(|| missing(&request, version));
     match fault {
@@ -89,8 +89,8 @@ fn missing(request: &Request, version: &str) -> Option<(u16, &'static str)> {
 
 fn read_response(start: &str, lines: Lines<'_>) -> Result<Response, Malformed> {
     let mut words = start.splitn(3, ' ');
-    let code = words.nth(1).and_then(|code| code.trim().parse().ok()).filter(|code| (100..700).contains(code));
-    let reason = words.next().unwrap_or_default().trim().to_owned();
+    let code = words.nth(1).and_then(|code| trim(code).parse().ok()).filter(|code| (100..700).contains(code));
+    let reason = trim(words.next().unwrap_or_default()).to_owned();
     let (headers, body, fault) = read_rest(lines);
     let code = code.ok_or(Malformed::Noise("no status line"))?;
     let response = Response { code, reason, headers, body: body.into() };
@@ -106,7 +106,7 @@ fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
     let mut fault = None;
     for line in lines.by_ref().take_while(|line| !line.is_empty()) {
         if line.starts_with(b" ") || line.starts_with(b"\t") {
-            unfolded.last_mut().into_iter().for_each(|last| last.extend([" ", decode(line).trim()]));
+            unfolded.last_mut().into_iter().for_each(|last| last.extend([" ", trim(&decode(line))]));
         } else if unfolded.len() == MAX_HEADERS {
             fault = Some("Too many header fields");
             break;
@@ -115,7 +115,9 @@ fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
         }
     }
     let mut headers = Headers::default();
-    unfolded.iter().for_each(|line| push_field(&mut headers, line));
+    for line in &unfolded {
+        push_field(&mut headers, line);
+    }
     let (body, short) = cut(lines.rest, &headers);
     (headers, body.to_vec(), fault.or(short))
 }
@@ -123,9 +125,9 @@ fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
 /// A line that is no header field is passed over, as phones do send such.
 fn push_field(headers: &mut Headers, line: &str) {
     let Some((name, value)) = line.split_once(':') else { return };
-    let name = name.trim();
+    let name = trim(name);
     if !name.is_empty() && name.bytes().all(is_token) {
-        headers.push(name, value.trim());
+        headers.push(name, trim(value));
     }
 }
 
@@ -254,7 +256,9 @@ mod tests {
 
     #[test]
     fn what_nobody_can_be_told_is_noise() {
-        for (from, to) in [("Via: ", "X: "), ("SIP/2.0\r\n", "HTTP/1.1\r\n"), ("OPTIONS sip:h SIP/2.0", "OPTIONS")] {
+        for (from, to) in
+            [("Via: ", "X: "), ("SIP/2.0\r\n", "HTTP/1.1\r\n"), ("OPTIONS sip:h SIP/2.0", "OPTIONS")]
+        {
             assert!(matches!(refusal(from, to), Malformed::Noise(_)), "{from}");
         }
         assert!(matches!(read(&[0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42]), Err(Malformed::Noise(_))));
@@ -265,7 +269,10 @@ mod tests {
     fn too_many_header_fields_are_refused_and_folded_lines_are_no_fields() {
         let many = |field: &str| {
             let text = String::from_utf8(simple().to_vec()).unwrap();
-            read(text.replacen("Call-ID: c\r\n", &format!("Call-ID: c\r\n{}", field.repeat(200)), 1).as_bytes())
+            read(
+                text.replacen("Call-ID: c\r\n", &format!("Call-ID: c\r\n{}", field.repeat(200)), 1)
+                    .as_bytes(),
+            )
         };
         assert!(matches!(many("X: y\r\n"), Err(Malformed::Answerable { .. } | Malformed::Noise(_))));
         assert!(many(" y\r\n").is_ok());

@@ -10,12 +10,13 @@ pub struct Timers<T, K> {
     set: HashMap<K, T>,
 }
 
-impl<T: Ord + Copy, K: Ord + Hash + Clone> Timers<T, K> {
-    /// No deadlines.
-    pub fn new() -> Self {
+impl<T, K> Default for Timers<T, K> {
+    fn default() -> Self {
         Self { order: BTreeSet::new(), set: HashMap::new() }
     }
+}
 
+impl<T: Ord + Copy, K: Ord + Hash + Clone> Timers<T, K> {
     /// Sets or moves the deadline of `key`.
     pub fn set(&mut self, key: &K, at: T) {
         self.clear(key);
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn deadlines_fall_due_in_order_and_once() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::default();
         timers.set(&"b", 2);
         timers.set(&"a", 1);
         timers.set(&"c", 3);
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_moved_or_cleared_deadline_does_not_come_twice() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::default();
         timers.set(&"a", 1);
         timers.set(&"a", 5);
         timers.set(&"b", 1);

@@ -50,7 +50,12 @@ struct Client<O> {
 #[derive(Debug)]
 enum State {
     /// Trying and Proceeding: sent again after `pause` until `until`.
-    Waiting { to: SocketAddr, datagram: Bytes, pause: Duration, until: Instant },
+    Waiting {
+        to: SocketAddr,
+        datagram: Bytes,
+        pause: Duration,
+        until: Instant,
+    },
     Completed,
 }
 
@@ -63,14 +68,21 @@ pub enum Due<O> {
     TimedOut(O),
 }
 
-impl<O: Copy> Clients<O> {
-    /// An empty table.
-    pub fn new() -> Self {
-        Self { table: HashMap::new(), timers: Timers::new(), completed: VecDeque::new() }
+impl<O> Default for Clients<O> {
+    fn default() -> Self {
+        Self { table: HashMap::new(), timers: Timers::default(), completed: VecDeque::new() }
     }
+}
 
+impl<O: Copy> Clients<O> {
     /// Starts the transaction of a request that is sent now. False if too many wait already.
-    pub fn start(&mut self, now: Instant, (branch, method): (&str, &str), owner: O, sent: (SocketAddr, Bytes)) -> bool {
+    pub fn start(
+        &mut self,
+        now: Instant,
+        (branch, method): (&str, &str),
+        owner: O,
+        sent: (SocketAddr, Bytes),
+    ) -> bool {
         if self.waiting() >= MAX_WAITING {
             return false;
         }
@@ -147,7 +159,7 @@ impl<O: Copy> Clients<O> {
 }
 
 /// The server transactions of requests whose answers must not be computed twice.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Servers {
     table: HashMap<String, Option<(SocketAddr, Bytes)>>,
     timers: Timers<Instant, String>,
@@ -165,17 +177,14 @@ pub enum Arrival {
 }
 
 impl Servers {
-    /// An empty table.
-    pub fn new() -> Self {
-        Self { table: HashMap::new(), timers: Timers::new() }
-    }
-
     /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what
     /// RFC 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that no name is long.
     pub fn key(request: &Request, from: SocketAddr) -> String {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let name = match Via::read(field("Via")) {
-            Some(via) if via.branch.starts_with("z9hG4bK") => format!("{}:{} {}", via.host, via.port, via.branch),
+            Some(via) if via.branch.starts_with("z9hG4bK") => {
+                format!("{}:{} {}", via.host, via.port, via.branch)
+            }
             _ => ["Call-ID", "CSeq", "From", "To", "Via"].map(field).join("\n") + &request.uri,
         };
         let whole = format!("{} {} {name}", from.ip(), request.method.as_str());
@@ -240,7 +249,7 @@ mod tests {
     }
 
     fn started(now: Instant) -> Clients<u8> {
-        let mut clients = Clients::new();
+        let mut clients = Clients::default();
         assert!(clients.start(now, KEY, 1, (at(), Bytes::from_static(b"n"))));
         clients
     }
@@ -300,7 +309,7 @@ mod tests {
     #[test]
     fn what_is_completed_does_not_fill_the_table() {
         let start = Instant::now();
-        let mut clients = Clients::new();
+        let mut clients = Clients::default();
         for n in 0..MAX_COMPLETED + 10 {
             let branch = n.to_string();
             assert!(clients.start(start, (&branch, "NOTIFY"), n, (at(), Bytes::new())));
@@ -312,7 +321,7 @@ mod tests {
     #[test]
     fn a_full_table_says_so() {
         let start = Instant::now();
-        let mut clients = Clients::new();
+        let mut clients = Clients::default();
         let mut add = |n: usize| clients.start(start, (&n.to_string(), "NOTIFY"), n, (at(), Bytes::new()));
         assert!((0..MAX_WAITING).all(&mut add));
         assert!(!add(MAX_WAITING));
@@ -321,7 +330,7 @@ mod tests {
     #[test]
     fn a_request_that_comes_again_gets_the_same_answer_until_timer_j() {
         let start = Instant::now();
-        let mut servers = Servers::new();
+        let mut servers = Servers::default();
         assert_eq!([servers.arrive(start, "k"), servers.arrive(start, "k")], [Arrival::New, Arrival::Again]);
         let later = start + Duration::from_secs(10);
         servers.answer(later, "k", at(), Bytes::from_static(b"ok"));
@@ -335,7 +344,7 @@ mod tests {
     #[test]
     fn a_request_nobody_answers_is_forgotten_too() {
         let start = Instant::now();
-        let mut servers = Servers::new();
+        let mut servers = Servers::default();
         servers.arrive(start, "k");
         servers.wake(start + TIMER_J);
         servers.answer(start + TIMER_J, "k", at(), Bytes::new());
@@ -345,7 +354,7 @@ mod tests {
     #[test]
     fn the_oldest_server_transaction_makes_room() {
         let start = Instant::now();
-        let mut servers = Servers::new();
+        let mut servers = Servers::default();
         for n in 0..=MAX_SERVERS {
             servers.arrive(start + Duration::from_nanos(n as u64), &n.to_string());
         }
