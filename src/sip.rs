@@ -13,8 +13,13 @@
 //! stranger can make us keep is bounded: see the `MAX_` constants. UDP is named in two places only, the `Via` of
 //! [`notify`] and the timers of [`transaction`]; other transports join there.
 
+mod endpoint;
 
+pub mod client;
+pub mod command;
+pub mod server;
 
+pub mod line;
 pub mod notify;
 pub mod registrar;
 pub mod registration;
@@ -32,8 +37,17 @@ pub mod chance;
 pub mod header;
 pub mod timers;
 
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod journeys;
+#[cfg(test)]
+mod world;
 
 pub use address::{Aor, Target};
 pub use binding::Binding;
+pub use command::{Command, Datagram, NotifyId, Ticket};
 pub use digest::{Credentials, Password};
+pub use endpoint::Endpoint;
+pub use line::{Line, Proof};
 pub use notify::{Notify, Outcome};
