@@ -1,7 +1,7 @@
 //! The digest server: challenges phones and judges their answers, and remembers nothing.
 //!
-//! A nonce is the second it was made in and a stamp over that second, the realm and the address it was given to.
-//! So it cannot be made up, a captured answer is of no use to another address, and it expires by itself.
+//! A nonce is the second it was made in and a stamp over that second, the realm and the address it was given
+//! to. So it cannot be made up, a captured answer is of no use to another address, and it expires by itself.
 
 use std::net::IpAddr;
 
@@ -49,18 +49,19 @@ impl Guard {
         Self { chance }
     }
 
-    /// The values of the `WWW-Authenticate` fields for `from`, strongest first (RFC 8760 §2.4).
+    /// The values of the `WWW-Authenticate` fields for `from`. RFC 8760 §2.4 wants the strongest first, but
+    /// many a phone reads the first field only and gives up on what it does not know, so MD5 comes first.
     pub fn challenges(&self, realm: &str, from: IpAddr, unix: u64, stale: bool) -> [String; 2] {
         let nonce = self.nonce(realm, from, unix);
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| {
             let name = algorithm.name();
             format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={name}, qop=\"auth\"{stale}")
         })
     }
 
-    /// Judges the values of the `Authorization` fields of a request from `from`. The `uri` of the digest is taken
-    /// as the phone gives it, since many do not repeat their Request-URI.
+    /// Judges the values of the `Authorization` fields of a request from `from`. The `uri` of the digest is
+    /// taken as the phone gives it, since many do not repeat their Request-URI.
     pub fn judge<'a>(
         &self,
         values: impl Iterator<Item = &'a str>,
@@ -182,6 +183,12 @@ mod tests {
         for user in ["u2", "u1@other", "u11", ""] {
             assert_eq!(judged(Try { user, ..Try::default() }), Verdict::Wrong, "{user}");
         }
+    }
+
+    #[test]
+    fn a_phone_that_reads_one_challenge_only_finds_one_it_knows() {
+        let offered = Guard::new(Chance::new([7; 32])).challenges("pbx", [10, 0, 0, 1].into(), 1000, false);
+        assert!(offered[0].contains("algorithm=MD5") && offered[1].contains("algorithm=SHA-256"));
     }
 
     #[test]
