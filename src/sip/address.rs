@@ -1,5 +1,6 @@
 //! Addresses as phones write them: lists, name-addrs, URIs, Vias. Tolerant readers that borrow, and the two
-//! parsed values the other rooms trust, [`Aor`] and [`Target`]. All texts are wire texts (see [`super::header`]).
+//! parsed values the other rooms trust, [`Aor`] and [`Target`]. All texts are wire texts (see
+//! [`super::header`]).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -176,8 +177,17 @@ impl<'a> Via<'a> {
 
     /// Whether the sender is where it claims to be.
     pub fn is_from(&self, ip: IpAddr) -> bool {
+        self.address().is_some_and(|claimed| claimed == ip.to_canonical())
+    }
+
+    /// Whether the sender claims another address than it has; a name claims none.
+    pub fn is_behind_nat(&self, ip: IpAddr) -> bool {
+        self.address().is_some_and(|claimed| claimed != ip.to_canonical())
+    }
+
+    fn address(&self) -> Option<IpAddr> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        host.parse::<IpAddr>().is_ok_and(|claimed| claimed.to_canonical() == ip.to_canonical())
+        host.parse().ok().map(|address: IpAddr| address.to_canonical())
     }
 }
 

@@ -10,8 +10,8 @@ use super::digest::Credentials;
 use super::notify::Notify;
 use super::timers::Timers;
 
-/// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the line's
-/// password as the phone knows it, which may be older than the device's.
+/// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
+/// line's password as the phone knows it, which may be older than the device's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// The line.
@@ -22,9 +22,10 @@ pub struct Binding {
     pub device: String,
     /// What the phone proved itself with; `None` if it was let in by its address.
     pub credentials: Option<Credentials>,
-    /// Where the REGISTER came from, and where a NOTIFY goes to.
+    /// Where a NOTIFY goes: where the REGISTER came from, or the port its sender listens on if that is
+    /// another.
     pub source: SocketAddr,
-    /// The `Path` the REGISTER came by, nearest proxy first (RFC 3327).
+    /// The proxies the REGISTER came by, nearest to us first (`Path`, RFC 3327).
     pub path: Vec<String>,
     /// The phone's `User-Agent`; empty if it sent none.
     pub user_agent: String,

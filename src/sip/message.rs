@@ -96,8 +96,8 @@ impl Request {
         datagram(&start, &self.headers, &self.body)
     }
 
-    /// A response to this request, with the fields RFC 3261 §8.2.6 asks for. `to_tag` goes on the To unless it
-    /// has a tag; `from` is noted in the topmost Via (RFC 3581 §4).
+    /// A response to this request, with the fields RFC 3261 §8.2.6 asks for. `to_tag` goes on the To unless
+    /// it has a tag; `from` is noted in the topmost Via (RFC 3581 §4).
     pub fn answer(&self, code: u16, to_tag: &str, from: SocketAddr) -> Response {
         let mut headers = Headers::default();
         for (at, via) in self.headers.all("Via").enumerate() {
@@ -112,11 +112,14 @@ impl Request {
         Response { code, reason: reason(code).to_owned(), headers, body: Bytes::new() }
     }
 
-    /// Where a response goes that came from `from`: to the port it came from if the sender asks for that, else
-    /// to the port it says it listens on (RFC 3261 §18.2.2, RFC 3581 §4).
+    /// Where the sender listens if its request came from `from`: at the port it sent from if it asks for that
+    /// (RFC 3581 §4), else at the port it says (RFC 3261 §18.2.2). Behind a NAT, where the address it gives
+    /// is not the one it sent from, only the port it sent from can be reached.
     pub fn return_address(&self, from: SocketAddr) -> SocketAddr {
         match self.headers.get("Via").and_then(Via::read) {
-            Some(via) if !via.wants_rport() && via.port != 0 => SocketAddr::new(from.ip(), via.port),
+            Some(via) if !via.wants_rport() && !via.is_behind_nat(from.ip()) && via.port != 0 => {
+                SocketAddr::new(from.ip(), via.port)
+            }
             _ => from,
         }
     }
@@ -251,12 +254,19 @@ mod tests {
     }
 
     #[test]
-    fn a_response_goes_to_the_port_it_came_from_only_if_asked() {
+    fn a_response_goes_to_the_port_its_request_came_from_if_asked() {
         let back = |via| request(via).return_address(from()).to_string();
         assert_eq!(back("SIP/2.0/UDP 10.0.0.9:5062;rport"), "192.0.2.7:40000");
-        assert_eq!(back("SIP/2.0/UDP 10.0.0.9:5062"), "192.0.2.7:5062");
-        assert_eq!(back("SIP/2.0/UDP 10.0.0.9"), "192.0.2.7:5060");
-        assert_eq!(back("SIP/2.0/UDP 10.0.0.9:0"), "192.0.2.7:40000");
+        assert_eq!(back("SIP/2.0/UDP 192.0.2.7:5062"), "192.0.2.7:5062");
+        assert_eq!(back("SIP/2.0/UDP phone.example"), "192.0.2.7:5060");
+        assert_eq!(back("SIP/2.0/UDP 192.0.2.7:0"), "192.0.2.7:40000");
+    }
+
+    #[test]
+    fn a_response_goes_back_through_a_nat_even_unasked() {
+        let back = |via| request(via).return_address(from()).to_string();
+        assert_eq!(back("SIP/2.0/UDP 10.0.0.9:5062"), "192.0.2.7:40000");
+        assert_eq!(back("SIP/2.0/UDP [2001:db8::1]"), "192.0.2.7:40000");
     }
 
     #[test]

@@ -16,9 +16,9 @@ pub struct Registration {
     pub aor: Aor,
     /// What shall become of its bindings.
     pub wish: Wish,
-    /// Where the request came from.
+    /// Where the phone, or the last proxy before us, listens.
     pub source: SocketAddr,
-    /// The proxies it came by, nearest to the phone last (RFC 3327).
+    /// The proxies it came by, nearest to us first (RFC 3327).
     pub path: Vec<String>,
     /// The phone's name for itself; empty if it gave none.
     pub user_agent: String,
@@ -55,13 +55,13 @@ pub struct Contact {
 }
 
 impl Registration {
-    /// Reads a REGISTER that came from `source`. The error is the reason to answer 400 with.
-    pub fn read(request: &Request, source: SocketAddr) -> Result<Self, &'static str> {
+    /// Reads a REGISTER that came from `from`. The error is the reason to answer 400 with.
+    pub fn read(request: &Request, from: SocketAddr) -> Result<Self, &'static str> {
         let field = |name| request.headers.get(name).unwrap_or_default();
         Ok(Self {
             aor: request.to().ok_or("To names no line")?,
             wish: Wish::read(request)?,
-            source,
+            source: request.return_address(from),
             path: request.headers.all("Path").flat_map(list).map(str::to_owned).collect(),
             user_agent: text(field("User-Agent")),
             call_id: field("Call-ID").to_owned(),
@@ -149,6 +149,19 @@ mod tests {
             panic!("no contact")
         };
         assert_eq!((contacts[0].instance.as_deref(), contacts[0].flow), (Some("<urn:uuid:1>"), Some(1)));
+    }
+
+    #[test]
+    fn a_phone_that_listens_elsewhere_is_told_there() {
+        let from: SocketAddr = "10.0.0.1:50321".parse().unwrap();
+        let source = |via: &str| {
+            let mut request = Request::new(rsip::Method::Register, "sip:pbx");
+            request.headers.push("To", "<sip:u1@pbx>");
+            request.headers.push("Via", via);
+            Registration::read(&request, from).unwrap().source.port()
+        };
+        assert_eq!(source("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1"), 5060);
+        assert_eq!(source("SIP/2.0/UDP 192.168.0.1:5060;branch=z9hG4bK1;rport"), 50321);
     }
 
     #[test]
