@@ -16,9 +16,9 @@ use super::server::Server;
 /// The longest sleep before the wall clock is looked at again.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// The SIP side of the daemon on one UDP socket. It reads no clock and does no I/O: after every call carry out the
-/// commands in `out`, and call [`Endpoint::wake`] at [`Endpoint::deadline`]. `unix` is the wall clock in seconds
-/// since 1970, by which bindings end.
+/// The SIP side of the daemon on one UDP socket. It reads no clock and does no I/O: after every call carry
+/// out the commands in `out`, and call [`Endpoint::wake`] at [`Endpoint::deadline`]. `unix` is the wall clock
+/// in seconds since 1970, by which bindings end.
 #[derive(Debug)]
 pub struct Endpoint {
     client: Client,
@@ -27,8 +27,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint that is known to phones at `local`, its Via and Contact, so it must be an address they can reach.
-    /// `secret` must be a new random one at every start: tags, branches and nonces come from it.
+    /// An endpoint that is known to phones at `local`, its Via and Contact, so it must be an address they can
+    /// reach. `secret` must be a new random one at every start: tags, branches and nonces come from it.
     pub fn new(secret: [u8; 32], local: SocketAddr, user_agent: &str) -> Self {
         let chance = Chance::new(secret);
         let client = Client::new(chance.clone(), local, user_agent);
@@ -60,8 +60,8 @@ impl Endpoint {
         }
     }
 
-    /// Takes the answer to [`Command::FindLine`]: `None` if there is no such line. An answer that comes late, or
-    /// twice, does nothing.
+    /// Takes the answer to [`Command::FindLine`]: `None` if there is no such line. An answer that comes late,
+    /// or twice, does nothing.
     pub fn line(
         &mut self,
         now: Instant,
@@ -74,14 +74,14 @@ impl Endpoint {
         self.server.line((now, unix), ticket, found, out);
     }
 
-    /// Answers [`Command::FindLine`] where nobody can say whether there is such a line, as when the store fails: the
-    /// phone is told to come again.
+    /// Answers [`Command::FindLine`] where nobody can say whether there is such a line, as when the store
+    /// fails: the phone is told to come again.
     pub fn unavailable(&mut self, now: Instant, ticket: Ticket, out: &mut Vec<Command>) {
         self.server.unavailable(now, ticket, out);
     }
 
-    /// Sends a NOTIFY. Its outcome comes with [`Command::Notified`], exactly once and at most 32 seconds after its
-    /// last challenge; at once if 65,536 are under way already.
+    /// Sends a NOTIFY. Its outcome comes with [`Command::Notified`], exactly once and at most 32 seconds
+    /// after its last challenge; at once if 65,536 are under way already.
     pub fn notify(&mut self, now: Instant, notify: Notify, out: &mut Vec<Command>) -> NotifyId {
         self.client.notify(now, notify, out)
     }

@@ -2,8 +2,8 @@
 //!
 //! SIP is bytes, and phones send bytes that are no UTF-8. So a value is held as a *wire text*: one character
 //! per byte, U+0000 to U+00FF. What a phone sent goes back byte for byte (Via, From, Call-ID, Contact), and
-//! nothing a stranger sends can fail to be text. [`wire`] makes one of our texts a wire text, [`text`] makes a
-//! wire text one for people.
+//! nothing a stranger sends can fail to be text. [`wire`] makes one of our texts a wire text, [`text`] makes
+//! a wire text one for people.
 
 use std::fmt;
 

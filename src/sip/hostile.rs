@@ -137,7 +137,8 @@ proptest! {
     fn any_contact_comes_back_to_the_byte(contact in "sip:[!#-;=?-~\u{80}-\u{ff}]{1,60}") {
         let mut world = World::new([Phone::new(1)]);
         world.lines.values_mut().for_each(|line| line.proof = Proof::Address([10, 0, 0, 1].into()));
-        let text = plain("REGISTER").replace("Call-ID", &format!("Contact: <{contact}>\nCall-ID")).replace('\n', "\r\n");
+        let text = plain("REGISTER").replace("Call-ID", &format!("Contact: <{contact}>\nCall-ID"));
+        let text = text.replace('\n', "\r\n");
         world.receive(([10, 0, 0, 1], 5062).into(), &header::encode(&text));
         world.notify();
         prop_assert_eq!(&world.phone(1).heard[0].uri, &contact);

@@ -1,5 +1,5 @@
-//! Journeys through an [`Endpoint`] from outside: phones register and are told, datagrams are lost, hours pass in
-//! microseconds.
+//! Journeys through an [`Endpoint`] from outside: phones register and are told, datagrams are lost, hours
+//! pass in microseconds.
 
 use std::time::Duration;
 

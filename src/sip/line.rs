@@ -39,12 +39,13 @@ pub enum Admission {
         /// Whether only its nonce was too old.
         stale: bool,
     },
-    /// It may not: the password is wrong, or there is no such line, or the line is disabled; it is not told which.
+    /// It may not: the password is wrong, or there is no such line, or the line is disabled; it is not told
+    /// which.
     Forbidden,
 }
 
-/// Judges a REGISTER for `aor`. A line that does not exist goes the same way, at the same cost, as a wrong password;
-/// one that is disabled shows itself only to who knows the password.
+/// Judges a REGISTER for `aor`. A line that does not exist goes the same way, at the same cost, as a wrong
+/// password; one that is disabled shows itself only to who knows the password.
 pub fn admit(
     guard: &Guard,
     line: Option<&Line>,

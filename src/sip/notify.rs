@@ -1,7 +1,7 @@
 //! A NOTIFY out of any dialog: what it says, how it answers challenges, and what became of it.
 //!
-//! An answer says only that the phone has heard, never that it has done anything: some phones answer 200 and do
-//! nothing, others 481 and obey. Whether a phone follows shows in what it asks for next.
+//! An answer says only that the phone has heard, never that it has done anything: some phones answer 200 and
+//! do nothing, others 481 and obey. Whether a phone follows shows in what it asks for next.
 
 use std::net::SocketAddr;
 

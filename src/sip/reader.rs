@@ -1,9 +1,9 @@
 //! The lenient reader in front of [`super::message`].
 //!
 //! It takes what phones really send: compact names, folded lines, blanks before the colon, bare line feeds,
-//! unknown methods, bytes that are no UTF-8. What it hands on is sound: a [`Request`] has a Via, a From, a To, a
-//! Call-ID and a CSeq that can be read, and a body as long as it says. A broken request that can still be
-//! answered comes back as [`Malformed::Answerable`] with the code to answer.
+//! unknown methods, bytes that are no UTF-8. What it hands on is sound: a [`Request`] has a Via, a From, a
+//! To, a Call-ID and a CSeq that can be read, and a body as long as it says. A broken request that can still
+//! be answered comes back as [`Malformed::Answerable`] with the code to answer.
 
 use super::address::{NameAddr, Via, trim};
 use super::header::{Headers, decode};

@@ -178,7 +178,8 @@ mod tests {
             Self { bindings: Bindings::default(), cseq: 0 }
         }
 
-        /// Carries out a REGISTER of `u1@pbx` with these `Contact` fields, at second 1000, with 300 s configured.
+        /// Carries out a REGISTER of `u1@pbx` with these `Contact` fields, at second 1000, with 300 s
+        /// configured.
         fn register(&mut self, contacts: &[&str], expires: &str) -> Result<Vec<Change>, Refusal> {
             self.cseq += 1;
             self.numbered(contacts, expires, self.cseq)

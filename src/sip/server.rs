@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use rsip::Method::{Ack, Cancel, Options, Register};
+
 use super::address::{Aor, list};
 use super::binding::Bindings;
 use super::chance::Chance;
@@ -11,7 +13,7 @@ use super::command::{Command, Ticket, send};
 use super::guard::Guard;
 use super::header::wire;
 use super::line::{Admission, Line, admit};
-use super::message::{Request, Response};
+use super::message::{Method, Request, Response};
 use super::reader::Malformed;
 use super::registrar::{Admitted, Change, Refusal, register};
 use super::registration::Registration;
@@ -64,18 +66,18 @@ impl Server {
         out: &mut Vec<Command>,
     ) {
         let unknown = unknown_extensions(&request);
-        let response = match () {
-            () if request.is(rsip::Method::Ack) => return,
-            () if request.is(rsip::Method::Cancel) => self.answer(&request, 481, from),
-            () if !request.is(rsip::Method::Register) && !request.is(rsip::Method::Options) => {
-                self.answer(&request, 405, from).with("Allow", ALLOW)
+        let response = match &request.method {
+            Method::Known(Ack) => return,
+            Method::Known(Cancel) => self.answer(&request, 481, from),
+            Method::Known(Options | Register) if !unknown.is_empty() => {
+                self.answer(&request, 420, from).with("Unsupported", unknown)
             }
-            () if !unknown.is_empty() => self.answer(&request, 420, from).with("Unsupported", unknown),
-            () if request.is(rsip::Method::Options) => {
+            Method::Known(Options) => {
                 self.answer(&request, 200, from).with("Allow", ALLOW).with("Supported", "path")
             }
-            () if length > MAX_REGISTER => self.answer(&request, 513, from),
-            () => return self.register(now, from, request, out),
+            Method::Known(Register) if length > MAX_REGISTER => self.answer(&request, 513, from),
+            Method::Known(Register) => return self.register(now, from, request, out),
+            _ => self.answer(&request, 405, from).with("Allow", ALLOW),
         };
         out.push(send(request.return_address(from), response.to_bytes()));
     }
@@ -83,7 +85,7 @@ impl Server {
     /// Tells the sender of a broken request so, if that can be done.
     pub fn malformed(&self, from: SocketAddr, malformed: Malformed, out: &mut Vec<Command>) {
         if let Malformed::Answerable { request, code, reason } = malformed
-            && !request.is(rsip::Method::Ack)
+            && !request.is(Ack)
         {
             let response = Response { reason: reason.to_owned(), ..self.answer(&request, code, from) };
             out.push(send(request.return_address(from), response.to_bytes()));

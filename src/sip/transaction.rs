@@ -177,8 +177,9 @@ pub enum Arrival {
 }
 
 impl Servers {
-    /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what
-    /// RFC 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that no name is long.
+    /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what RFC
+    /// 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that
+    /// no name is long.
     pub fn key(request: &Request, from: SocketAddr) -> String {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let name = match Via::read(field("Via")) {
