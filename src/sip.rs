@@ -1,1 +1,55 @@
-//! SIP: a world of its own.
+//! SIP (RFC 3261) over UDP: a registrar that knows where the phones are, and NOTIFYs that tell them
+//! something.
+//!
+//! A world of its own: it mentions no other room, reads no clock and does no I/O. An [`Endpoint`] takes
+//! datagrams, answers to its questions, and the time; it gives [`Command`]s. So a test lets an hour pass in a
+//! microsecond.
+//!
+//! ```text
+//! datagram ─▶ reader ─▶ message ─┬─▶ server ─▶ line (who may) ─▶ registrar ─▶ binding (where phones are)
+//!                                └─▶ client ─▶ transaction (again, again) ─▶ notify (what became of it)
+//! ```
+//!
+//! What we send is written on rsip's header model; what we receive goes through our own lenient [`reader`],
+//! since phones write what rsip's does not take. All texts of messages are wire texts, see [`header`].
+//! Everything a stranger can make us keep is bounded: see the `MAX_` constants. UDP is named in two places
+//! only, the `Via` of [`notify`] and the timers of [`transaction`]; other transports join there.
+
+mod endpoint;
+
+pub mod client;
+pub mod command;
+pub mod server;
+
+pub mod line;
+pub mod notify;
+pub mod registrar;
+pub mod registration;
+
+pub mod binding;
+pub mod guard;
+pub mod transaction;
+
+pub mod digest;
+pub mod message;
+pub mod reader;
+
+pub mod address;
+pub mod chance;
+pub mod header;
+pub mod timers;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod journeys;
+#[cfg(test)]
+mod world;
+
+pub use address::{Aor, Target};
+pub use binding::Binding;
+pub use command::{Command, Datagram, NotifyId, Ticket};
+pub use digest::{Credentials, Password};
+pub use endpoint::Endpoint;
+pub use line::{Line, Proof};
+pub use notify::{Notify, Outcome};

@@ -1,0 +1,210 @@
+//! Where phones are: the bindings of lines to contacts, found by line and by device, ending by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::address::{Aor, Target};
+use super::digest::Credentials;
+use super::notify::Notify;
+use super::timers::Timers;
+
+/// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
+/// line's password as the phone knows it, which may be older than the device's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The line.
+    pub aor: Aor,
+    /// The phone's Contact URI to the byte.
+    pub contact: Target,
+    /// The id of the device the line belongs to, as [`super::line::Line`] gave it.
+    pub device: String,
+    /// What the phone proved itself with; `None` if it was let in by its address.
+    pub credentials: Option<Credentials>,
+    /// Where a NOTIFY goes: where the REGISTER came from, or the port its sender listens on if that is
+    /// another.
+    pub source: SocketAddr,
+    /// The proxies the REGISTER came by, nearest to us first (`Path`, RFC 3327).
+    pub path: Vec<String>,
+    /// The phone's `User-Agent`; empty if it sent none.
+    pub user_agent: String,
+    /// The phone's `+sip.instance`, which stays when its Contact changes (RFC 5626).
+    pub instance: Option<String>,
+    /// Which of the phone's flows this is (`reg-id`, RFC 5626).
+    pub flow: Option<u32>,
+    /// The `Call-ID` of the REGISTER.
+    pub call_id: String,
+    /// The `CSeq` of the REGISTER.
+    pub cseq: u32,
+    /// The preference among the line's contacts in thousandths, 1000 if the phone gave none.
+    pub q: u16,
+    /// The end, in seconds since 1970.
+    pub expires_at: u64,
+}
+
+impl Binding {
+    /// A NOTIFY of `event` to this phone: the way its REGISTER came, with the password it knows.
+    pub fn notify(&self, event: &str) -> Notify {
+        Notify {
+            aor: self.aor.clone(),
+            target: self.contact.clone(),
+            to: self.source,
+            route: self.path.clone(),
+            event: event.to_owned(),
+            state: None,
+            content: None,
+            credentials: self.credentials.clone(),
+        }
+    }
+
+    fn key(&self) -> Key {
+        (self.aor.clone(), self.contact.clone())
+    }
+}
+
+type Key = (Aor, Target);
+
+/// All bindings. Every operation costs the logarithm of their number.
+#[derive(Debug, Default)]
+pub struct Bindings {
+    lines: BTreeMap<Aor, Vec<Binding>>,
+    devices: BTreeMap<String, BTreeSet<Key>>,
+    ends: Timers<u64, Key>,
+}
+
+impl Bindings {
+    /// Adds a binding. Gives back the one it replaces: that of the same line with the same contact.
+    pub fn put(&mut self, binding: Binding) -> Option<Binding> {
+        let key = binding.key();
+        let replaced = self.take(&key.0, &key.1);
+        self.ends.set(&key, binding.expires_at);
+        self.devices.entry(binding.device.clone()).or_default().insert(key);
+        self.lines.entry(binding.aor.clone()).or_default().push(binding);
+        replaced
+    }
+
+    /// Removes the binding of a line to exactly this contact.
+    pub fn take(&mut self, aor: &Aor, contact: &Target) -> Option<Binding> {
+        let of_line = self.lines.get_mut(aor)?;
+        let binding = of_line.remove(of_line.iter().position(|binding| binding.contact == *contact)?);
+        if of_line.is_empty() {
+            self.lines.remove(aor);
+        }
+        let key = binding.key();
+        self.ends.clear(&key);
+        if let Some(of_device) = self.devices.get_mut(&binding.device) {
+            of_device.remove(&key);
+            if of_device.is_empty() {
+                self.devices.remove(&binding.device);
+            }
+        }
+        Some(binding)
+    }
+
+    /// The bindings of a line, the one refreshed last at the end.
+    pub fn of_line(&self, aor: &Aor) -> &[Binding] {
+        self.lines.get(aor).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bindings of a device, ordered by line and contact.
+    pub fn of_device(&self, device: &str) -> impl Iterator<Item = &Binding> {
+        let keys = self.devices.get(device).into_iter().flatten();
+        keys.filter_map(|(aor, contact)| self.of_line(aor).iter().find(|binding| binding.contact == *contact))
+    }
+
+    /// Removes all bindings of a device.
+    pub fn take_device(&mut self, device: &str) -> Vec<Binding> {
+        let keys = self.devices.get(device).cloned().unwrap_or_default();
+        keys.iter().filter_map(|(aor, contact)| self.take(aor, contact)).collect()
+    }
+
+    /// Removes the next binding that has ended by `unix`, the earliest first.
+    pub fn take_ended(&mut self, unix: u64) -> Option<Binding> {
+        let (aor, contact) = self.ends.due(unix)?;
+        self.take(&aor, &contact)
+    }
+
+    /// When the next binding ends, in seconds since 1970.
+    pub fn next_end(&self) -> Option<u64> {
+        self.ends.next()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::sip::digest::Password;
+
+    /// A binding of `u1@pbx` on device `d`, to `sip:u1@10.0.0.1:<port>` until `expires_at`.
+    pub(crate) fn binding(port: u16, expires_at: u64) -> Binding {
+        Binding {
+            aor: Aor::new("u1", "pbx"),
+            contact: Target::new(&format!("sip:u1@10.0.0.1:{port}")).unwrap(),
+            device: "d".into(),
+            credentials: Some(Credentials { user: "u1".into(), password: Password::new("hidden") }),
+            source: ([192, 0, 2, 7], port).into(),
+            path: vec!["<sip:edge;lr>".into()],
+            user_agent: "Phone/1".into(),
+            instance: None,
+            flow: None,
+            call_id: "c".into(),
+            cseq: 1,
+            q: 1000,
+            expires_at,
+        }
+    }
+
+    fn ports<'a>(bindings: impl IntoIterator<Item = &'a Binding>) -> Vec<u16> {
+        bindings.into_iter().map(|binding| binding.source.port()).collect()
+    }
+
+    #[test]
+    fn a_binding_is_found_by_its_line_and_by_its_device() {
+        let mut bindings = Bindings::default();
+        assert_eq!(bindings.put(binding(2, 100)), None);
+        bindings.put(Binding { device: "e".into(), ..binding(1, 100) });
+        assert_eq!(ports(bindings.of_line(&Aor::new("u1", "PBX"))), [2, 1]);
+        assert_eq!((ports(bindings.of_device("d")), ports(bindings.of_device("e"))), (vec![2], vec![1]));
+        assert_eq!(bindings.of_device("f").count(), 0);
+    }
+
+    #[test]
+    fn a_contact_that_comes_again_replaces_itself_even_on_another_device() {
+        let mut bindings = Bindings::default();
+        bindings.put(binding(1, 100));
+        assert_eq!(bindings.put(Binding { device: "e".into(), ..binding(1, 200) }), Some(binding(1, 100)));
+        assert_eq!((ports(bindings.of_device("d")), ports(bindings.of_device("e"))), (vec![], vec![1]));
+        assert_eq!((bindings.next_end(), bindings.take_ended(199)), (Some(200), None));
+    }
+
+    #[test]
+    fn bindings_end_in_order_and_leave_nothing_behind() {
+        let mut bindings = Bindings::default();
+        for (port, end) in [(1, 300), (2, 100), (3, 200)] {
+            bindings.put(binding(port, end));
+        }
+        let ended: Vec<_> = std::iter::from_fn(|| bindings.take_ended(200)).collect();
+        assert_eq!(ports(&ended), [2, 3]);
+        assert_eq!(ports(&bindings.take_device("d")), [1]);
+        assert!(bindings.lines.is_empty() && bindings.devices.is_empty() && bindings.next_end().is_none());
+    }
+
+    #[test]
+    fn a_notify_goes_the_way_the_phone_registered() {
+        let notify = binding(5062, 100).notify("check-sync");
+        assert_eq!(notify.target.as_str(), "sip:u1@10.0.0.1:5062");
+        assert_eq!(
+            (notify.to.to_string(), notify.route),
+            ("192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
+        );
+        assert_eq!(notify.credentials, binding(1, 1).credentials);
+    }
+
+    #[test]
+    fn a_stored_binding_comes_back_and_its_password_is_not_shown() {
+        let stored = serde_json::to_string(&binding(1, 100)).unwrap();
+        assert_eq!(serde_json::from_str::<Binding>(&stored).unwrap(), binding(1, 100));
+        assert!(!format!("{:?}", binding(1, 100)).contains("hidden"));
+    }
+}

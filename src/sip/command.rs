@@ -1,0 +1,71 @@
+//! What the pure SIP room asks of the shell that owns its socket and its store.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::binding::Binding;
+use super::notify::Outcome;
+
+/// One thing to do. Carry commands out in their order: a binding is told before the phone hears of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Send a datagram.
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// What, at most 65,535 bytes.
+        datagram: Datagram,
+        /// Whose request it is, for [`super::Endpoint::undeliverable`]; `None` for a response.
+        notify: Option<NotifyId>,
+    },
+    /// Look a line up, and answer with [`super::Endpoint::line`] within 32 seconds.
+    FindLine {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// The user part, unescaped, in the case the phone wrote.
+        user: String,
+        /// The host part in lower case, without a port; the name or address the phone calls us.
+        realm: String,
+    },
+    /// A phone registered or refreshed: store the binding.
+    Bound {
+        /// The binding as it is now; replaces one of the same line and contact.
+        binding: Box<Binding>,
+        /// Whether the contact was not bound until now.
+        fresh: bool,
+    },
+    /// A binding ended, was removed or made room: forget it.
+    Unbound(Box<Binding>),
+    /// A NOTIFY is over.
+    Notified {
+        /// Which one.
+        id: NotifyId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+}
+
+/// The bytes of one message. Its `Debug` gives only the length, since a message may answer a challenge.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Datagram(pub Bytes);
+
+impl fmt::Debug for Datagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// Names a NOTIFY from its start to its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NotifyId(pub(super) u64);
+
+/// Names a lookup from its question to its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub(super) u64);
+
+/// A datagram that belongs to no NOTIFY.
+pub(super) fn send(to: SocketAddr, datagram: Bytes) -> Command {
+    Command::Send { to, datagram: Datagram(datagram), notify: None }
+}

@@ -1,0 +1,130 @@
+//! One value that joins client and server: datagrams, answers and the time go in, commands come out.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::binding::Binding;
+use super::chance::Chance;
+use super::client::Client;
+use super::command::{Command, NotifyId, Ticket};
+use super::line::Line;
+use super::message::Message;
+use super::notify::Notify;
+use super::reader;
+use super::server::Server;
+
+/// The longest sleep before the wall clock is looked at again.
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+
+/// The SIP side of the daemon on one UDP socket. It reads no clock and does no I/O: after every call carry
+/// out the commands in `out`, and call [`Endpoint::wake`] at [`Endpoint::deadline`]. `unix` is the wall clock
+/// in seconds since 1970, by which bindings end.
+#[derive(Debug)]
+pub struct Endpoint {
+    client: Client,
+    server: Server,
+    clock: Option<(Instant, u64)>,
+}
+
+impl Endpoint {
+    /// An endpoint that is known to phones at `local`, its Via and Contact, so it must be an address they can
+    /// reach. `secret` must be a new random one at every start: tags, branches and nonces come from it.
+    pub fn new(secret: [u8; 32], local: SocketAddr, user_agent: &str) -> Self {
+        let chance = Chance::new(secret);
+        let client = Client::new(chance.clone(), local, user_agent);
+        Self { client, server: Server::new(chance, user_agent), clock: None }
+    }
+
+    /// Takes back stored bindings. Those that have ended meanwhile are told by the next [`Endpoint::wake`].
+    pub fn restore(&mut self, now: Instant, unix: u64, bindings: impl IntoIterator<Item = Binding>) {
+        self.clock = Some((now, unix));
+        for binding in bindings {
+            self.server.bindings.put(binding);
+        }
+    }
+
+    /// Takes a datagram that came from `from`, whatever it holds.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        unix: u64,
+        from: SocketAddr,
+        datagram: &[u8],
+        out: &mut Vec<Command>,
+    ) {
+        self.clock = Some((now, unix));
+        match reader::read(datagram) {
+            Ok(Message::Request(request)) => self.server.request(now, from, request, datagram.len(), out),
+            Ok(Message::Response(response)) => self.client.response(now, &response, out),
+            Err(malformed) => self.server.malformed(from, malformed, out),
+        }
+    }
+
+    /// Takes the answer to [`Command::FindLine`]: `None` if there is no such line. An answer that comes late,
+    /// or twice, does nothing.
+    pub fn line(
+        &mut self,
+        now: Instant,
+        unix: u64,
+        ticket: Ticket,
+        found: Option<&Line>,
+        out: &mut Vec<Command>,
+    ) {
+        self.clock = Some((now, unix));
+        self.server.line((now, unix), ticket, found, out);
+    }
+
+    /// Answers [`Command::FindLine`] where nobody can say whether there is such a line, as when the store
+    /// fails: the phone is told to come again.
+    pub fn unavailable(&mut self, now: Instant, ticket: Ticket, out: &mut Vec<Command>) {
+        self.server.unavailable(now, ticket, out);
+    }
+
+    /// Sends a NOTIFY. Its outcome comes with [`Command::Notified`], exactly once and at most 32 seconds
+    /// after its last challenge; at once if 65,536 are under way already.
+    pub fn notify(&mut self, now: Instant, notify: Notify, out: &mut Vec<Command>) -> NotifyId {
+        self.client.notify(now, notify, out)
+    }
+
+    /// Ends a NOTIFY whose datagram the socket refused.
+    pub fn undeliverable(&mut self, id: NotifyId, out: &mut Vec<Command>) {
+        self.client.undeliverable(id, out);
+    }
+
+    /// How many NOTIFYs wait for an answer; a phone that is gone holds its place for 32 seconds.
+    pub fn waiting(&self) -> usize {
+        self.client.waiting()
+    }
+
+    /// Where the phones of a device are.
+    pub fn bindings(&self, device: &str) -> impl Iterator<Item = &Binding> {
+        self.server.bindings.of_device(device)
+    }
+
+    /// Drops the bindings of a device that was deleted or disabled.
+    pub fn forget(&mut self, device: &str, out: &mut Vec<Command>) {
+        let dropped = self.server.bindings.take_device(device);
+        out.extend(dropped.into_iter().map(Box::new).map(Command::Unbound));
+    }
+
+    /// When to call [`Endpoint::wake`]; ask again after every other call.
+    pub fn deadline(&self) -> Option<Instant> {
+        let timers = self.client.deadline().into_iter().chain(self.server.deadline());
+        timers.chain(self.next_end()).min()
+    }
+
+    /// Does what is due.
+    pub fn wake(&mut self, now: Instant, unix: u64, out: &mut Vec<Command>) {
+        self.clock = Some((now, unix));
+        self.client.wake(now, out);
+        self.server.wake(now);
+        self.server.expire(unix, out);
+    }
+
+    /// When the next binding ends, by the two clocks as they were last seen together.
+    fn next_end(&self) -> Option<Instant> {
+        let (now, unix) = self.clock?;
+        let left = Duration::from_secs(self.server.bindings.next_end()?.saturating_sub(unix));
+        Some(now + left.min(LONGEST_SLEEP))
+    }
+}

@@ -1,0 +1,281 @@
+//! Requests and responses: what they hold, how a request is answered, how both go on the wire.
+//! [`super::reader`] makes them from datagrams.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::address::{Aor, NameAddr, Via, list, trim};
+use super::header::{Headers, encode};
+
+/// The method of a request. Methods are case-sensitive (RFC 3261 §7.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// One that rsip knows.
+    Known(rsip::Method),
+    /// Any other token, as it came.
+    Other(String),
+}
+
+/// A SIP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked.
+    pub method: Method,
+    /// The Request-URI as a wire text, exactly as it came or will be sent.
+    pub uri: String,
+    /// All header fields but Content-Length, which [`Request::to_bytes`] writes.
+    pub headers: Headers,
+    /// The body; may be binary.
+    pub body: Bytes,
+}
+
+/// A SIP response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// 100 to 699.
+    pub code: u16,
+    /// The words after the code; only people read them.
+    pub reason: String,
+    /// All header fields but Content-Length.
+    pub headers: Headers,
+    /// The body; may be binary.
+    pub body: Bytes,
+}
+
+/// What a datagram holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// A phone asks.
+    Request(Request),
+    /// A phone answers.
+    Response(Response),
+}
+
+impl Method {
+    /// Reads a method's token.
+    pub fn read(token: &str) -> Self {
+        let known = token.parse().ok().filter(|known: &rsip::Method| known.to_string() == token);
+        known.map_or_else(|| Self::Other(token.to_owned()), Self::Known)
+    }
+
+    /// The token that stands on the request line.
+    pub fn as_str(&self) -> String {
+        match self {
+            Self::Known(method) => method.to_string(),
+            Self::Other(token) => token.clone(),
+        }
+    }
+}
+
+impl Request {
+    /// A request with nothing in it yet.
+    pub fn new(method: rsip::Method, uri: &str) -> Self {
+        let uri = uri.to_owned();
+        Self { method: Method::Known(method), uri, headers: Headers::default(), body: Bytes::new() }
+    }
+
+    /// Whether this is a request of that method.
+    pub fn is(&self, method: rsip::Method) -> bool {
+        self.method == Method::Known(method)
+    }
+
+    /// The number in the CSeq.
+    pub fn cseq(&self) -> u32 {
+        cseq(&self.headers).map_or(0, |(number, _)| number)
+    }
+
+    /// Whom the request is about: the address of record in its To. `None` if that names no user.
+    pub fn to(&self) -> Option<Aor> {
+        self.headers.get("To").and_then(NameAddr::read).and_then(|to| Aor::read(to.uri))
+    }
+
+    /// The datagram.
+    pub fn to_bytes(&self) -> Bytes {
+        let start = format!("{} {} SIP/2.0", self.method.as_str(), self.uri);
+        datagram(&start, &self.headers, &self.body)
+    }
+
+    /// A response to this request, with the fields RFC 3261 §8.2.6 asks for. `to_tag` goes on the To unless
+    /// it has a tag; `from` is noted in the topmost Via (RFC 3581 §4).
+    pub fn answer(&self, code: u16, to_tag: &str, from: SocketAddr) -> Response {
+        let mut headers = Headers::default();
+        for (at, via) in self.headers.all("Via").enumerate() {
+            headers.push("Via", if at == 0 { stamped(via, from) } else { via.to_owned() });
+        }
+        for name in ["From", "To", "Call-ID", "CSeq"] {
+            let value = self.headers.get(name).unwrap_or_default();
+            let tagged = NameAddr::read(value).is_none_or(|a| a.param("tag").is_some());
+            let tag = if name == "To" && !tagged { format!(";tag={to_tag}") } else { String::new() };
+            headers.push(name, format!("{value}{tag}"));
+        }
+        Response { code, reason: reason(code).to_owned(), headers, body: Bytes::new() }
+    }
+
+    /// Where the sender listens if its request came from `from`: at the port it sent from if it asks for that
+    /// (RFC 3581 §4), else at the port it says (RFC 3261 §18.2.2). Behind a NAT, where the address it gives
+    /// is not the one it sent from, only the port it sent from can be reached.
+    pub fn return_address(&self, from: SocketAddr) -> SocketAddr {
+        match self.headers.get("Via").and_then(Via::read) {
+            Some(via) if !via.wants_rport() && !via.is_behind_nat(from.ip()) && via.port != 0 => {
+                SocketAddr::new(from.ip(), via.port)
+            }
+            _ => from,
+        }
+    }
+}
+
+impl Response {
+    /// Adds a field, in the style of a builder.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// The branch of the topmost Via and the method of the CSeq: whose answer this is (RFC 3261 §17.1.3).
+    pub fn transaction(&self) -> Option<(&str, &str)> {
+        let via = self.headers.get("Via").and_then(Via::read)?;
+        Some((via.branch, cseq(&self.headers)?.1))
+    }
+
+    /// The datagram.
+    pub fn to_bytes(&self) -> Bytes {
+        datagram(&format!("SIP/2.0 {} {}", self.code, self.reason), &self.headers, &self.body)
+    }
+}
+
+fn datagram(start: &str, headers: &Headers, body: &[u8]) -> Bytes {
+    let mut wire = String::with_capacity(768);
+    wire.extend([start, "\r\n"]);
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "Content-Length") {
+        wire.extend([name, ": ", value, "\r\n"]);
+    }
+    wire.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n"]);
+    let mut bytes = encode(&wire);
+    bytes.extend_from_slice(body);
+    bytes.into()
+}
+
+fn stamped(via: &str, from: SocketAddr) -> String {
+    let Some(top) = list(via).next() else { return via.to_owned() };
+    let rest = trim(via).strip_prefix(top).unwrap_or_default();
+    let Some(parsed) = Via::read(top) else { return via.to_owned() };
+    let asks = parsed.wants_rport();
+    let mut pieces: Vec<String> = top.split(';').map(str::to_owned).collect();
+    if asks {
+        let is_rport = |piece: &&mut String| {
+            piece.split('=').next().is_some_and(|key| trim(key).eq_ignore_ascii_case("rport"))
+        };
+        pieces.iter_mut().skip(1).filter(is_rport).for_each(|p| *p = format!("rport={}", from.port()));
+    }
+    if asks || !parsed.is_from(from.ip()) {
+        pieces.push(format!("received={}", from.ip().to_canonical()));
+    }
+    pieces.join(";") + rest
+}
+
+pub(super) fn cseq(headers: &Headers) -> Option<(u32, &str)> {
+    let (number, method) = headers.get("CSeq")?.split_once([' ', '\t'])?;
+    Some((number.parse().ok()?, trim(method)))
+}
+
+/// The words RFC 3261 §21 gives for the codes we answer.
+pub fn reason(code: u16) -> &'static str {
+    match code {
+        100 => "Trying",
+        200 => "OK",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        420 => "Bad Extension",
+        423 => "Interval Too Brief",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        489 => "Bad Event",
+        500 => "Server Internal Error",
+        503 => "Service Unavailable",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        _ => "Unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(via: &str) -> Request {
+        let mut request = Request::new(rsip::Method::Options, "sip:h");
+        for (name, value) in [("Via", via), ("Via", "SIP/2.0/UDP far"), ("From", "<sip:a@h>;tag=1")] {
+            request.headers.push(name, value);
+        }
+        for (name, value) in [("To", "\"O; tag\" <sip:o@h;x=1>"), ("Call-ID", "c"), ("CSeq", "7 OPTIONS")] {
+            request.headers.push(name, value);
+        }
+        request
+    }
+
+    fn from() -> SocketAddr {
+        "192.0.2.7:40000".parse().unwrap()
+    }
+
+    #[test]
+    fn a_response_carries_what_its_request_is_known_by() {
+        let answer = request("SIP/2.0/UDP 10.0.0.9:5062;branch=z9hG4bKa;rport").answer(200, "t", from());
+        let vias: Vec<_> = answer.headers.all("Via").collect();
+        assert_eq!(
+            vias,
+            ["SIP/2.0/UDP 10.0.0.9:5062;branch=z9hG4bKa;rport=40000;received=192.0.2.7", "SIP/2.0/UDP far"]
+        );
+        assert_eq!(answer.headers.get("To"), Some("\"O; tag\" <sip:o@h;x=1>;tag=t"));
+        assert_eq!(answer.headers.get("CSeq"), Some("7 OPTIONS"));
+    }
+
+    #[test]
+    fn a_tag_that_is_there_stays_the_only_one() {
+        let tagged = request("SIP/2.0/UDP a").answer(200, "t", from());
+        let mut again = request("SIP/2.0/UDP a");
+        again.headers = tagged.headers;
+        assert_eq!(again.answer(200, "other", from()).headers.get("To").unwrap().matches("tag=").count(), 1);
+    }
+
+    #[test]
+    fn only_the_first_of_several_vias_in_one_field_is_stamped() {
+        let answer = request("SIP/2.0/UDP 192.0.2.7:5062 , SIP/2.0/TCP b").answer(200, "t", from());
+        assert_eq!(answer.headers.get("Via"), Some("SIP/2.0/UDP 192.0.2.7:5062 , SIP/2.0/TCP b"));
+        let answer = request("SIP/2.0/UDP b;RPORT, SIP/2.0/TCP b").answer(200, "t", from());
+        let stamped = "SIP/2.0/UDP b;rport=40000;received=192.0.2.7, SIP/2.0/TCP b";
+        assert_eq!(answer.headers.get("Via"), Some(stamped));
+    }
+
+    #[test]
+    fn a_response_goes_to_the_port_its_request_came_from_if_asked() {
+        let back = |via| request(via).return_address(from()).to_string();
+        assert_eq!(back("SIP/2.0/UDP 10.0.0.9:5062;rport"), "192.0.2.7:40000");
+        assert_eq!(back("SIP/2.0/UDP 192.0.2.7:5062"), "192.0.2.7:5062");
+        assert_eq!(back("SIP/2.0/UDP phone.example"), "192.0.2.7:5060");
+        assert_eq!(back("SIP/2.0/UDP 192.0.2.7:0"), "192.0.2.7:40000");
+    }
+
+    #[test]
+    fn a_response_goes_back_through_a_nat_even_unasked() {
+        let back = |via| request(via).return_address(from()).to_string();
+        assert_eq!(back("SIP/2.0/UDP 10.0.0.9:5062"), "192.0.2.7:40000");
+        assert_eq!(back("SIP/2.0/UDP [2001:db8::1]"), "192.0.2.7:40000");
+    }
+
+    #[test]
+    fn the_length_of_the_body_is_written_once() {
+        let mut request = request("SIP/2.0/UDP a");
+        request.headers.push("l", "99");
+        request.body = Bytes::from_static(b"\xff\0");
+        let bytes = request.to_bytes();
+        assert!(bytes.starts_with(b"OPTIONS sip:h SIP/2.0\r\nVia: "));
+        assert!(bytes.ends_with(b"CSeq: 7 OPTIONS\r\nContent-Length: 2\r\n\r\n\xff\0"));
+    }
+}

@@ -1,0 +1,326 @@
+//! A NOTIFY out of any dialog: what it says, how it answers challenges, and what became of it.
+//!
+//! An answer says only that the phone has heard, never that it has done anything: some phones answer 200 and
+//! do nothing, others 481 and obey. Whether a phone follows shows in what it asks for next.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::address::{Aor, Target};
+use super::chance::Chance;
+use super::digest::{Asked, Challenge, Credentials};
+use super::header::wire;
+use super::message::{Request, Response};
+
+/// What to tell a phone, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    /// The line it is from and to; many phones drop what is from anybody else.
+    pub aor: Aor,
+    /// The Request-URI: the phone's Contact exactly, or the line's URI at a proxy.
+    pub target: Target,
+    /// Where the datagram goes: where the phone registered from, or the outbound proxy.
+    pub to: SocketAddr,
+    /// The `Route` fields: the `Path` the phone registered with.
+    pub route: Vec<String>,
+    /// The `Event`, exactly: `check-sync;reboot=false` without blanks.
+    pub event: String,
+    /// The `Subscription-State`; left out unless a phone needs it.
+    pub state: Option<String>,
+    /// The `Content-Type` and the body, for the events that have one.
+    pub content: Option<(String, Bytes)>,
+    /// What the line proves itself with if the phone or a proxy asks.
+    pub credentials: Option<Credentials>,
+}
+
+impl Notify {
+    /// A NOTIFY of `event` to wherever `proxy` knows the line to be.
+    pub fn through(proxy: SocketAddr, aor: Aor, event: &str, credentials: Option<Credentials>) -> Self {
+        let (target, event) = (Target::from(&aor), event.to_owned());
+        Self { aor, target, to: proxy, route: Vec::new(), event, state: None, content: None, credentials }
+    }
+}
+
+/// What became of a NOTIFY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "code")]
+pub enum Outcome {
+    /// The phone has heard (2xx).
+    Answered(u16),
+    /// It wants other credentials, or it will not (401, 403, 407, 603).
+    Refused(u16),
+    /// It knows no such request or event (405, 481, 489, 501); some phones obey all the same.
+    NotSupported(u16),
+    /// Nobody is there: a proxy says so (408, 480, 503), or nobody answered in 32 seconds (`None`).
+    Unreachable(Option<u16>),
+    /// Any other answer; 500 also if too many NOTIFYs are under way here.
+    Failed(u16),
+}
+
+impl Outcome {
+    /// Sorts a final response's code.
+    pub fn of(code: u16) -> Self {
+        match code {
+            200..300 => Self::Answered(code),
+            401 | 403 | 407 | 603 => Self::Refused(code),
+            405 | 481 | 489 | 501 => Self::NotSupported(code),
+            408 | 480 | 503 => Self::Unreachable(Some(code)),
+            _ => Self::Failed(code),
+        }
+    }
+
+    /// What happened, in words for a person.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Answered(code) => format!("the phone answered {code}"),
+            Self::Refused(401 | 407) => "the phone asked for a password and refused the line's".to_owned(),
+            Self::Refused(code) => format!("the phone refused with {code}"),
+            Self::NotSupported(code) => format!("the phone says it does not know this event ({code})"),
+            Self::Unreachable(None) => "nobody answered".to_owned(),
+            Self::Unreachable(Some(code)) => format!("the proxy could not reach the phone ({code})"),
+            Self::Failed(404) => "nobody is registered under this address (404)".to_owned(),
+            Self::Failed(code) => format!("the phone or a proxy failed with {code}"),
+        }
+    }
+}
+
+/// A NOTIFY under way: the same Call-ID and tag through all its challenges.
+#[derive(Debug)]
+pub struct Exchange {
+    notify: Notify,
+    call_id: String,
+    tag: String,
+    cseq: u32,
+    phone: Option<Held>,
+    proxy: Option<Held>,
+    was_stale: bool,
+}
+
+/// A challenge that was answered, and how often its nonce was used.
+#[derive(Debug)]
+struct Held {
+    challenge: Challenge,
+    uses: u32,
+}
+
+/// What to do after a final response.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Send the next request, which answers the challenge.
+    Again,
+    /// It is over.
+    Finished(Outcome),
+}
+
+impl Exchange {
+    /// Begins; nothing is sent yet.
+    pub fn new(notify: Notify, chance: &mut Chance) -> Self {
+        let (call_id, tag) = (chance.token(), chance.token());
+        Self { notify, call_id, tag, cseq: 0, phone: None, proxy: None, was_stale: false }
+    }
+
+    /// Where the requests go.
+    pub fn to(&self) -> SocketAddr {
+        self.notify.to
+    }
+
+    /// The next request, with the answers to all challenges so far. `local` is where we listen.
+    pub fn request(
+        &mut self,
+        branch: &str,
+        (local, agent): (SocketAddr, &str),
+        chance: &mut Chance,
+    ) -> Request {
+        self.cseq += 1;
+        let notify = &self.notify;
+        let mut request = Request::new(rsip::Method::Notify, notify.target.as_str());
+        let mut add = |name: &str, value: String| request.headers.push(name, value);
+        add("Via", format!("SIP/2.0/UDP {local};branch={branch};rport"));
+        add("Max-Forwards", "70".to_owned());
+        notify.route.iter().for_each(|route| add("Route", route.clone()));
+        let line = notify.aor.uri();
+        add("From", format!("<{line}>;tag={}", self.tag));
+        add("To", format!("<{line}>"));
+        add("Call-ID", self.call_id.clone());
+        add("CSeq", format!("{} NOTIFY", self.cseq));
+        add("Contact", format!("<sip:{local}>"));
+        add("Event", wire(&notify.event));
+        notify.state.iter().for_each(|state| add("Subscription-State", wire(state)));
+        add("User-Agent", wire(agent));
+        add("X-KAZOO-AOR", line);
+        if let Some((kind, body)) = &notify.content {
+            add("Content-Type", wire(kind));
+            request.body = body.clone();
+        }
+        self.authorize(&mut request, chance);
+        request
+    }
+
+    /// Takes a final response. Each kind of challenge is answered once, and one more if a nonce was stale.
+    pub fn response(&mut self, response: &Response) -> Next {
+        let (field, held) = match response.code {
+            401 => ("WWW-Authenticate", &mut self.phone),
+            407 => ("Proxy-Authenticate", &mut self.proxy),
+            code => return Next::Finished(Outcome::of(code)),
+        };
+        let refused = Next::Finished(Outcome::Refused(response.code));
+        let Some(challenge) = Challenge::strongest(response.headers.all(field)) else { return refused };
+        if self.notify.credentials.is_none() || (held.is_some() && (self.was_stale || !challenge.stale)) {
+            return refused;
+        }
+        self.was_stale |= held.is_some();
+        let uses = held.take().filter(|old| old.challenge.same_nonce(&challenge)).map_or(0, |old| old.uses);
+        *held = Some(Held { challenge, uses });
+        Next::Again
+    }
+
+    fn authorize(&mut self, request: &mut Request, chance: &mut Chance) {
+        let Some(credentials) = &self.notify.credentials else { return };
+        let (uri, body) = (request.uri.clone(), request.body.clone());
+        let asked = Asked { method: "NOTIFY", uri: &uri, body: &body };
+        for (name, held) in [("Authorization", &mut self.phone), ("Proxy-Authorization", &mut self.proxy)] {
+            if let Some(held) = held {
+                held.uses += 1;
+                let answer = held.challenge.answer(credentials, asked, &chance.token(), held.uses);
+                request.headers.push(name, answer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::digest::{Params, Password};
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn notify() -> Notify {
+        let credentials = Credentials { user: "u1".into(), password: Password::new("p") };
+        let mut notify = Notify::through(
+            at("10.0.0.1:5062"),
+            Aor::new("u1", "pbx"),
+            "check-sync;reboot=false",
+            Some(credentials),
+        );
+        notify.target = Target::new("sip:u1@10.0.0.1:5062;line=\"x\"").unwrap();
+        notify
+    }
+
+    struct Talk {
+        exchange: Exchange,
+        chance: Chance,
+    }
+
+    impl Talk {
+        fn about(notify: Notify) -> Self {
+            let mut chance = Chance::new([3; 32]);
+            Self { exchange: Exchange::new(notify, &mut chance), chance }
+        }
+
+        fn request(&mut self) -> Request {
+            let me = (at("192.0.2.1:5060"), "checksync/0.1");
+            self.exchange.request("z9hG4bKx", me, &mut self.chance)
+        }
+
+        fn answer(&mut self, code: u16, challenge: &str) -> Next {
+            let field = if code == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
+            let response = self.request().answer(code, "t", at("10.0.0.1:5062")).with(field, challenge);
+            self.exchange.response(&response)
+        }
+    }
+
+    const CHALLENGE: &str = "Digest realm=\"phone\", nonce=\"n1\", qop=\"auth\"";
+    const STALE: &str = "Digest realm=\"phone\", nonce=\"n2\", qop=\"auth\", stale=TRUE";
+
+    #[test]
+    fn a_notify_says_what_phones_expect() {
+        let bytes = Talk::about(notify()).request().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let (head, tail) = text.split_once("\r\nCall-ID: ").unwrap();
+        let tag = head.split("tag=").nth(1).unwrap().split('\r').next().unwrap();
+        assert_eq!(
+            head,
+            format!(
+                "NOTIFY sip:u1@10.0.0.1:5062;line=\"x\" SIP/2.0\r\n\
+                 Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport\r\nMax-Forwards: 70\r\n\
+                 From: <sip:u1@pbx>;tag={tag}\r\nTo: <sip:u1@pbx>"
+            )
+        );
+        assert!(tail.ends_with(
+            "\r\nCSeq: 1 NOTIFY\r\nContact: <sip:192.0.2.1:5060>\r\nEvent: check-sync;reboot=false\r\n\
+             User-Agent: checksync/0.1\r\nX-KAZOO-AOR: sip:u1@pbx\r\nContent-Length: 0\r\n\r\n"
+        ));
+    }
+
+    #[test]
+    fn a_body_a_state_and_a_route_are_sent_where_they_are_wanted() {
+        let content = Some(("text/plain".to_owned(), Bytes::from_static(b"a=b")));
+        let route = vec!["<sip:edge;lr>".to_owned(), "<sip:core;lr>".to_owned()];
+        let request =
+            Talk::about(Notify { content, route, state: Some("terminated".into()), ..notify() }).request();
+        assert_eq!(request.headers.all("Route").collect::<Vec<_>>(), ["<sip:edge;lr>", "<sip:core;lr>"]);
+        assert_eq!(request.headers.get("Subscription-State"), Some("terminated"));
+        assert_eq!(
+            (request.headers.get("Content-Type"), &request.body[..]),
+            (Some("text/plain"), &b"a=b"[..])
+        );
+    }
+
+    #[test]
+    fn each_kind_of_challenge_is_answered_once() {
+        let mut talk = Talk::about(notify());
+        assert_eq!(talk.answer(407, CHALLENGE), Next::Again);
+        assert_eq!(talk.answer(401, CHALLENGE), Next::Again);
+        let request = talk.request();
+        let count = |name| Params::read(request.headers.get(name).unwrap())[0].get("nc").unwrap().to_owned();
+        assert_eq!([count("Authorization"), count("Proxy-Authorization")], ["00000001", "00000002"]);
+        assert_eq!(request.headers.get("CSeq"), Some("3 NOTIFY"));
+        assert_eq!(talk.answer(407, CHALLENGE), Next::Finished(Outcome::Refused(407)));
+    }
+
+    #[test]
+    fn a_stale_nonce_is_answered_once_more() {
+        let mut talk = Talk::about(notify());
+        assert_eq!([talk.answer(401, STALE), talk.answer(401, STALE)], [Next::Again, Next::Again]);
+        assert_eq!(talk.answer(401, STALE), Next::Finished(Outcome::Refused(401)));
+    }
+
+    #[test]
+    fn a_challenge_we_cannot_answer_is_a_refusal() {
+        let unknown = Talk::about(notify()).answer(401, "Digest realm=\"a\", nonce=\"n\", algorithm=X");
+        assert_eq!(unknown, Next::Finished(Outcome::Refused(401)));
+        let without = Talk::about(Notify { credentials: None, ..notify() }).answer(407, CHALLENGE);
+        assert_eq!(without, Next::Finished(Outcome::Refused(407)));
+    }
+
+    #[test]
+    fn every_code_has_its_class_and_its_words() {
+        for (code, outcome) in [
+            (202, Outcome::Answered(202)),
+            (403, Outcome::Refused(403)),
+            (481, Outcome::NotSupported(481)),
+            (489, Outcome::NotSupported(489)),
+            (408, Outcome::Unreachable(Some(408))),
+            (480, Outcome::Unreachable(Some(480))),
+            (404, Outcome::Failed(404)),
+            (302, Outcome::Failed(302)),
+        ] {
+            assert_eq!(Outcome::of(code), outcome);
+            assert!(outcome.words().contains(&code.to_string()));
+        }
+        assert_eq!(Outcome::Unreachable(None).words(), "nobody answered");
+    }
+
+    #[test]
+    fn an_outcome_reads_back_from_the_store() {
+        for outcome in [Outcome::Answered(200), Outcome::Unreachable(None), Outcome::Unreachable(Some(480))] {
+            let stored = serde_json::to_string(&outcome).unwrap();
+            assert_eq!(serde_json::from_str::<Outcome>(&stored).unwrap(), outcome, "{stored}");
+        }
+    }
+}

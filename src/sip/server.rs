@@ -1,0 +1,245 @@
+//! Our side as a server: REGISTER and OPTIONS are answered, all else is told what we allow.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rsip::Method::{Ack, Cancel, Options, Register};
+
+use super::address::{Aor, list};
+use super::binding::Bindings;
+use super::chance::Chance;
+use super::command::{Command, Ticket, send};
+use super::guard::Guard;
+use super::header::wire;
+use super::line::{Admission, Line, admit};
+use super::message::{Method, Request, Response};
+use super::reader::Malformed;
+use super::registrar::{Admitted, Change, Refusal, register};
+use super::registration::Registration;
+use super::transaction::{Arrival, Servers, TIMER_J};
+
+/// The most REGISTERs that wait for their line to be looked up; more are told to come again later.
+pub const MAX_PENDING: usize = 4_096;
+/// The longest REGISTER, in bytes.
+pub const MAX_REGISTER: usize = 8_192;
+const ALLOW: &str = "OPTIONS, REGISTER";
+
+/// The registrar as its phones see it.
+#[derive(Debug)]
+pub struct Server {
+    agent: String,
+    chance: Chance,
+    guard: Guard,
+    transactions: Servers,
+    pending: BTreeMap<Ticket, Pending>,
+    asked: u64,
+    /// Where the phones are.
+    pub bindings: Bindings,
+}
+
+#[derive(Debug)]
+struct Pending {
+    since: Instant,
+    from: SocketAddr,
+    /// The name of the transaction.
+    key: String,
+    request: Request,
+    registration: Registration,
+}
+
+impl Server {
+    /// A server without bindings, called `agent`.
+    pub fn new(chance: Chance, agent: &str) -> Self {
+        let (guard, transactions) = (Guard::new(chance.clone()), Servers::default());
+        let (pending, bindings) = (BTreeMap::new(), Bindings::default());
+        Self { agent: wire(agent), chance, guard, transactions, pending, asked: 0, bindings }
+    }
+
+    /// Takes a request of `length` bytes.
+    pub fn request(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        request: Request,
+        length: usize,
+        out: &mut Vec<Command>,
+    ) {
+        let unknown = unknown_extensions(&request);
+        let response = match &request.method {
+            Method::Known(Ack) => return,
+            Method::Known(Cancel) => self.answer(&request, 481, from),
+            Method::Known(Options | Register) if !unknown.is_empty() => {
+                self.answer(&request, 420, from).with("Unsupported", unknown)
+            }
+            Method::Known(Options) => {
+                self.answer(&request, 200, from).with("Allow", ALLOW).with("Supported", "path")
+            }
+            Method::Known(Register) if length > MAX_REGISTER => self.answer(&request, 513, from),
+            Method::Known(Register) => return self.register(now, from, request, out),
+            _ => self.answer(&request, 405, from).with("Allow", ALLOW),
+        };
+        out.push(send(request.return_address(from), response.to_bytes()));
+    }
+
+    /// Tells the sender of a broken request so, if that can be done.
+    pub fn malformed(&self, from: SocketAddr, malformed: Malformed, out: &mut Vec<Command>) {
+        if let Malformed::Answerable { request, code, reason } = malformed
+            && !request.is(Ack)
+        {
+            let response = Response { reason: reason.to_owned(), ..self.answer(&request, code, from) };
+            out.push(send(request.return_address(from), response.to_bytes()));
+        }
+    }
+
+    /// Takes the answer to a lookup; `None` if there is no such line.
+    pub fn line(
+        &mut self,
+        (now, unix): (Instant, u64),
+        ticket: Ticket,
+        found: Option<&Line>,
+        out: &mut Vec<Command>,
+    ) {
+        if let Some(pending) = self.pending.remove(&ticket) {
+            self.expire(unix, out);
+            let response = self.decide(unix, &pending, found, out);
+            self.finish(now, &pending, &response, out);
+        }
+    }
+
+    /// Takes note that a line could not be looked up; its phone will ask again.
+    pub fn unavailable(&mut self, now: Instant, ticket: Ticket, out: &mut Vec<Command>) {
+        if let Some(pending) = self.pending.remove(&ticket) {
+            let response = self.busy(&pending);
+            self.finish(now, &pending, &response, out);
+        }
+    }
+
+    /// When [`Server::wake`] has something to do next; when bindings end is not in it.
+    pub fn deadline(&self) -> Option<Instant> {
+        let oldest = self.pending.first_key_value().map(|(_, pending)| pending.since + TIMER_J);
+        self.transactions.deadline().into_iter().chain(oldest).min()
+    }
+
+    /// Forgets the transactions that are over.
+    pub fn wake(&mut self, now: Instant) {
+        self.transactions.wake(now);
+        while self.pending.first_key_value().is_some_and(|(_, pending)| pending.since + TIMER_J <= now) {
+            self.pending.pop_first();
+        }
+    }
+
+    /// Ends the bindings whose time has come.
+    pub fn expire(&mut self, unix: u64, out: &mut Vec<Command>) {
+        while let Some(ended) = self.bindings.take_ended(unix) {
+            out.push(Command::Unbound(Box::new(ended)));
+        }
+    }
+
+    fn register(&mut self, now: Instant, from: SocketAddr, request: Request, out: &mut Vec<Command>) {
+        let registration = match Registration::read(&request, from) {
+            Ok(registration) => registration,
+            Err(reason) => {
+                let malformed = Malformed::Answerable { request: Box::new(request), code: 400, reason };
+                return self.malformed(from, malformed, out);
+            }
+        };
+        let key = Servers::key(&request, from);
+        match self.transactions.arrive(now, &key) {
+            Arrival::New => self.look_up(Pending { since: now, from, key, request, registration }, out),
+            Arrival::Again => {}
+            Arrival::Answered(to, datagram) => out.push(send(to, datagram)),
+        }
+    }
+
+    fn look_up(&mut self, pending: Pending, out: &mut Vec<Command>) {
+        if self.pending.len() >= MAX_PENDING {
+            let response = self.busy(&pending);
+            return self.finish(pending.since, &pending, &response, out);
+        }
+        self.asked += 1;
+        let ticket = Ticket(self.asked);
+        let Aor { user, realm } = pending.registration.aor.clone();
+        out.push(Command::FindLine { ticket, user, realm });
+        self.pending.insert(ticket, pending);
+    }
+
+    fn decide(
+        &mut self,
+        unix: u64,
+        pending: &Pending,
+        found: Option<&Line>,
+        out: &mut Vec<Command>,
+    ) -> Response {
+        let Pending { from, request, registration, .. } = pending;
+        let admission = admit(&self.guard, found, (request, &registration.aor), (*from, unix));
+        let (line, credentials) = match (admission, found) {
+            (Admission::Admitted(credentials), Some(line)) => (line, credentials),
+            (Admission::Challenged { stale }, _) => return self.challenged(pending, unix, stale),
+            _ => return self.answer(request, 403, *from),
+        };
+        let who = Admitted { device: &line.device, credentials: credentials.as_ref(), expires: line.expires };
+        match register(registration, who, unix, &mut self.bindings) {
+            Ok(changes) => {
+                out.extend(changes.into_iter().map(Command::from));
+                self.bound(pending, unix)
+            }
+            Err(Refusal::TooBrief(shortest)) => {
+                self.answer(request, 423, *from).with("Min-Expires", shortest.to_string())
+            }
+            Err(Refusal::OutOfOrder) => self.answer(request, 500, *from),
+        }
+    }
+
+    fn bound(&self, pending: &Pending, unix: u64) -> Response {
+        let mut response = self.answer(&pending.request, 200, pending.from);
+        for binding in self.bindings.of_line(&pending.registration.aor) {
+            let left = binding.expires_at.saturating_sub(unix);
+            response.headers.push("Contact", format!("<{}>;expires={left}", binding.contact.as_str()));
+        }
+        for path in pending.request.headers.all("Path") {
+            response.headers.push("Path", path);
+        }
+        response
+    }
+
+    fn challenged(&self, pending: &Pending, unix: u64, stale: bool) -> Response {
+        let (realm, from) = (&pending.registration.aor.realm, pending.from);
+        let challenges = self.guard.challenges(realm, from.ip(), unix, stale);
+        let response = self.answer(&pending.request, 401, from);
+        challenges.into_iter().fold(response, |response, offer| response.with("WWW-Authenticate", offer))
+    }
+
+    fn busy(&self, pending: &Pending) -> Response {
+        self.answer(&pending.request, 503, pending.from).with("Retry-After", "30")
+    }
+
+    /// A response; the tag is made from the request, so that it is the same whenever it is answered.
+    fn answer(&self, request: &Request, code: u16, from: SocketAddr) -> Response {
+        let field = |name| request.headers.get(name).unwrap_or_default().as_bytes();
+        let tag = self.chance.stamp("tag", &[field("Call-ID"), field("From")]);
+        request.answer(code, &tag[..16], from).with("Server", self.agent.clone())
+    }
+
+    fn finish(&mut self, now: Instant, pending: &Pending, response: &Response, out: &mut Vec<Command>) {
+        let (to, datagram) = (pending.request.return_address(pending.from), response.to_bytes());
+        self.transactions.answer(now, &pending.key, to, datagram.clone());
+        out.push(send(to, datagram));
+    }
+}
+
+impl From<Change> for Command {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Bound { binding, fresh } => Self::Bound { binding, fresh },
+            Change::Unbound(binding) => Self::Unbound(binding),
+        }
+    }
+}
+
+/// The option tags a request demands and we do not have, as a list (RFC 3261 §8.2.2.3).
+fn unknown_extensions(request: &Request) -> String {
+    let demanded = request.headers.all("Require").flat_map(list);
+    let unknown: Vec<&str> = demanded.filter(|tag| !tag.eq_ignore_ascii_case("path")).collect();
+    unknown.join(", ")
+}
