@@ -242,6 +242,48 @@ fn the_guide_describes_no_name_that_is_not_there() {
     assert!(wrong.is_empty(), "templates/README.md tells of{}", lines(&wrong));
 }
 
+/// What stands in the tags of a template, without the texts in quotes.
+fn code(template: &str) -> String {
+    let tags = [("{%", "%}"), ("{{", "}}")].map(|(open, close)| {
+        let inside =
+            template.split(open).skip(1).map(move |rest| rest.split(close).next().unwrap_or_default());
+        inside.flat_map(|tag| tag.split('"').step_by(2)).collect::<Vec<_>>().join(" ")
+    });
+    tags.join(" ")
+}
+
+/// Every dotted name in a template, with `line` and `key` for what their loops run over.
+fn dotted_names(template: &str) -> BTreeSet<String> {
+    let code = code(template);
+    let words = code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
+    let dotted = words.map(|word| word.trim_start_matches('.')).filter_map(|word| word.split_once('.'));
+    let full = dotted.map(|(root, rest)| match root {
+        "line" | "key" => format!("{root}s[].{rest}"),
+        _ => format!("{root}.{rest}"),
+    });
+    full.collect()
+}
+
+#[test]
+fn shipped_templates_name_only_what_is_there_even_where_tera_would_not_mind() {
+    let settings = names_of_settings();
+    let roots: BTreeSet<_> = settings.iter().map(|name| name.split('.').next().unwrap()).collect();
+    let there =
+        |name: &str| settings.iter().any(|known| known == name || known.starts_with(&format!("{name}.")));
+    let mut wrong = Vec::new();
+    let mut right = 0;
+    for (file, text) in Pack::shipped().templates {
+        for name in dotted_names(&text.text) {
+            if roots.contains(name.split('.').next().unwrap()) {
+                right += usize::from(there(&name));
+                wrong.extend((!there(&name)).then(|| format!("{file}: {name}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", lines(&wrong));
+    assert!(right > 100, "only {right} names were found: are they still read?");
+}
+
 /// The fenced text that follows a line of the guide with `name` in it.
 fn fenced<'g>(guide: &'g str, name: &str) -> &'g str {
     let after = guide.split_once(&format!("`{name}`")).unwrap().1;
