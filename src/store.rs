@@ -23,6 +23,7 @@ mod evaluate;
 mod folder;
 mod layout;
 mod meta;
+mod nudge;
 mod overlay;
 mod query;
 mod sled_store;

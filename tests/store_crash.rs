@@ -341,26 +341,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The library that notes each fsync; `None`, said plainly, where there is no C compiler.
-fn preload() -> Option<PathBuf> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/power_loss/fsyncs.c");
-    let library = tempfile::Builder::new().suffix(".so").tempfile().unwrap().into_temp_path().keep().unwrap();
-    let built = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .arg(&library)
-        .args([source, "-ldl"])
-        .status();
-    match built {
-        Ok(status) => assert!(status.success(), "tests/power_loss/fsyncs.c does not compile"),
-        Err(error) => {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "there is no C compiler: {error}");
-            println!("NOT RUN: the power-loss tests need a C compiler ({error})");
-            return None;
-        }
-    }
-    Some(library)
-}
-
 fn pause() -> Duration {
     Duration::from_millis(20 + random() % 250)
 }

@@ -119,9 +119,9 @@ async fn a_database_that_was_never_finished_is_begun_again() {
 
 #[tokio::test]
 async fn damage_under_a_running_store_is_an_error_and_no_panic() {
-    let made = Made::new(200, 6).await;
+    let made = Made::new(900, 1).await;
     let store = SledStore::open(Options { cache_bytes: 1024, ..Options::new(made.dir.path()) }).unwrap();
-    for _ in 0..40 {
+    for _ in 0..3 {
         made.is_complete(&store).await;
     }
     let file = OpenOptions::new().write(true).open(made.database()).unwrap();

@@ -5,7 +5,7 @@ mod store_common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use checksync::device::Device;
@@ -22,6 +22,17 @@ fn a_full_disk_that_sled_finds_first_loses_nothing() {
     on_a_small_disk("careless", 48);
 }
 
+#[test]
+fn a_write_that_fails_where_sled_tells_nobody_is_answered_all_the_same() {
+    let Some(library) = preload() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]).env("LD_PRELOAD", library);
+    command.env("FULL_WHEN", dir.path().join("full"));
+    command.env("STORE_DISK_ROLE", "silent").env("STORE_DISK_DIR", dir.path());
+    expect_finished(&command.output().unwrap());
+}
+
 /// What runs on the small disk; elsewhere it does nothing.
 #[tokio::test]
 async fn child() {
@@ -29,6 +40,7 @@ async fn child() {
     let dir = PathBuf::from(std::env::var("STORE_DISK_DIR").unwrap());
     match &role[..] {
         "careful" => careful(&dir).await,
+        "silent" => silent(&dir).await,
         _ => careless(&dir).await,
     }
     println!("FINISHED");
@@ -63,6 +75,25 @@ async fn careless(disk: &Path) {
         assert!(refused.is_err());
         empty(disk);
         written.push(patiently(&store, round * 10_000 + 9_001).await);
+        all_there(&store, &written).await;
+    }
+    finish(store, disk).await;
+}
+
+async fn silent(disk: &Path) {
+    let store = SledStore::open(Options::new(disk.join("data"))).unwrap();
+    settle(&store).await;
+    let mut written = vec![write(&store, 1).await.unwrap()];
+    for round in 0..3 {
+        fs::write(disk.join("full"), "").unwrap();
+        let refused = tokio::time::timeout(Duration::from_secs(20), write(&store, 1000 + round)).await;
+        let Ok(refused) = refused else {
+            eprintln!("a write was never answered");
+            std::process::exit(1);
+        };
+        assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+        fs::remove_file(disk.join("full")).unwrap();
+        written.push(patiently(&store, 2000 + round).await);
         all_there(&store, &written).await;
     }
     finish(store, disk).await;
@@ -136,11 +167,15 @@ fn on_a_small_disk(role: &str, mebibytes: u64) {
         Ok(output) => output,
         Err(error) => return not_run(&error.to_string()),
     };
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let complained = String::from_utf8_lossy(&output.stderr);
     if complained.contains("unshare:") || complained.contains("mount:") {
         return not_run(&complained);
     }
+    expect_finished(&output);
+}
+
+fn expect_finished(output: &Output) {
+    let [said, complained] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success() && said.contains("FINISHED"), "{said}\n{complained}");
 }
 

@@ -210,11 +210,15 @@ impl Committer {
         }
     }
 
+    /// A batch that could not be applied for another reason than a full disk may be half there in sled's memory
+    /// and half on its way to the disk: this process must not open it again. The next start will verify it all.
     fn store(&mut self, pending: &Pending, meta: &Meta, sync: bool) -> Result<()> {
         let batch = batch(pending, meta)?;
         {
             let engine = self.shared.engine.write().unwrap_or_else(PoisonError::into_inner);
-            engine.as_ref().map_err(Clone::clone)?.apply(batch)?;
+            let applied = engine.as_ref().map_err(Clone::clone)?.apply(batch);
+            self.rest.fatal |= applied.as_ref().is_err_and(|error| !matches!(error, StoreError::Full(_)));
+            applied?;
         }
         self.flush()?;
         self.rest.unsynced.get_or_insert_with(now);
@@ -251,7 +255,7 @@ impl Committer {
             let engine = self.shared.engine.read().unwrap_or_else(PoisonError::into_inner);
             let synced = engine.as_ref().map_err(Clone::clone)?.sync();
             self.rest.fatal |= synced.is_err();
-            synced?;
+            synced.map_err(|error| StoreError::Io(format!("{error}; nothing is written until a restart")))?;
         }
         self.rest.unsynced = None;
         Ok(())
@@ -261,9 +265,11 @@ impl Committer {
     /// it is kept, else it never was.
     fn recover(&mut self, meta: &Meta, error: StoreError) -> Result<()> {
         self.give_up(&error);
-        self.rest.tried = None;
+        if self.rest.fatal {
+            return Err(error);
+        }
         match self.reopen_at() {
-            Ok(found) if found.batch == meta.batch && !self.rest.fatal => self.sync(),
+            Ok(found) if found.batch == meta.batch => self.sync(),
             _ => Err(error),
         }
     }

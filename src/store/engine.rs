@@ -3,6 +3,7 @@
 //! sled 0.34.7 was measured and read before it was trusted with this much and no more:
 //! - its `flush` is no `fsync` on Linux, so the file is opened a second time and synced by us;
 //! - damage shows as a panic, so every call is caught and becomes an error;
+//! - a write that failed may leave its waiters asleep for ever, so they are woken ([`Nudge`]);
 //! - a snapshot that was being written when the process died blocks it for ever, so such a file is deleted;
 //! - a page beyond a quarter of a segment goes into a file that is never synced, so segments are large enough
 //!   for a page of the largest records ([`MAX_VALUE`](super::MAX_VALUE)), and no such file is ever made.
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use super::layout::{self, Key};
 use super::meta::Meta;
+use super::nudge::Nudge;
 use super::query::View;
 use super::{Result, StoreError, envelope, folder};
 
@@ -27,6 +29,7 @@ const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Engine {
     db: Option<sled::Db>,
+    nudge: Option<Nudge>,
     file: File,
     dir: PathBuf,
 }
@@ -43,7 +46,8 @@ impl Engine {
         let db = start(dir, &config)?;
         let path = sled.join("db");
         let file = File::open(&path).map_err(|error| folder::failed("open", &path, &error))?;
-        Ok(Self { db: Some(db), file, dir: dir.to_owned() })
+        let nudge = Nudge::start(db.clone()).map_err(|error| folder::failed("watch", sled, &error))?;
+        Ok(Self { db: Some(db), nudge: Some(nudge), file, dir: dir.to_owned() })
     }
 
     /// The record that counts the others; `None` in a tree that was never written.
@@ -98,6 +102,7 @@ impl Engine {
 impl Drop for Engine {
     /// sled writes what it still has as it goes; what it panics about then concerns nobody any more.
     fn drop(&mut self) {
+        drop(self.nudge.take());
         let db = self.db.take();
         let _ = catch_unwind(AssertUnwindSafe(move || drop(db)));
     }

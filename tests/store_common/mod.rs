@@ -1,6 +1,9 @@
 //! Documents, and the ways to put them into a store, for the tests of stores.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use checksync::account::Account;
 use checksync::device::{Device, Mac};
 use checksync::document::{Body, Document};
@@ -123,4 +126,24 @@ impl From<Device> for Anything {
     fn from(device: Device) -> Self {
         Self(Entity::Device(device))
     }
+}
+
+/// The library of `tests/power_loss`; `None`, said plainly, where there is no C compiler.
+pub(crate) fn preload() -> Option<PathBuf> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/power_loss/fsyncs.c");
+    let library = tempfile::Builder::new().suffix(".so").tempfile().unwrap().into_temp_path().keep().unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&library)
+        .args([source, "-ldl"])
+        .status();
+    match built {
+        Ok(status) => assert!(status.success(), "tests/power_loss/fsyncs.c does not compile"),
+        Err(error) => {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "there is no C compiler: {error}");
+            println!("NOT RUN: this test needs a C compiler ({error})");
+            return None;
+        }
+    }
+    Some(library)
 }
