@@ -7,13 +7,31 @@ use async_trait::async_trait;
 
 use crate::account::Account;
 use crate::device::{Device, Mac};
+use crate::document::Document;
 use crate::id::{Digest, Id, Revision};
 use crate::resync::Scope;
 use crate::user::User;
 
 pub mod changes;
 
+mod audit;
+mod backup;
+mod committer;
+mod engine;
+mod envelope;
+mod evaluate;
+mod folder;
+mod layout;
+mod meta;
+mod nudge;
+mod overlay;
+mod query;
+mod sled_store;
+
+pub use audit::{Counts, Report};
+pub use backup::{check, export, import};
 pub use changes::{Changes, Stamp};
+pub use sled_store::{Options, SledStore};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +53,26 @@ pub enum Entity {
     User(User),
     /// A device.
     Device(Device),
+}
+
+impl Entity {
+    /// What all kinds have in common.
+    pub fn document(&self) -> &Document {
+        match self {
+            Self::Account(account) => &account.document,
+            Self::User(user) => &user.document,
+            Self::Device(device) => &device.document,
+        }
+    }
+
+    /// Its kind.
+    pub fn noun(&self) -> Noun {
+        match self {
+            Self::Account(_) => Noun::Account,
+            Self::User(_) => Noun::User,
+            Self::Device(_) => Noun::Device,
+        }
+    }
 }
 
 /// One step of a change.
@@ -78,7 +116,7 @@ pub enum Table {
     Token,
 }
 
-/// A note to set; `value: None` removes it. Keys and values are small (below 64 KiB).
+/// A note to set; `value: None` removes it. Keys and values are small ([`MAX_KEY`], [`MAX_VALUE`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Note {
     /// Where.
@@ -96,7 +134,14 @@ pub struct Change {
     pub steps: Vec<Step>,
 }
 
-/// Counts commits, from 1; never goes back, not even over a restart.
+/// The longest key of a note, realm with username, or brand with model, in bytes.
+pub const MAX_KEY: usize = 512;
+
+/// The largest document or note, in bytes of its JSON.
+pub const MAX_VALUE: usize = 96 * 1024;
+
+/// Counts commits, from 1; never goes back, not even over a restart. Every mark has one of its own, so a commit
+/// with several marks moves it on by as many.
 pub type Sequence = u64;
 
 /// A field whose value only one document may have.
@@ -132,6 +177,14 @@ pub enum StoreError {
     /// The account has accounts below it.
     #[error("the account {0} has accounts below it: delete those first")]
     HasChildren(Id),
+    /// A document, a note or one of their names is too large to be stored.
+    #[error("{bytes} bytes are too many: {most} is the most that can be stored here")]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+        /// How large it may be.
+        most: usize,
+    },
     /// There is no room on the disk. Nothing is lost; writes work again when there is room.
     #[error(
         "the disk is full: {0}. Make room; nothing was stored, and writes work again as soon as there is room"

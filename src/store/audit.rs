@@ -1,0 +1,206 @@
+//! Is everything there? One walk over all records answers it, and is made whenever a database is opened.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::layout::{self, Key};
+use super::meta::{Meta, Tally};
+use super::query::View;
+use super::{Entity, Noun, Result, Sequence, envelope};
+use crate::account::Account;
+use crate::id::Id;
+use crate::resync::Scope;
+
+/// How much a database holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Accounts, the master account included.
+    pub accounts: u64,
+    /// Users.
+    pub users: u64,
+    /// Devices.
+    pub devices: u64,
+    /// Marks not yet taken off.
+    pub marks: u64,
+    /// Notes, in all tables together.
+    pub notes: u64,
+}
+
+/// What was found in a data directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What it holds.
+    pub counts: Counts,
+    /// The last sequence given out.
+    pub sequence: Sequence,
+    /// Everything that is wrong, a sentence each; empty when all is well. Ends after a hundred.
+    pub problems: Vec<String>,
+}
+
+/// Walks over every record once: its checksum, whether it can be understood, whether all of them add up to what
+/// was noted when they were written, and whether the records that find documents are those that the documents
+/// ask for, no more and no fewer. Debug build, 2 cores: see `tests/store_cost.rs` for what it costs.
+pub(super) fn audit(engine: &Engine, meta: &Meta) -> Report {
+    let mut audit = Audit::default();
+    let walked = engine.walk(|key, value| audit.see(key, value));
+    if let Err(error) = walked {
+        audit.problem(format!("reading stopped: {error}"));
+    }
+    audit.compare(&meta.tally);
+    if audit.asked != audit.found
+        && let Err(error) = explain(engine, &mut audit)
+    {
+        audit.problem(format!("reading stopped: {error}"));
+    }
+    Report { counts: counts(&audit.tally), sequence: meta.sequence, problems: audit.problems }
+}
+
+/// What a tally says of documents, marks and notes.
+pub(super) fn counts(tally: &Tally) -> Counts {
+    Counts {
+        accounts: tally.of(layout::ACCOUNT),
+        users: tally.of(layout::USER),
+        devices: tally.of(layout::DEVICE),
+        marks: tally.of(layout::MARK),
+        notes: layout::TABLES.iter().map(|table| tally.of(layout::table(*table))).sum(),
+    }
+}
+
+const MOST_PROBLEMS: usize = 100;
+
+#[derive(Default)]
+struct Audit {
+    /// All records but the one that counts them.
+    tally: Tally,
+    /// The index records that the documents ask for.
+    asked: Tally,
+    /// The index records that are there.
+    found: Tally,
+    accounts: BTreeSet<Id>,
+    problems: Vec<String>,
+}
+
+impl Audit {
+    fn see(&mut self, key: &[u8], value: &[u8]) {
+        if key == layout::META {
+            return;
+        }
+        let Some((payload, checksum)) = envelope::open(key, value) else {
+            return self.problem(format!("record {} fails its checksum", name(key)));
+        };
+        self.tally.add(key, checksum);
+        let letter = layout::letter(key);
+        if layout::is_index(letter) {
+            self.found.add(key, checksum);
+        } else if let Err(what) = self.understand(letter, key, payload) {
+            self.problem(format!("record {} {what}", name(key)));
+        }
+    }
+
+    fn understand(&mut self, letter: char, key: &[u8], payload: &[u8]) -> Result<(), String> {
+        let entity = match letter {
+            layout::ACCOUNT => Entity::Account(parse(payload)?),
+            layout::USER => Entity::User(parse(payload)?),
+            layout::DEVICE => Entity::Device(parse(payload)?),
+            layout::MARK => return parse::<Scope>(payload).map(drop),
+            _ if layout::TABLES.iter().any(|table| layout::table(*table) == letter) => return Ok(()),
+            _ => return Err("is of no known kind".to_owned()),
+        };
+        self.place(key, &entity)?;
+        for (key, payload) in layout::indexes(&entity) {
+            self.asked.add(&key, envelope::checksum(&key, &payload));
+        }
+        Ok(())
+    }
+
+    /// Accounts come first in the tree, so each is known before what is in it.
+    fn place(&mut self, key: &[u8], entity: &Entity) -> Result<(), String> {
+        let document = entity.document();
+        if key[1..] != document.id.as_bytes()[..] {
+            return Err(format!("holds the document {}", document.id));
+        }
+        if entity.noun() == Noun::Account {
+            self.accounts.insert(document.id);
+        } else if !self.accounts.contains(&document.account) {
+            return Err(format!("belongs to account {}, which is not there", document.account));
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, noted: &Tally) {
+        let letters: BTreeSet<char> = self.tally.letters().chain(noted.letters()).collect();
+        for letter in letters {
+            let (there, should) = (self.tally.of(letter), noted.of(letter));
+            if there != should {
+                self.problem(format!("there are {there} {} and there should be {should}", kind(letter)));
+            }
+        }
+        if self.problems.is_empty() && self.tally != *noted {
+            self.problem("a record is not in the version that was last written".to_owned());
+        }
+    }
+
+    fn problem(&mut self, what: String) {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(what);
+        }
+    }
+}
+
+/// The slow look, only taken when something is known to be wrong: which records are missing, which too many.
+fn explain(engine: &Engine, audit: &mut Audit) -> Result<()> {
+    let mut asked: BTreeSet<(Key, Vec<u8>)> = BTreeSet::new();
+    let mut found: BTreeSet<(Key, Vec<u8>)> = BTreeSet::new();
+    engine.walk(|key, value| {
+        let payload = envelope::open(key, value).map(|(payload, _)| payload).unwrap_or_default();
+        match layout::letter(key) {
+            letter if layout::is_index(letter) => drop(found.insert((key.to_vec(), payload.to_vec()))),
+            letter => asked.extend(entity(letter, payload).iter().flat_map(layout::indexes)),
+        }
+    })?;
+    for (key, _) in asked.difference(&found) {
+        audit.problem(format!("index record {} is missing or points elsewhere", name(key)));
+    }
+    for (key, _) in found.difference(&asked) {
+        audit.problem(format!("index record {} finds nothing that asks for it", name(key)));
+    }
+    Ok(())
+}
+
+fn entity(letter: char, payload: &[u8]) -> Option<Entity> {
+    match letter {
+        layout::ACCOUNT => parse(payload).map(Entity::Account).ok(),
+        layout::USER => parse(payload).map(Entity::User).ok(),
+        layout::DEVICE => parse(payload).map(Entity::Device).ok(),
+        _ => None,
+    }
+}
+
+/// Every account, those above before those below them, each rank by id: the order in which they can be stored.
+pub(super) fn accounts_in_order(view: &dyn View) -> Result<Vec<Account>> {
+    let mut accounts = super::query::Query(view).accounts(None, None, usize::MAX)?;
+    accounts.sort_by_key(|account| (account.tree.len(), account.id()));
+    Ok(accounts)
+}
+
+fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(payload).map_err(|error| format!("cannot be understood ({error})"))
+}
+
+fn name(key: &[u8]) -> String {
+    let end = crate::id::hex(key.get(1..).unwrap_or_default());
+    format!("{} {end}", layout::letter(key))
+}
+
+fn kind(letter: char) -> String {
+    match letter {
+        layout::ACCOUNT => "accounts".to_owned(),
+        layout::USER => "users".to_owned(),
+        layout::DEVICE => "devices".to_owned(),
+        layout::MARK => "marks".to_owned(),
+        other => format!("records of kind {other}"),
+    }
+}

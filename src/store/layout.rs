@@ -1,0 +1,248 @@
+//! Where each record lies in the one tree: a letter for its kind, then the bytes it is found by.
+//!
+//! Everything is in one tree because one batch on one tree is what survives a crash whole. Small letters hold
+//! documents and notes, capitals hold what finds them. Parts of unequal length carry their length in front, so
+//! that no name can be mistaken for a longer one.
+
+use super::{Entity, Noun, Table, Unique};
+use crate::account::Account;
+use crate::device::{Device, Mac};
+use crate::id::{Digest, Id};
+use crate::user::User;
+
+/// A full key.
+pub(super) type Key = Vec<u8>;
+
+/// The key of the record that counts the others.
+pub(super) const META: &[u8] = b"m";
+/// The letter of marks.
+pub(super) const MARK: char = 'k';
+/// The letter of accounts.
+pub(super) const ACCOUNT: char = 'a';
+/// The letter of users.
+pub(super) const USER: char = 'u';
+/// The letter of devices.
+pub(super) const DEVICE: char = 'd';
+
+/// The tables of notes, in the order of an export.
+pub(super) const TABLES: [Table; 5] =
+    [Table::Held, Table::Stale, Table::Binding, Table::Source, Table::Token];
+
+/// The letter that a key begins with; NUL for the empty key, which is never used.
+pub(super) fn letter(key: &[u8]) -> char {
+    key.first().map_or('\0', |byte| char::from(*byte))
+}
+
+/// True for the letters of records that only find other records.
+pub(super) fn is_index(letter: char) -> bool {
+    letter.is_ascii_uppercase()
+}
+
+/// The letter of a kind of document.
+pub(super) fn noun(noun: Noun) -> char {
+    match noun {
+        Noun::Account => ACCOUNT,
+        Noun::User => USER,
+        Noun::Device => DEVICE,
+    }
+}
+
+/// The letter of a table.
+pub(super) fn table(table: Table) -> char {
+    match table {
+        Table::Held => 'h',
+        Table::Stale => 's',
+        Table::Binding => 'b',
+        Table::Source => 'c',
+        Table::Token => 't',
+    }
+}
+
+/// A document's key.
+pub(super) fn document(kind: Noun, id: Id) -> Key {
+    key(noun(kind), &[id.as_bytes()])
+}
+
+/// A note's key.
+pub(super) fn note(of: Table, name: &[u8]) -> Key {
+    key(table(of), &[name])
+}
+
+/// A mark's key.
+pub(super) fn mark(sequence: u64) -> Key {
+    key(MARK, &[&sequence.to_be_bytes()])
+}
+
+/// Finds a device by its address.
+pub(super) fn by_mac(mac: Mac) -> Key {
+    key('M', &[mac.as_bytes()])
+}
+
+/// Finds an account by its realm, which must be in lower case.
+pub(super) fn by_realm(realm: &str) -> Key {
+    key('R', &[realm.as_bytes()])
+}
+
+/// Finds an account by the digest of its API key.
+pub(super) fn by_key(digest: Digest) -> Key {
+    key('K', &[digest.as_bytes()])
+}
+
+/// Begins the keys that list the accounts below one.
+pub(super) fn below(account: Id) -> Key {
+    key('B', &[account.as_bytes()])
+}
+
+/// Begins the keys that list an account's users.
+pub(super) fn users_of(account: Id) -> Key {
+    key('U', &[account.as_bytes()])
+}
+
+/// Begins the keys that list an account's devices.
+pub(super) fn devices_of(account: Id) -> Key {
+    key('D', &[account.as_bytes()])
+}
+
+/// Begins the keys that list a user's devices.
+pub(super) fn owned_by(user: Id) -> Key {
+    key('O', &[user.as_bytes()])
+}
+
+/// Begins the keys that list the devices of a model, both names in lower case.
+pub(super) fn of_model(brand: &str, model: &str) -> Key {
+    key('Y', &[&length(brand), brand.as_bytes(), &length(model), model.as_bytes()])
+}
+
+/// Finds a device by its username among those that use their account's realm. The account's id stands for the
+/// realm, so that a realm can change without touching the devices.
+pub(super) fn line(account: Id, username: &str) -> Key {
+    key('L', &[account.as_bytes(), username.to_lowercase().as_bytes()])
+}
+
+/// Begins the keys that find, by username, the devices that name this realm themselves.
+pub(super) fn own_lines(realm: &str) -> Key {
+    key('V', &[&length(realm), realm.as_bytes()])
+}
+
+/// Finds a device by its username in a realm that it names itself; the realm must be in lower case.
+pub(super) fn own_line(realm: &str, username: &str) -> Key {
+    joined(own_lines(realm), username.to_lowercase().as_bytes())
+}
+
+/// The records that must find this document: keys, and what lies there (the id where a value is unique).
+pub(super) fn indexes(entity: &Entity) -> Vec<(Key, Vec<u8>)> {
+    match entity {
+        Entity::Account(account) => account_indexes(account),
+        Entity::User(user) => vec![user_index(user)],
+        Entity::Device(device) => device_indexes(device),
+    }
+}
+
+/// The field that must be unique for a key to be free; `None` where the key merely lists.
+pub(super) fn unique(key: &[u8]) -> Option<Unique> {
+    match letter(key) {
+        'M' => Some(Unique::Mac),
+        'R' => Some(Unique::Realm),
+        'K' => Some(Unique::ApiKey),
+        'L' | 'V' => Some(Unique::Username),
+        _ => None,
+    }
+}
+
+fn account_indexes(account: &Account) -> Vec<(Key, Vec<u8>)> {
+    let id = account.id();
+    let mut found = vec![(by_key(account.api_key), bytes(id))];
+    found.extend(account.realm().map(|realm| (by_realm(&realm), bytes(id))));
+    found.extend(account.tree.iter().map(|above| (joined(below(*above), id.as_bytes()), Vec::new())));
+    found
+}
+
+fn user_index(user: &User) -> (Key, Vec<u8>) {
+    (joined(users_of(user.document.account), user.id().as_bytes()), Vec::new())
+}
+
+fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
+    let (id, make) = (device.id(), device.make());
+    let list = |begin: Key| (joined(begin, id.as_bytes()), Vec::new());
+    let mut found = vec![list(devices_of(device.account())), list(of_model(&make.brand, &make.model))];
+    found.extend(device.owner().map(|owner| list(owned_by(owner))));
+    found.extend(device.mac().map(|mac| (by_mac(mac), bytes(id))));
+    found.extend(device.username().map(|username| (device_line(device, username), bytes(id))));
+    found
+}
+
+fn device_line(device: &Device, username: &str) -> Key {
+    match device.realm() {
+        Some(realm) => own_line(&realm, username),
+        None => line(device.account(), username),
+    }
+}
+
+fn key(letter: char, parts: &[&[u8]]) -> Key {
+    let mut key = vec![u8::try_from(letter).unwrap_or_default()];
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+fn joined(mut begin: Key, end: &[u8]) -> Key {
+    begin.extend_from_slice(end);
+    begin
+}
+
+fn bytes(id: Id) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+/// Longer names wrap around here; they are refused where keys are written.
+#[expect(clippy::cast_possible_truncation, reason = "names of 64 KiB are refused anyway")]
+fn length(text: &str) -> [u8; 2] {
+    (text.len() as u16).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::document::Document;
+
+    fn device(body: &serde_json::Value) -> Entity {
+        let (id, account) = (Id::from_bytes([7; 16]), Id::from_bytes([9; 16]));
+        let document = Document::new(id, account, body.as_object().unwrap().clone(), 1);
+        Entity::Device(Device { document })
+    }
+
+    fn letters(entity: &Entity) -> String {
+        let mut letters: Vec<char> = indexes(entity).iter().map(|(key, _)| letter(key)).collect();
+        letters.sort_unstable();
+        letters.into_iter().collect()
+    }
+
+    #[test]
+    fn a_bare_device_is_found_by_its_account_and_its_model() {
+        assert_eq!(letters(&device(&json!({}))), "DY");
+    }
+
+    #[test]
+    fn a_full_device_is_found_by_everything_it_names() {
+        let owner = Id::from_bytes([1; 16]).to_string();
+        let body = json!({"mac_address": "80:5e:c0:00:00:01", "owner_id": owner, "sip": {"username": "u1"}});
+        assert_eq!(letters(&device(&body)), "DLMOY");
+    }
+
+    #[test]
+    fn a_realm_of_its_own_moves_the_line_to_that_realm() {
+        let body = json!({"sip": {"username": "U1", "realm": "Other.example"}});
+        let expected = own_line("other.example", "u1");
+        assert!(indexes(&device(&body)).iter().any(|(key, _)| *key == expected));
+    }
+
+    #[test]
+    fn no_pair_of_names_is_taken_for_another_pair() {
+        assert_ne!(own_line("a", "bc"), own_line("ab", "c"));
+        assert_ne!(of_model("a", "bc"), of_model("ab", "c"));
+        assert!(!own_line("ab", "c").starts_with(&own_lines("a")));
+    }
+}

@@ -1,0 +1,194 @@
+//! What a group of changes would make of the tree, before anything is written.
+//!
+//! The committer decides every change against this, one after the other: so each sees those before it in the
+//! same group, and one that is refused leaves nothing behind.
+
+use std::collections::BTreeMap;
+
+use super::layout::Key;
+use super::meta::Tally;
+use super::query::View;
+use super::{MAX_KEY, MAX_VALUE, Result, StoreError};
+
+/// Payloads by key; `None` where the record goes away.
+pub(super) type Pending = BTreeMap<Key, Option<Vec<u8>>>;
+
+/// Pending changes over a tree.
+pub(super) struct Overlay<'v> {
+    below: &'v dyn View,
+    group: Pending,
+    change: Pending,
+    tally: Tally,
+}
+
+impl<'v> Overlay<'v> {
+    /// Nothing pending yet; `tally` is what the tree holds.
+    pub(super) fn new(below: &'v dyn View, tally: Tally) -> Self {
+        Self { below, group: Pending::new(), change: Pending::new(), tally }
+    }
+
+    /// Adds a record to the change at hand, or replaces it.
+    pub(super) fn put(&mut self, key: Key, payload: Vec<u8>) -> Result<()> {
+        within(key.len(), MAX_KEY)?;
+        within(payload.len(), MAX_VALUE)?;
+        self.change.insert(key, Some(payload));
+        Ok(())
+    }
+
+    /// Takes a record away, if it is there.
+    pub(super) fn remove(&mut self, key: Key) {
+        self.change.insert(key, None);
+    }
+
+    /// The change at hand is right: it joins the group.
+    pub(super) fn keep(&mut self) -> Result<()> {
+        for (key, new) in std::mem::take(&mut self.change) {
+            let old = self.settled(&key)?;
+            if old != new {
+                self.tally.replace(&key, old.as_deref(), new.as_deref());
+                self.group.insert(key, new);
+            }
+        }
+        Ok(())
+    }
+
+    /// The change at hand is refused: it never was.
+    pub(super) fn discard(&mut self) {
+        self.change.clear();
+    }
+
+    /// What is to be written, and what the tree holds afterwards.
+    pub(super) fn finish(self) -> (Pending, Tally) {
+        (self.group, self.tally)
+    }
+
+    fn settled(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.group.get(key) {
+            Some(pending) => Ok(pending.clone()),
+            None => self.below.get(key),
+        }
+    }
+}
+
+impl View for Overlay<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.change.get(key) {
+            Some(pending) => Ok(pending.clone()),
+            None => self.settled(key),
+        }
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Key, Vec<u8>)>> {
+        let layers = [&self.group, &self.change];
+        let pending = layers
+            .iter()
+            .map(|layer| {
+                layer.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).count()
+            })
+            .sum();
+        let below = self.below.scan(prefix, after, limit.saturating_add(pending))?;
+        let mut found: BTreeMap<Key, Option<Vec<u8>>> =
+            below.into_iter().map(|(key, payload)| (key, Some(payload))).collect();
+        for layer in layers {
+            lay(&mut found, layer, prefix, after);
+        }
+        let there = found.into_iter().filter_map(|(key, payload)| Some((key, payload?)));
+        Ok(there.take(limit).collect())
+    }
+
+    fn damage(&self, what: &str) -> StoreError {
+        self.below.damage(what)
+    }
+}
+
+fn lay(found: &mut Pending, layer: &Pending, prefix: &[u8], after: Option<&[u8]>) {
+    for (key, payload) in layer.range(prefix.to_vec()..) {
+        let Some(end) = key.strip_prefix(prefix) else { break };
+        if after.is_none_or(|after| end > after) {
+            found.insert(end.to_vec(), payload.clone());
+        }
+    }
+}
+
+fn within(bytes: usize, most: usize) -> Result<()> {
+    if bytes > most { Err(StoreError::TooLarge { bytes, most }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(BTreeMap<Key, Vec<u8>>);
+
+    impl View for Fixed {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self.0.get(key).cloned())
+        }
+
+        fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Key, Vec<u8>)>> {
+            let all =
+                self.0.iter().filter_map(|(key, v)| Some((key.strip_prefix(prefix)?.to_vec(), v.clone())));
+            Ok(all.filter(|(end, _)| after.is_none_or(|after| &end[..] > after)).take(limit).collect())
+        }
+
+        fn damage(&self, what: &str) -> StoreError {
+            StoreError::Damaged(what.to_owned())
+        }
+    }
+
+    fn tree() -> Fixed {
+        Fixed(["d1", "d2", "d3", "u1"].map(|key| (key.into(), key.into())).into())
+    }
+
+    fn ends(view: &dyn View, after: Option<&[u8]>, limit: usize) -> String {
+        let found = view.scan(b"d", after, limit).unwrap();
+        found.into_iter().map(|(end, _)| String::from_utf8(end).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_refused_change_leaves_the_group_as_it_was() {
+        let tree = tree();
+        let mut overlay = Overlay::new(&tree, Tally::default());
+        overlay.put(b"d4".to_vec(), b"x".to_vec()).unwrap();
+        overlay.keep().unwrap();
+        overlay.remove(b"d1".to_vec());
+        assert_eq!(ends(&overlay, None, 9), "234");
+        overlay.discard();
+        assert_eq!(ends(&overlay, None, 9), "1234");
+        assert_eq!(overlay.finish().0.len(), 1);
+    }
+
+    #[test]
+    fn a_limit_counts_what_is_there_and_not_what_goes_away() {
+        let tree = tree();
+        let mut overlay = Overlay::new(&tree, Tally::default());
+        overlay.remove(b"d1".to_vec());
+        overlay.keep().unwrap();
+        overlay.remove(b"d2".to_vec());
+        overlay.put(b"d35".to_vec(), Vec::new()).unwrap();
+        assert_eq!(ends(&overlay, None, 1), "3");
+        assert_eq!(ends(&overlay, Some(b"3"), 2), "35");
+    }
+
+    #[test]
+    fn what_is_written_as_it_was_is_not_written() {
+        let tree = tree();
+        let mut overlay = Overlay::new(&tree, Tally::default());
+        overlay.put(b"d1".to_vec(), b"d1".to_vec()).unwrap();
+        overlay.remove(b"d9".to_vec());
+        overlay.keep().unwrap();
+        assert!(overlay.finish().0.is_empty());
+    }
+
+    #[test]
+    fn what_is_too_large_says_how_large_it_may_be() {
+        let tree = tree();
+        let mut overlay = Overlay::new(&tree, Tally::default());
+        let refused = overlay.put(b"d1".to_vec(), vec![0; MAX_VALUE + 1]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "98305 bytes are too many: 98304 is the most that can be stored here"
+        );
+        assert!(overlay.put(vec![b'L'; MAX_KEY + 1], Vec::new()).is_err());
+    }
+}

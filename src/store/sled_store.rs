@@ -1,0 +1,287 @@
+//! The store that lies in one directory on this machine, on sled.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::audit::{self, Report};
+use super::committer::{Ask, Committer, Request, Rest, Shared};
+use super::engine::Engine;
+use super::evaluate::Work;
+use super::folder::{Folder, HighWater, State};
+use super::meta::{self, Meta};
+use super::overlay::Pending;
+use super::query::Query;
+use super::{Change, Changes, Note, Result, Sequence, Step, Store, StoreError, Table, committer};
+use crate::account::Account;
+use crate::device::{Device, Mac};
+use crate::id::{Digest, Id};
+use crate::resync::Scope;
+use crate::user::User;
+
+/// Where the database is, and what it may take.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data directory. It is made when it is not there.
+    pub dir: PathBuf,
+    /// How many bytes of pages are kept in memory. About 170 bytes per document come on top.
+    pub cache_bytes: u64,
+    /// Writes are refused when less than this is free on the disk, so that sled itself never finds it full;
+    /// 0 never refuses.
+    pub reserve_bytes: u64,
+    /// False acknowledges what is not on the disk yet: only to show that the tests would notice.
+    #[doc(hidden)]
+    pub sync: bool,
+}
+
+impl Options {
+    /// 64 MiB of cache, and 32 MiB that must stay free on the disk.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), cache_bytes: 64 << 20, reserve_bytes: 32 << 20, sync: true }
+    }
+}
+
+/// A store on sled. Reads are answered where they are asked, mostly from memory; one thread of its own writes.
+/// Dropping it writes everything down and waits for that; [`Store::close`] does the same and says how it went.
+#[derive(Debug)]
+pub struct SledStore {
+    shared: Arc<Shared>,
+    sender: Mutex<Option<mpsc::Sender<Request>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SledStore {
+    /// Opens the database, or makes one where there is no trace of any. Everything in it is read and verified
+    /// first; what is not as it was left is [`StoreError::Damaged`], never fewer records than there were.
+    pub fn open(options: Options) -> Result<Self> {
+        let folder = Folder::take(&options.dir)?;
+        let opened = match folder.marker()? {
+            None if folder.is_untouched() => Opened::create(&folder, options.cache_bytes, State::Ready)?,
+            None => {
+                return Err(folder.damaged("there is a database, but not the file that says which one it is"));
+            }
+            Some(marker) if marker.state == State::New => {
+                folder.wipe()?;
+                Opened::create(&folder, options.cache_bytes, State::Ready)?
+            }
+            Some(_) => Opened::verified(&folder, options.cache_bytes)?.0,
+        };
+        let Opened { engine, high_water, meta } = opened;
+        let changes = Changes::default();
+        changes.publish(meta.sequence, []);
+        let shared = Arc::new(Shared { engine: RwLock::new(Ok(engine)), changes });
+        let committer =
+            Committer { shared: shared.clone(), folder, high_water, meta, options, rest: Rest::default() };
+        let (sender, thread) = committer.start()?;
+        Ok(Self { shared, sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    async fn read<T>(&self, ask: impl Fn(Query<'_>) -> Result<T> + Send) -> Result<T> {
+        if let Some(answer) = self.look(&ask) {
+            return answer;
+        }
+        self.ask(Ask::Reopen).await?;
+        let closed = || Err(StoreError::Io("the database was closed again".to_owned()));
+        self.look(&ask).unwrap_or_else(closed)
+    }
+
+    /// `None` when the database is not open just now.
+    fn look<T>(&self, ask: impl Fn(Query<'_>) -> Result<T>) -> Option<Result<T>> {
+        let engine = self.shared.engine.read().unwrap_or_else(PoisonError::into_inner);
+        engine.as_ref().ok().map(|engine| ask(Query(engine)))
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Sequence> {
+        let stopped = || StoreError::Io("the database is closed".to_owned());
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (answer, told) = oneshot::channel();
+        let sent = sender.ok_or_else(stopped)?.send(Request { ask, answer }).await;
+        sent.map_err(|_| stopped())?;
+        told.await.map_err(|_| stopped())?
+    }
+
+    fn stop(&self) {
+        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that writes the database has panicked");
+        }
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn account(&self, id: Id) -> Result<Option<Account>> {
+        self.read(|query| query.account(id)).await
+    }
+
+    async fn account_by_realm(&self, realm: &str) -> Result<Option<Account>> {
+        self.read(|query| query.account_by_realm(realm)).await
+    }
+
+    async fn account_by_key(&self, key: Digest) -> Result<Option<Account>> {
+        self.read(|query| query.account_by_key(key)).await
+    }
+
+    async fn accounts(&self, below: Option<Id>, after: Option<Id>, limit: usize) -> Result<Vec<Account>> {
+        self.read(|query| query.accounts(below, after, limit)).await
+    }
+
+    async fn user(&self, id: Id) -> Result<Option<User>> {
+        self.read(|query| query.user(id)).await
+    }
+
+    async fn users(&self, account: Id, after: Option<Id>, limit: usize) -> Result<Vec<User>> {
+        self.read(|query| query.users(account, after, limit)).await
+    }
+
+    async fn device(&self, id: Id) -> Result<Option<Device>> {
+        self.read(|query| query.device(id)).await
+    }
+
+    async fn device_by_mac(&self, mac: Mac) -> Result<Option<Device>> {
+        self.read(|query| query.device_by_mac(mac)).await
+    }
+
+    async fn device_by_line(&self, username: &str, realm: &str) -> Result<Option<Device>> {
+        self.read(|query| query.device_by_line(username, realm)).await
+    }
+
+    async fn devices(&self, scope: &Scope, after: Option<Id>, limit: usize) -> Result<Vec<Device>> {
+        self.read(|query| query.devices(scope, after, limit)).await
+    }
+
+    async fn commit(&self, change: Change) -> Result<Sequence> {
+        self.ask(Ask::Commit(Work { steps: change.steps, unmark: Vec::new() })).await
+    }
+
+    async fn jot(&self, notes: Vec<Note>) -> Result<()> {
+        self.ask(Ask::Jot(Work { steps: set(notes), unmark: Vec::new() })).await.map(drop)
+    }
+
+    async fn note(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.read(|query| query.note(table, key)).await
+    }
+
+    async fn notes(
+        &self,
+        table: Table,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.read(|query| query.notes(table, after, limit)).await
+    }
+
+    async fn marks(&self, limit: usize) -> Result<Vec<(Sequence, Scope)>> {
+        self.read(|query| query.marks(None, limit)).await
+    }
+
+    async fn unmark(&self, marks: Vec<Sequence>, notes: Vec<Note>) -> Result<()> {
+        self.ask(Ask::Settle(Work { steps: set(notes), unmark: marks })).await.map(drop)
+    }
+
+    fn changes(&self) -> &Changes {
+        &self.shared.changes
+    }
+
+    async fn close(&self) -> Result<()> {
+        let closed = self.ask(Ask::Close).await.map(drop);
+        self.stop();
+        closed
+    }
+}
+
+/// A database that was made or verified, before anybody uses it.
+pub(super) struct Opened {
+    pub(super) engine: Engine,
+    pub(super) high_water: HighWater,
+    pub(super) meta: Meta,
+}
+
+impl Opened {
+    /// Makes a database where there is none. It counts as begun until everything about it is on the disk, and
+    /// then as `state`.
+    pub(super) fn create(folder: &Folder, cache_bytes: u64, state: State) -> Result<Self> {
+        let database = fresh_id()?;
+        let begun = if state == State::Ready { State::New } else { state };
+        folder.set_marker(database, begun)?;
+        let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
+        let meta = Meta { batch: 1, ..Meta::new(database) };
+        engine.apply(committer::batch(&Pending::new(), &meta)?)?;
+        engine.flush()?;
+        engine.sync()?;
+        folder.sync_names()?;
+        let high_water = HighWater::create(folder, database)?;
+        high_water.note(meta.batch)?;
+        folder.set_marker(database, state)?;
+        Ok(Self { engine, high_water, meta })
+    }
+
+    /// Opens a database and refuses it when anything is wrong with it.
+    pub(super) fn verified(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
+        let (opened, report) = Self::examined(folder, cache_bytes)?;
+        match &report.problems[..] {
+            [] => Ok((opened, report)),
+            [only] => Err(folder.damaged(only)),
+            [first, rest @ ..] => Err(folder.damaged(&format!("{first} (and {} more)", rest.len()))),
+        }
+    }
+
+    /// Opens a database as far as it can be opened, and says what is wrong with it.
+    pub(super) fn examined(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
+        let marker = folder.marker()?.ok_or_else(|| missing(folder.path()))?;
+        if marker.format != meta::FORMAT {
+            return Err(folder
+                .damaged(&format!("it is of format {}, which this version does not know", marker.format)));
+        }
+        if marker.state != State::Ready {
+            return Err(folder.damaged("it was being imported, and that was cut short: import again"));
+        }
+        check_file(folder)?;
+        let (high_water, batch) = HighWater::open(folder, marker.database)?;
+        let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
+        let meta =
+            engine.meta()?.ok_or_else(|| folder.damaged("the record that counts all others is gone"))?;
+        if meta.database != marker.database {
+            return Err(folder.damaged("sled's files are those of another database"));
+        }
+        if meta.batch < batch {
+            return Err(folder
+                .damaged(&format!("it ends at batch {}, and batch {batch} was acknowledged", meta.batch)));
+        }
+        let report = audit::audit(&engine, &meta);
+        Ok((Self { engine, high_water, meta }, report))
+    }
+}
+
+fn check_file(folder: &Folder) -> Result<()> {
+    match std::fs::metadata(folder.sled().join("db")) {
+        Ok(file) if file.len() > 0 => Ok(()),
+        Ok(_) => Err(folder.damaged("the file sled/db is empty")),
+        Err(error) => Err(folder.damaged(&format!("the file sled/db cannot be found ({error})"))),
+    }
+}
+
+/// The error for a directory in which there is no database, where one was expected.
+pub(super) fn missing(path: &Path) -> StoreError {
+    StoreError::Io(format!("there is no database in {}", path.display()))
+}
+
+fn fresh_id() -> Result<Id> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Io(format!("no random numbers: {error}")))?;
+    Ok(Id::from_bytes(bytes))
+}
+
+fn set(notes: Vec<Note>) -> Vec<Step> {
+    notes.into_iter().map(Step::Set).collect()
+}

@@ -1,0 +1,295 @@
+//! What every store promises, whatever it is made of. Each promise is a function over `&dyn Store`; the last
+//! lines run them all against the stores there are.
+
+mod store_common;
+
+use std::sync::Arc;
+
+use checksync::id::{Digest, Id};
+use checksync::resync::Scope;
+use checksync::store::{Note, Options, SledStore, Step, Store, StoreError, Table, Unique};
+use serde_json::json;
+use store_common::*;
+
+async fn a_document_is_found_by_everything_it_names(store: &dyn Store) {
+    let phone = phone(1, CHILD);
+    commit(store, [put(phone.clone())]).await.unwrap();
+    assert_eq!(store.device(phone.id()).await.unwrap().as_ref(), Some(&phone));
+    assert_eq!(store.device_by_mac(mac(1)).await.unwrap().as_ref(), Some(&phone));
+    assert_eq!(store.device_by_line("uSER1", "CHILD.example").await.unwrap().as_ref(), Some(&phone));
+    assert_eq!(store.account_by_realm("child.EXAMPLE").await.unwrap().unwrap().id(), CHILD);
+    assert_eq!(store.account_by_key(Digest::of(CHILD.as_bytes())).await.unwrap().unwrap().id(), CHILD);
+    let model = Scope::Model { brand: "yealink".into(), model: "t46s".into() };
+    let scopes =
+        [Scope::Device(phone.id()), Scope::Owner(id(51)), Scope::Account(CHILD), model, Scope::Everything];
+    for scope in scopes {
+        assert_eq!(store.devices(&scope, None, 9).await.unwrap(), [phone.clone()], "{scope:?}");
+    }
+    assert_eq!(store.devices(&Scope::Account(MASTER), None, 9).await.unwrap(), []);
+}
+
+async fn a_changed_document_is_found_by_its_new_names_only(store: &dyn Store) {
+    let phone = phone(1, CHILD);
+    commit(store, [put(phone.clone())]).await.unwrap();
+    commit(store, [revise(&phone, &phone_body(2))]).await.unwrap();
+    assert!(store.device_by_mac(mac(1)).await.unwrap().is_none());
+    assert!(store.device_by_line("user1", "child.example").await.unwrap().is_none());
+    assert_eq!(store.device_by_mac(mac(2)).await.unwrap().unwrap().id(), phone.id());
+    assert_eq!(store.devices(&Scope::Owner(id(51)), None, 9).await.unwrap(), []);
+    assert_eq!(store.devices(&Scope::Owner(id(52)), None, 9).await.unwrap().len(), 1);
+}
+
+async fn a_lost_update_is_refused(store: &dyn Store) {
+    let phone = phone(1, CHILD);
+    let refused = commit(store, [revise(&phone, &phone_body(1))]).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    commit(store, [put(phone.clone())]).await.unwrap();
+    assert!(is_conflict(&commit(store, [put(phone.clone())]).await));
+    commit(store, [revise(&phone, &json!({"name": "first"}))]).await.unwrap();
+    assert!(is_conflict(&commit(store, [revise(&phone, &json!({"name": "second"}))]).await));
+    assert!(is_conflict(&commit(store, [delete(phone.clone())]).await));
+    assert_eq!(store.device(phone.id()).await.unwrap().unwrap().document.text("name"), Some("first"));
+}
+
+async fn of_two_writers_at_once_one_wins(store: &dyn Store) {
+    let phone = phone(1, CHILD);
+    commit(store, [put(phone.clone())]).await.unwrap();
+    let [first, second] = ["a", "b"].map(|name| revise(&phone, &json!({"name": name})));
+    let (first, second) = tokio::join!(commit(store, [first]), commit(store, [second]));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    assert!(is_conflict(&first) || is_conflict(&second));
+}
+
+async fn a_change_happens_whole_or_not_at_all(store: &dyn Store) {
+    commit(store, [put(phone(1, CHILD))]).await.unwrap();
+    let rival = device(id(9), CHILD, &json!({"mac_address": mac(1).to_string()}));
+    let steps = [put(phone(2, CHILD)), Step::Mark(Scope::Everything), put(rival)];
+    assert_eq!(taken(&commit(store, steps).await), Some((Unique::Mac, phone(1, CHILD).id())));
+    assert!(store.device_by_mac(mac(2)).await.unwrap().is_none());
+    assert!(store.marks(9).await.unwrap().is_empty());
+}
+
+async fn a_mac_is_unique_over_all_accounts(store: &dyn Store) {
+    commit(store, [put(phone(1, CHILD))]).await.unwrap();
+    let rival = device(id(9), MASTER, &json!({"mac_address": "80-5E-00-00-00-01"}));
+    assert_eq!(taken(&commit(store, [put(rival)]).await), Some((Unique::Mac, phone(1, CHILD).id())));
+}
+
+async fn a_line_is_unique_in_its_realm_however_the_realm_is_named(store: &dyn Store) {
+    let line = |own, account, sip| device(id(own), account, &json!({ "sip": sip }));
+    commit(store, [put(line(10, CHILD, json!({"username": "alice"})))]).await.unwrap();
+    commit(store, [put(line(11, MASTER, json!({"username": "Alice"})))]).await.unwrap();
+    let named = line(12, MASTER, json!({"username": "ALICE", "realm": "child.example"}));
+    assert_eq!(taken(&commit(store, [put(named)]).await), Some((Unique::Username, id(10))));
+    let named = line(13, MASTER, json!({"username": "bob", "realm": "child.example"}));
+    commit(store, [put(named)]).await.unwrap();
+    let plain = line(14, CHILD, json!({"username": "bob"}));
+    assert_eq!(taken(&commit(store, [put(plain)]).await), Some((Unique::Username, id(13))));
+    assert_eq!(store.device_by_line("bob", "child.example").await.unwrap().unwrap().id(), id(13));
+}
+
+async fn a_realm_moves_with_all_its_lines_and_never_onto_taken_ones(store: &dyn Store) {
+    let line = |own, account, sip| device(id(own), account, &json!({ "sip": sip }));
+    let named = json!({"username": "alice", "realm": "elsewhere.example"});
+    commit(store, [put(line(10, CHILD, json!({"username": "alice"}))), put(line(11, MASTER, named))])
+        .await
+        .unwrap();
+    let child = store.account(CHILD).await.unwrap().unwrap();
+    let onto = revise_account(&child, &json!({"realm": "elsewhere.example"}));
+    assert_eq!(taken(&commit(store, [onto]).await), Some((Unique::Username, id(10))));
+    let taken_realm = revise_account(&child, &json!({"realm": "master.example"}));
+    assert_eq!(taken(&commit(store, [taken_realm]).await), Some((Unique::Realm, MASTER)));
+    commit(store, [revise_account(&child, &json!({"realm": "new.example"}))]).await.unwrap();
+    assert_eq!(store.device_by_line("alice", "new.example").await.unwrap().unwrap().id(), id(10));
+    assert!(store.device_by_line("alice", "child.example").await.unwrap().is_none());
+}
+
+async fn an_api_key_belongs_to_one_account(store: &dyn Store) {
+    let mut rival = account(id(3), &[MASTER], &json!({}));
+    rival.api_key = Digest::of(CHILD.as_bytes());
+    assert_eq!(taken(&commit(store, [put(rival)]).await), Some((Unique::ApiKey, CHILD)));
+}
+
+async fn nothing_is_stored_in_an_account_that_is_not_there(store: &dyn Store) {
+    let steps = [
+        put(phone(1, id(77))),
+        put(user(id(5), id(77), &json!({}))),
+        put(account(id(6), &[id(77)], &json!({}))),
+    ];
+    for step in steps {
+        let refused = commit(store, [step]).await;
+        assert!(matches!(refused, Err(StoreError::Missing(missing)) if missing == id(77)), "{refused:?}");
+    }
+}
+
+async fn a_deleted_device_leaves_nothing_behind(store: &dyn Store) {
+    let (phone, other) = (phone(1, CHILD), phone(2, CHILD));
+    commit(store, [put(phone.clone()), put(other.clone())]).await.unwrap();
+    let bound = [&phone.id().as_bytes()[..], b"sip:1"].concat();
+    let kept = [&other.id().as_bytes()[..], b"sip:1"].concat();
+    let notes = vec![
+        note(Table::Held, phone.id().as_bytes(), "h"),
+        note(Table::Stale, phone.id().as_bytes(), "s"),
+        note(Table::Binding, &bound, "b"),
+        note(Table::Binding, &kept, "b"),
+    ];
+    store.jot(notes).await.unwrap();
+    commit(store, [delete(phone.clone())]).await.unwrap();
+    assert!(store.device_by_mac(mac(1)).await.unwrap().is_none());
+    assert_eq!(store.devices(&Scope::Everything, None, 9).await.unwrap(), [other]);
+    assert_eq!(store.note(Table::Held, phone.id().as_bytes()).await.unwrap(), None);
+    assert_eq!(store.note(Table::Stale, phone.id().as_bytes()).await.unwrap(), None);
+    assert_eq!(store.notes(Table::Binding, None, 9).await.unwrap(), [(kept, b"b".to_vec())]);
+    commit(store, [put(phone)]).await.unwrap();
+}
+
+async fn an_account_goes_with_its_devices_but_not_before_the_accounts_below(store: &dyn Store) {
+    commit(store, [put(phone(1, CHILD)), put(user(id(5), CHILD, &json!({})))]).await.unwrap();
+    store.jot(vec![note(Table::Held, phone(1, CHILD).id().as_bytes(), "h")]).await.unwrap();
+    let [master, child] = [MASTER, CHILD].map(|own| store.account(own));
+    let (master, child) = (master.await.unwrap().unwrap(), child.await.unwrap().unwrap());
+    let refused = commit(store, [delete(master.clone())]).await;
+    assert!(matches!(refused, Err(StoreError::HasChildren(MASTER))), "{refused:?}");
+    commit(store, [delete(child), delete(master)]).await.unwrap();
+    assert_eq!(store.devices(&Scope::Everything, None, 9).await.unwrap(), []);
+    assert_eq!(store.users(CHILD, None, 9).await.unwrap(), []);
+    assert_eq!(store.accounts(None, None, 9).await.unwrap(), []);
+    assert_eq!(store.notes(Table::Held, None, 9).await.unwrap(), []);
+    assert!(store.account_by_realm("child.example").await.unwrap().is_none());
+}
+
+async fn a_tree_of_accounts_is_listed_at_any_depth(store: &dyn Store) {
+    commit(store, [put(account(id(3), &[MASTER, CHILD], &json!({})))]).await.unwrap();
+    let ids = |found: Vec<checksync::account::Account>| {
+        found.iter().map(|account| account.id()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(store.accounts(Some(MASTER), None, 9).await.unwrap()), [CHILD, id(3)]);
+    assert_eq!(ids(store.accounts(Some(CHILD), None, 9).await.unwrap()), [id(3)]);
+    assert_eq!(ids(store.accounts(None, Some(MASTER), 1).await.unwrap()), [CHILD]);
+}
+
+async fn a_long_list_comes_in_pages_without_gaps(store: &dyn Store) {
+    commit(store, (0..25).map(|number| put(phone(number, CHILD)))).await.unwrap();
+    let (mut after, mut seen) = (None, 0);
+    loop {
+        let page = store.devices(&Scope::Account(CHILD), after, 10).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert!(page.iter().all(|device| after.is_none_or(|after: Id| device.id() > after)));
+        after = Some(last.id());
+        seen += page.len();
+    }
+    assert_eq!(seen, 25);
+}
+
+async fn marks_stay_until_they_are_taken_off_one_by_one(store: &dyn Store) {
+    let scopes = [Scope::Device(id(1)), Scope::Account(CHILD)];
+    let sequence = commit(store, scopes.clone().map(Step::Mark)).await.unwrap();
+    let marks = store.marks(9).await.unwrap();
+    assert_eq!(marks.iter().map(|(_, scope)| scope.clone()).collect::<Vec<_>>(), scopes);
+    assert_eq!(marks[1].0, sequence);
+    let stale = note(Table::Stale, id(1).as_bytes(), "{}");
+    store.unmark(vec![marks[0].0], vec![stale]).await.unwrap();
+    assert_eq!(store.marks(9).await.unwrap(), marks[1..]);
+    assert_eq!(store.note(Table::Stale, id(1).as_bytes()).await.unwrap().as_deref(), Some(&b"{}"[..]));
+}
+
+async fn notes_are_set_read_listed_and_removed(store: &dyn Store) {
+    let notes = [b"a", b"b", b"c"].map(|key| note(Table::Token, key, "x")).to_vec();
+    store.jot(notes).await.unwrap();
+    let page = store.notes(Table::Token, Some(b"a"), 1).await.unwrap();
+    assert_eq!(page, [(b"b".to_vec(), b"x".to_vec())]);
+    store.jot(vec![Note { table: Table::Token, key: b"b".to_vec(), value: None }]).await.unwrap();
+    assert_eq!(store.note(Table::Token, b"b").await.unwrap(), None);
+    assert_eq!(store.notes(Table::Token, None, 9).await.unwrap().len(), 2);
+    assert_eq!(store.notes(Table::Source, None, 9).await.unwrap().len(), 0);
+}
+
+async fn a_commit_is_published_before_it_returns(store: &dyn Store) {
+    let stamp = store.changes().stamp(vec![Scope::Account(CHILD)]);
+    let before = store.changes().latest();
+    let sequence = commit(store, [put(phone(1, CHILD)), Step::Mark(Scope::Account(CHILD))]).await.unwrap();
+    assert!(sequence > before);
+    assert_eq!(store.changes().latest(), sequence);
+    assert!(!store.changes().is_current(&stamp));
+    store.jot(vec![note(Table::Token, b"a", "x")]).await.unwrap();
+    assert_eq!(store.changes().latest(), sequence);
+}
+
+async fn what_is_too_large_is_refused_and_nothing_else_suffers(store: &dyn Store) {
+    let large = device(id(9), CHILD, &json!({"padding": "x".repeat(checksync::store::MAX_VALUE)}));
+    let refused = commit(store, [put(large)]).await;
+    assert!(matches!(refused, Err(StoreError::TooLarge { .. })), "{refused:?}");
+    let nearly = device(id(9), CHILD, &json!({"padding": "x".repeat(checksync::store::MAX_VALUE - 999)}));
+    commit(store, [put(nearly.clone())]).await.unwrap();
+    assert_eq!(store.device(id(9)).await.unwrap(), Some(nearly));
+}
+
+async fn a_closed_store_says_so(store: &dyn Store) {
+    store.close().await.unwrap();
+    let refused = store.device(id(1)).await;
+    assert!(matches!(&refused, Err(StoreError::Io(text)) if text.contains("closed")), "{refused:?}");
+}
+
+async fn many_writers_at_once_lose_nothing(store: Arc<dyn Store>) {
+    let writers = (0..16_u64).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for number in 0..8 {
+                commit(&*store, [put(phone(writer * 100 + number, CHILD))]).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(store.devices(&Scope::Everything, None, 999).await.unwrap().len(), 128);
+}
+
+macro_rules! contract {
+    ($($promise:ident),* $(,)?) => {
+        mod sled {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    let dir = tempfile::tempdir().unwrap();
+                    let store = super::SledStore::open(super::Options::new(dir.path())).unwrap();
+                    super::settle(&store).await;
+                    super::$promise(&store).await;
+                    drop(store);
+                    let report = checksync::store::check(dir.path()).unwrap();
+                    assert_eq!(report.problems, [""; 0]);
+                }
+            )*
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn many_writers_at_once_lose_nothing() {
+                let dir = tempfile::tempdir().unwrap();
+                let store = super::SledStore::open(super::Options::new(dir.path())).unwrap();
+                super::settle(&store).await;
+                super::many_writers_at_once_lose_nothing(std::sync::Arc::new(store)).await;
+            }
+        }
+    };
+}
+
+contract![
+    a_document_is_found_by_everything_it_names,
+    a_changed_document_is_found_by_its_new_names_only,
+    a_lost_update_is_refused,
+    of_two_writers_at_once_one_wins,
+    a_change_happens_whole_or_not_at_all,
+    a_mac_is_unique_over_all_accounts,
+    a_line_is_unique_in_its_realm_however_the_realm_is_named,
+    a_realm_moves_with_all_its_lines_and_never_onto_taken_ones,
+    an_api_key_belongs_to_one_account,
+    nothing_is_stored_in_an_account_that_is_not_there,
+    a_deleted_device_leaves_nothing_behind,
+    an_account_goes_with_its_devices_but_not_before_the_accounts_below,
+    a_tree_of_accounts_is_listed_at_any_depth,
+    a_long_list_comes_in_pages_without_gaps,
+    marks_stay_until_they_are_taken_off_one_by_one,
+    notes_are_set_read_listed_and_removed,
+    a_commit_is_published_before_it_returns,
+    what_is_too_large_is_refused_and_nothing_else_suffers,
+    a_closed_store_says_so,
+];
