@@ -21,7 +21,7 @@ async fn a_document_is_found_by_everything_it_names(store: &dyn Store) {
     assert_eq!(store.account_by_key(Digest::of(CHILD.as_bytes())).await.unwrap().unwrap().id(), CHILD);
     let model = Scope::Model { brand: "yealink".into(), model: "t46s".into() };
     let scopes =
-        [Scope::Device(phone.id()), Scope::Owner(id(51)), Scope::Account(CHILD), model, Scope::Everything];
+        [Scope::Device(phone.id()), Scope::User(id(51)), Scope::Account(CHILD), model, Scope::Everything];
     for scope in scopes {
         assert_eq!(store.devices(&scope, None, 9).await.unwrap(), [phone.clone()], "{scope:?}");
     }
@@ -35,8 +35,8 @@ async fn a_changed_document_is_found_by_its_new_names_only(store: &dyn Store) {
     assert!(store.device_by_mac(mac(1)).await.unwrap().is_none());
     assert!(store.device_by_line("user1", "child.example").await.unwrap().is_none());
     assert_eq!(store.device_by_mac(mac(2)).await.unwrap().unwrap().id(), phone.id());
-    assert_eq!(store.devices(&Scope::Owner(id(51)), None, 9).await.unwrap(), []);
-    assert_eq!(store.devices(&Scope::Owner(id(52)), None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.devices(&Scope::User(id(51)), None, 9).await.unwrap(), []);
+    assert_eq!(store.devices(&Scope::User(id(52)), None, 9).await.unwrap().len(), 1);
 }
 
 async fn a_lost_update_is_refused(store: &dyn Store) {

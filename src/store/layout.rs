@@ -104,7 +104,7 @@ pub(super) fn devices_of(account: Id) -> Key {
 }
 
 /// Begins the keys that list a user's devices.
-pub(super) fn owned_by(user: Id) -> Key {
+pub(super) fn shown_by(user: Id) -> Key {
     key('O', &[user.as_bytes()])
 }
 
@@ -165,7 +165,7 @@ fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let (id, make) = (device.id(), device.make());
     let list = |begin: Key| (joined(begin, id.as_bytes()), Vec::new());
     let mut found = vec![list(devices_of(device.account())), list(of_model(&make.brand, &make.model))];
-    found.extend(device.owner().map(|owner| list(owned_by(owner))));
+    found.extend(device.users().into_iter().map(|user| list(shown_by(user))));
     found.extend(device.mac().map(|mac| (by_mac(mac), bytes(id))));
     found.extend(device.username().map(|username| (device_line(device, username), bytes(id))));
     found

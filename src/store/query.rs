@@ -88,7 +88,7 @@ impl Query<'_> {
         let begin = match scope {
             Scope::Everything => return self.all(Noun::Device, after, limit),
             Scope::Device(id) => return self.only(*id, after, limit),
-            Scope::Owner(user) => layout::owned_by(*user),
+            Scope::User(user) => layout::shown_by(*user),
             Scope::Account(account) => layout::devices_of(*account),
             Scope::Model { brand, model } => layout::of_model(brand, model),
         };
