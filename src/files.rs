@@ -96,6 +96,7 @@ impl Given {
 pub struct Files {
     store: Arc<dyn Store>,
     set: ArcSwap<Set>,
+    refused: ArcSwap<Vec<Finding>>,
     site: Site,
     remembered: Cache<Mac, Arc<Given>, Bytes>,
 }
@@ -114,7 +115,7 @@ impl Files {
     pub fn new(store: Arc<dyn Store>, set: Set, site: Site, memory: u64) -> Self {
         let phones = usize::try_from(memory / 8192).unwrap_or(usize::MAX).max(16);
         let remembered = Cache::with_weighter(phones, memory.max(1 << 20), Bytes);
-        Self { store, set: ArcSwap::from_pointee(set), site, remembered }
+        Self { store, set: ArcSwap::from_pointee(set), refused: ArcSwap::default(), site, remembered }
     }
 
     /// The set in use.
@@ -122,9 +123,20 @@ impl Files {
         self.set.load_full()
     }
 
-    /// Puts another set to use. Whom that concerns is for the caller to mark.
+    /// Puts another set to use, and gives back the one before. Whom that concerns is for the caller to mark.
     pub fn swap(&self, set: Set) -> Arc<Set> {
+        self.refused.store(Arc::default());
         self.set.swap(Arc::new(set))
+    }
+
+    /// Keeps the set in use, because of what is wrong with the one that should have taken its place.
+    pub fn refuse(&self, findings: Vec<Finding>) {
+        self.refused.store(Arc::new(findings));
+    }
+
+    /// What is wrong with the catalog and templates as they lie there now; empty while they are in use.
+    pub fn refused(&self) -> Arc<Vec<Finding>> {
+        self.refused.load_full()
     }
 
     /// What the phone with this MAC address would be given; from memory while nothing moved.

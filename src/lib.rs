@@ -27,4 +27,6 @@ pub mod template;
 pub mod store;
 
 // What doors share.
+pub mod circle;
 pub mod files;
+pub mod registrations;

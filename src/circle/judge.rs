@@ -1,0 +1,102 @@
+//! Takes marks off the store and finds out which phones they really concern.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::{debug, warn};
+
+use super::{Event, Standing};
+use crate::device::Device;
+use crate::files::Files;
+use crate::id::Id;
+use crate::resync::Scope;
+use crate::store::{Store, StoreError};
+
+/// How many devices are read at a time.
+const PAGE: usize = 256;
+
+/// Judges marks whenever there are some, until the circle has stopped. Large scopes are judged a page at a
+/// time, so that nothing else waits for them; a restart judges the whole mark again, which does no harm.
+pub(super) async fn run(
+    store: Arc<dyn Store>,
+    files: Arc<Files>,
+    marks: Arc<Notify>,
+    events: mpsc::WeakUnboundedSender<Event>,
+) {
+    loop {
+        marks.notified().await;
+        let judge = Judge { store: &*store, files: &files, events: &events };
+        while let Err(error) = judge.all().await {
+            warn!(%error, "marks are judged again in a second");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+struct Judge<'a> {
+    store: &'a dyn Store,
+    files: &'a Files,
+    events: &'a mpsc::WeakUnboundedSender<Event>,
+}
+
+impl Judge<'_> {
+    async fn all(&self) -> Result<(), StoreError> {
+        loop {
+            let marks = self.store.marks(PAGE).await?;
+            if marks.is_empty() {
+                return Ok(());
+            }
+            let (judged, mut scopes): (Vec<_>, Vec<Scope>) = marks.into_iter().unzip();
+            scopes.dedup();
+            for scope in &scopes {
+                self.scope(scope).await?;
+            }
+            let (done, unmarked) = oneshot::channel();
+            self.send(Event::Judged(judged, done));
+            unmarked.await.map_err(|_| StoreError::Io("the marks were not taken off".to_owned()))?;
+        }
+    }
+
+    async fn scope(&self, scope: &Scope) -> Result<(), StoreError> {
+        self.devices(scope).await?;
+        let Scope::Account(account) = scope else { return Ok(()) };
+        let mut after = None;
+        loop {
+            let below = self.store.accounts(Some(*account), after, PAGE).await?;
+            let Some(last) = below.last() else { return Ok(()) };
+            after = Some(last.id());
+            for account in &below {
+                self.devices(&Scope::Account(account.id())).await?;
+            }
+        }
+    }
+
+    async fn devices(&self, scope: &Scope) -> Result<(), StoreError> {
+        let mut after: Option<Id> = None;
+        loop {
+            let page = self.store.devices(scope, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.id());
+            for device in &page {
+                self.device(device).await?;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn device(&self, device: &Device) -> Result<(), StoreError> {
+        let standing = Standing::of(self.files, self.store, device).await?;
+        debug!(device = %device.id(), stale = standing.stale, "judged");
+        if let Some(given) = standing.given.filter(|_| standing.stale) {
+            self.send(Event::Stale(device.id(), given.digest()));
+        }
+        Ok(())
+    }
+
+    fn send(&self, event: Event) {
+        if let Some(events) = self.events.upgrade() {
+            let _stopped = events.send(event);
+        }
+    }
+}

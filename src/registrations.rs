@@ -1,0 +1,40 @@
+//! Which devices have a phone registered now. The SIP side writes it, everybody reads it.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use crate::id::Id;
+
+/// How many contacts each device has registered.
+#[derive(Debug, Default)]
+pub struct Registrations(RwLock<HashMap<Id, usize>>);
+
+impl Registrations {
+    /// True while a phone is registered for this device.
+    pub fn contains(&self, device: Id) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&device)
+    }
+
+    /// Says how many contacts a device has now.
+    pub fn set(&self, device: Id, contacts: usize) {
+        let mut devices = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match contacts {
+            0 => drop(devices.remove(&device)),
+            _ => drop(devices.insert(device, contacts)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_registered_while_it_has_a_contact() {
+        let (registrations, phone) = (Registrations::default(), Id::from_bytes([1; 16]));
+        registrations.set(phone, 2);
+        assert!(registrations.contains(phone));
+        registrations.set(phone, 0);
+        assert!(!registrations.contains(phone));
+    }
+}
