@@ -1,5 +1,6 @@
 //! The disk fills up: the write fails with a clear error, nothing acknowledged is lost, and writing works again
 //! as soon as there is room. Each test runs on a small file system of its own, in a mount namespace of its own.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod store_common;
 
