@@ -21,6 +21,7 @@ mod engine;
 mod envelope;
 mod evaluate;
 mod folder;
+mod keeper;
 mod layout;
 mod meta;
 mod nudge;

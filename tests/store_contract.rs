@@ -1,10 +1,12 @@
 //! What every store promises, whatever it is made of. Each promise is a function over `&dyn Store`; the last
 //! lines run them all against the stores there are.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod store_common;
 
 use std::sync::Arc;
 
+use checksync::account::Account;
 use checksync::id::{Digest, Id};
 use checksync::resync::Scope;
 use checksync::store::{Note, Options, SledStore, Step, Store, StoreError, Table, Unique};
@@ -23,7 +25,7 @@ async fn a_document_is_found_by_everything_it_names(store: &dyn Store) {
     let scopes =
         [Scope::Device(phone.id()), Scope::User(id(51)), Scope::Account(CHILD), model, Scope::Everything];
     for scope in scopes {
-        assert_eq!(store.devices(&scope, None, 9).await.unwrap(), [phone.clone()], "{scope:?}");
+        assert_eq!(store.devices(&scope, None, 9).await.unwrap(), std::slice::from_ref(&phone), "{scope:?}");
     }
     assert_eq!(store.devices(&Scope::Account(MASTER), None, 9).await.unwrap(), []);
 }
@@ -160,9 +162,7 @@ async fn an_account_goes_with_its_devices_but_not_before_the_accounts_below(stor
 
 async fn a_tree_of_accounts_is_listed_at_any_depth(store: &dyn Store) {
     commit(store, [put(account(id(3), &[MASTER, CHILD], &json!({})))]).await.unwrap();
-    let ids = |found: Vec<checksync::account::Account>| {
-        found.iter().map(|account| account.id()).collect::<Vec<_>>()
-    };
+    let ids = |found: Vec<Account>| found.iter().map(Account::id).collect::<Vec<_>>();
     assert_eq!(ids(store.accounts(Some(MASTER), None, 9).await.unwrap()), [CHILD, id(3)]);
     assert_eq!(ids(store.accounts(Some(CHILD), None, 9).await.unwrap()), [id(3)]);
     assert_eq!(ids(store.accounts(None, Some(MASTER), 1).await.unwrap()), [CHILD]);

@@ -1,5 +1,6 @@
 //! What large databases cost. The measurement is run by hand:
 //! `cargo test --config profile.dev.opt-level=3 --test store_cost -- --ignored --nocapture`.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod store_common;
 
@@ -38,7 +39,7 @@ async fn what_a_fleet_costs() {
         let copy = tempfile::tempdir().unwrap();
         timed(&format!("import, {fleet}"), || import(copy.path(), Cursor::new(text)).unwrap());
         timed(&format!("open with its scan, {fleet}"), || {
-            drop(SledStore::open(Options::new(copy.path())).unwrap())
+            drop(SledStore::open(Options::new(copy.path())).unwrap());
         });
         let (store, _) = timed("open again", || SledStore::open(Options::new(copy.path())).unwrap());
         let (one, all) = changes(&store, fleet).await;

@@ -1,5 +1,6 @@
 //! The process is killed, or the machine loses its power, in the middle of many writes, again and again: every
 //! acknowledged write is there afterwards, and whatever finds a document finds it.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod store_common;
 

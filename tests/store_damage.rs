@@ -1,5 +1,6 @@
 //! Files are damaged or vanish: the store refuses to open and says what to do, or everything is there. It is
 //! never a smaller fleet.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod store_common;
 
@@ -57,9 +58,9 @@ async fn a_vanished_or_emptied_file_is_refused() {
         let made = Made::new(3, 1).await;
         let path = made.dir.path().join(name);
         if path.is_dir() {
-            fs::remove_dir_all(&path).unwrap()
+            fs::remove_dir_all(&path).unwrap();
         } else {
-            fs::remove_file(&path).unwrap()
+            fs::remove_file(&path).unwrap();
         }
         let opened = SledStore::open(Options::new(made.dir.path()));
         assert!(is_refusal(&opened), "{name}: {:?}", opened.err());

@@ -1,5 +1,6 @@
 //! The disk fills up: the write fails with a clear error, nothing acknowledged is lost, and writing works again
 //! as soon as there is room. Each test runs on a small file system of its own, in a mount namespace of its own.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod store_common;
 
@@ -24,13 +25,17 @@ fn a_full_disk_that_sled_finds_first_loses_nothing() {
 
 #[test]
 fn a_write_that_fails_where_sled_tells_nobody_is_answered_all_the_same() {
-    let Some(library) = preload() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--nocapture"]).env("LD_PRELOAD", library);
-    command.env("FULL_WHEN", dir.path().join("full"));
-    command.env("STORE_DISK_ROLE", "silent").env("STORE_DISK_DIR", dir.path());
-    expect_finished(&command.output().unwrap());
+    with_tricks("silent");
+}
+
+#[test]
+fn a_failed_fsync_acknowledges_nothing_until_a_restart() {
+    with_tricks("broken");
+}
+
+#[test]
+fn writers_that_come_together_share_an_fsync() {
+    with_tricks("crowd");
 }
 
 /// What runs on the small disk; elsewhere it does nothing.
@@ -41,6 +46,8 @@ async fn child() {
     match &role[..] {
         "careful" => careful(&dir).await,
         "silent" => silent(&dir).await,
+        "broken" => broken(&dir).await,
+        "crowd" => crowd(&dir).await,
         _ => careless(&dir).await,
     }
     println!("FINISHED");
@@ -96,6 +103,35 @@ async fn silent(disk: &Path) {
         written.push(patiently(&store, 2000 + round).await);
         all_there(&store, &written).await;
     }
+    finish(store, disk).await;
+}
+
+async fn broken(disk: &Path) {
+    let store = SledStore::open(Options::new(disk.join("data"))).unwrap();
+    settle(&store).await;
+    let written = vec![write(&store, 1).await.unwrap()];
+    fs::write(disk.join("broken"), "").unwrap();
+    let refused = write(&store, 2).await.unwrap_err().to_string();
+    assert!(refused.contains("until a restart"), "{refused}");
+    fs::remove_file(disk.join("broken")).unwrap();
+    assert!(write(&store, 3).await.is_err());
+    assert!(store.device(written[0].id()).await.is_err());
+    store.close().await.unwrap();
+    let store = SledStore::open(Options::new(disk.join("data"))).unwrap();
+    all_there(&store, &written).await;
+    finish(store, disk).await;
+}
+
+async fn crowd(disk: &Path) {
+    let store = SledStore::open(Options::new(disk.join("data"))).unwrap();
+    settle(&store).await;
+    let fsyncs = || fs::read_to_string(disk.join("fsyncs")).unwrap().lines().count();
+    let before = fsyncs();
+    for round in 0..4 {
+        let writers = (0..64).map(|number| write(&store, round * 64 + number));
+        assert!(futures_util::future::join_all(writers).await.iter().all(Result::is_ok));
+    }
+    assert!((4..64).contains(&(fsyncs() - before)), "{} fsyncs for 256 writes", fsyncs() - before);
     finish(store, disk).await;
 }
 
@@ -172,6 +208,18 @@ fn on_a_small_disk(role: &str, mebibytes: u64) {
         return not_run(&complained);
     }
     expect_finished(&output);
+}
+
+fn with_tricks(role: &str) {
+    let Some(library) = preload() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]).env("LD_PRELOAD", library);
+    for (trick, file) in [("FULL_WHEN", "full"), ("FAIL_WHEN", "broken"), ("FSYNC_LOG", "fsyncs")] {
+        command.env(trick, dir.path().join(file));
+    }
+    command.env("STORE_DISK_ROLE", role).env("STORE_DISK_DIR", dir.path());
+    expect_finished(&command.output().unwrap());
 }
 
 fn expect_finished(output: &Output) {

@@ -9,9 +9,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, Counts, Report};
-use super::committer;
 use super::evaluate::{Work, evaluate};
 use super::folder::{Folder, State};
+use super::keeper;
 use super::layout;
 use super::meta::Meta;
 use super::overlay::Overlay;
@@ -162,7 +162,7 @@ fn fill(folder: &Folder, input: impl BufRead) -> Result<Counts> {
         }
         let (pending, tally) = overlay.finish();
         importer.meta = Meta { batch: importer.meta.batch + 1, tally, ..importer.meta };
-        engine.apply(committer::batch(&pending, &importer.meta)?)?;
+        engine.apply(keeper::batch(&pending, &importer.meta)?)?;
         if taken < PAGE {
             break;
         }

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -206,11 +207,22 @@ fn lock(path: &Path) -> Result<File> {
     let name = path.join("lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&name);
     let file = file.map_err(|error| failed("open", &name, &error))?;
-    match file.try_lock() {
+    match patiently(&file) {
         Ok(()) => sign(file).map_err(|error| failed("write", &name, &error)),
         Err(TryLockError::WouldBlock) => Err(held(path, file)),
         Err(TryLockError::Error(error)) => Err(failed("lock", &name, &error)),
     }
+}
+
+/// A lock outlives its process for a moment, and even its file when somebody forks just then.
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..10 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(25)),
+            done => return done,
+        }
+    }
+    file.try_lock()
 }
 
 fn sign(mut file: File) -> io::Result<File> {

@@ -1,17 +1,18 @@
 //! The store that lies in one directory on this machine, on sled.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use super::audit::{self, Report};
-use super::committer::{Ask, Committer, Request, Rest, Shared};
+use super::committer::{Ask, Request};
 use super::engine::Engine;
 use super::evaluate::Work;
 use super::folder::{Folder, HighWater, State};
+use super::keeper::{self, Keeper, Shared};
 use super::meta::{self, Meta};
 use super::overlay::Pending;
 use super::query::Query;
@@ -69,13 +70,9 @@ impl SledStore {
             }
             Some(_) => Opened::verified(&folder, options.cache_bytes)?.0,
         };
-        let Opened { engine, high_water, meta } = opened;
-        let changes = Changes::default();
-        changes.publish(meta.sequence, []);
-        let shared = Arc::new(Shared { engine: RwLock::new(Ok(engine)), changes });
-        let committer =
-            Committer { shared: shared.clone(), folder, high_water, meta, options, rest: Rest::default() };
-        let (sender, thread) = committer.start()?;
+        let keeper = Keeper::new(folder, opened, options);
+        let shared = keeper.shared.clone();
+        let (sender, thread) = committer::start(keeper)?;
         Ok(Self { shared, sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -90,7 +87,7 @@ impl SledStore {
 
     /// `None` when the database is not open just now.
     fn look<T>(&self, ask: impl Fn(Query<'_>) -> Result<T>) -> Option<Result<T>> {
-        let engine = self.shared.engine.read().unwrap_or_else(PoisonError::into_inner);
+        let engine = self.shared.engine();
         engine.as_ref().ok().map(|engine| ask(Query(engine)))
     }
 
@@ -216,7 +213,7 @@ impl Opened {
         folder.set_marker(database, begun)?;
         let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
         let meta = Meta { batch: 1, ..Meta::new(database) };
-        engine.apply(committer::batch(&Pending::new(), &meta)?)?;
+        engine.apply(keeper::batch(&Pending::new(), &meta)?)?;
         engine.flush()?;
         engine.sync()?;
         folder.sync_names()?;

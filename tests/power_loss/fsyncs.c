@@ -3,6 +3,8 @@
  * Notes in the file named by FSYNC_LOG what each completed fsync had made safe:
  * "<device> <inode> <size>", the size being that from before the call, since what came later may not be safe.
  *
+ * While the file named by FAIL_WHEN exists, every fsync fails.
+ *
  * While the file named by FULL_WHEN exists, small writes come too late and find the disk full: the ones that
  * begin a batch in sled, about which it tells nobody. */
 #define _GNU_SOURCE
@@ -17,6 +19,11 @@
 static int noted(const char *name, int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     struct stat before;
+    const char *fail = getenv("FAIL_WHEN");
+    if (fail && access(fail, F_OK) == 0) {
+        errno = EIO;
+        return -1;
+    }
     int known = fstat(fd, &before) == 0;
     int result = real(fd);
     const char *path = getenv("FSYNC_LOG");
