@@ -220,7 +220,7 @@ impl Keeper {
             }
             Event::Judged(marks, done) => {
                 let unmarked = self.means.store.unmark(marks, Vec::new()).await;
-                unmarked.map(|()| drop(done.send(())))
+                unmarked.inspect(|()| done.send(()).unwrap_or_default())
             }
             Event::Told(id, ask, outcome) => self.told(id, ask, outcome).await,
         };
