@@ -19,6 +19,15 @@ use crate::store::{Note, Sequence, Store, StoreError, Table};
 
 mod judge;
 
+/// What the SIP side is asked to do.
+#[derive(Debug)]
+pub enum Order {
+    /// Tell a phone something.
+    Tell(Tell),
+    /// Forget where a device's phones are, because it is deleted.
+    Forget(Id),
+}
+
 /// A NOTIFY to send to wherever a device's phones are.
 #[derive(Debug)]
 pub struct Tell {
@@ -96,8 +105,8 @@ pub struct Means {
     pub store: Arc<dyn Store>,
     /// What each phone would be given.
     pub files: Arc<Files>,
-    /// Takes the NOTIFYs to be sent.
-    pub tell: mpsc::Sender<Tell>,
+    /// Takes what the SIP side is asked to do.
+    pub orders: mpsc::Sender<Order>,
     /// How fast phones are told.
     pub pace: Pace,
     /// The wall clock, in Unix milliseconds.
@@ -212,6 +221,7 @@ impl Keeper {
             Event::Arrived(_) => Ok(()),
             Event::Gone(id) => {
                 self.queue.remove(id);
+                let _stopped = self.means.orders.send(Order::Forget(id)).await;
                 self.write_down(id).await
             }
             Event::Stale(id, given) => {
@@ -280,7 +290,8 @@ impl Keeper {
         let id = device.id();
         let (outcome, told) = oneshot::channel();
         let events = self.events.clone();
-        if self.means.tell.send(Tell { device: Box::new(device), event, outcome }).await.is_err() {
+        let tell = Tell { device: Box::new(device), event, outcome };
+        if self.means.orders.send(Order::Tell(tell)).await.is_err() {
             return;
         }
         tokio::spawn(async move {

@@ -2,31 +2,38 @@
 //! should have without rebooting a single one for nothing.
 //!
 //! The one idea: **a phone is up to date when the digest of what it last fetched equals the digest of what it
-//! would be given now.** Everything else follows from it. Read the rooms in this order; code looks only at
-//! rooms above its own in this list (`tests/architecture.rs` holds the table).
+//! would be given now.** So nobody computes differences. An administrator or a template author changes a fact,
+//! which marks whom it may concern; those whose digests differ are told by SIP NOTIFY; and each leaves the
+//! queue when it has come back for its file.
+//!
+//! The rooms are listed in reading order, and code looks only at rooms above its own
+//! (`tests/architecture.rs` holds the same table). Facts know no I/O, no clock and nothing asynchronous;
+//! reasoning is pure as well; doors each talk to one part of the outside and never to each other.
 
-// Facts: no I/O, no clock, no async.
-pub mod account;
-pub mod catalog;
-pub mod device;
-pub mod document;
+// Facts.
 pub mod id;
-pub mod pack;
-pub mod schema;
-pub mod settings;
-pub mod sip;
+pub mod document;
+pub mod device;
+pub mod account;
 pub mod user;
 pub mod zone;
+pub mod schema;
+pub mod sip;
+pub mod catalog;
+pub mod pack;
+pub mod settings;
 
-// Reasoning: still pure.
+// Reasoning.
+pub mod template;
 pub mod render;
 pub mod resync;
-pub mod template;
 
-// Doors: each talks to one part of the outside; they do not call each other.
+// The ground that doors stand on.
 pub mod store;
-
-// What doors share.
-pub mod circle;
 pub mod files;
 pub mod registrations;
+pub mod circle;
+
+// Doors.
+pub mod provision;
+pub mod wire;

@@ -1,0 +1,182 @@
+//! The phones' door: a file name, a User-Agent, and the file or nothing.
+//!
+//! Everything that is refused is refused alike: the same empty 404, at the same time after the request, so
+//! that a stranger learns nothing of which MAC addresses are known.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, USER_AGENT};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web};
+use tracing::info;
+
+use crate::circle::Circle;
+use crate::device::Mac;
+use crate::files::{Files, Given, GivenFile, Refusal};
+
+mod noted;
+
+use noted::Noted;
+
+/// How long after its request a refusal is answered.
+const REFUSAL: Duration = Duration::from_millis(15);
+
+/// The longest file name a phone asks for.
+const LONGEST_NAME: usize = 128;
+
+/// What the door works with.
+pub struct Shelf {
+    files: Arc<Files>,
+    circle: Circle,
+    noted: Noted,
+    clock: fn() -> u64,
+}
+
+impl Shelf {
+    /// A door to `files` that tells `circle` who fetched what. `clock` gives Unix milliseconds.
+    pub fn new(files: Arc<Files>, circle: Circle, clock: fn() -> u64) -> Self {
+        Self { files, circle, noted: Noted::default(), clock }
+    }
+}
+
+/// Adds the phones' routes: every path is a phone's.
+pub fn configure(shelf: web::Data<Shelf>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+    move |config| {
+        config.app_data(shelf.clone());
+        config.route("/healthz", web::get().to(healthy));
+        config.route("/healthz", web::head().to(healthy));
+        config.default_service(web::route().to(answer));
+    }
+}
+
+async fn healthy() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"status": "ok"}))
+}
+
+/// A request as plain values.
+struct Asked<'r> {
+    name: &'r str,
+    user_agent: &'r str,
+    if_none_match: &'r str,
+}
+
+/// What a phone is answered, and why; one log line says both.
+enum Decision {
+    Whole,
+    NotModified,
+    Refused(&'static str),
+}
+
+async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
+    let begun = now();
+    let asked = Asked::of(&request);
+    let found = match *request.method() {
+        Method::GET | Method::HEAD => shelf.find(&asked).await,
+        _ => Err("only GET and HEAD are answered"),
+    };
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    match found {
+        Ok((given, at)) => {
+            let file = &given.files[at];
+            let (response, decision) = serve(file, &asked);
+            shelf.note(&given, file, request.method());
+            log(&asked, peer, Some(&given), &decision);
+            response
+        }
+        Err(reason) => {
+            log(&asked, peer, None, &Decision::Refused(reason));
+            tokio::time::sleep_until((begun + REFUSAL).into()).await;
+            HttpResponse::NotFound().finish()
+        }
+    }
+}
+
+impl<'r> Asked<'r> {
+    fn of(request: &'r HttpRequest) -> Self {
+        let path = request.uri().path();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let headers = request.headers();
+        Self { name, user_agent: text(headers, &USER_AGENT), if_none_match: text(headers, &IF_NONE_MATCH) }
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &actix_web::http::header::HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+impl Shelf {
+    /// The file a phone asks for, or why it gets nothing. Path and User-Agent must agree.
+    async fn find(&self, asked: &Asked<'_>) -> Result<(Arc<Given>, usize), &'static str> {
+        if asked.name.len() > LONGEST_NAME {
+            return Err("the name is too long");
+        }
+        let set = self.files.set();
+        let mac = set.catalog().mac_in_name(asked.name).ok_or("no phone asks for such a file")?;
+        let stated = set.catalog().mac_in_user_agent(asked.user_agent);
+        let given = self.files.by_mac(mac).await.map_err(|refusal| reason(&refusal, mac))?;
+        if stated.is_some_and(|stated| stated != mac) {
+            return Err("path and User-Agent name different phones");
+        }
+        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
+        at.map(|at| (given, at)).ok_or("the device's model does not ask for this file")
+    }
+
+    /// Tells the circle what the phone now has. A HEAD gives it nothing.
+    fn note(&self, given: &Given, file: &GivenFile, method: &Method) {
+        let unix = (self.clock)() / 1000;
+        let digest = file.rendered.digest;
+        if *method == Method::GET && self.noted.is_news(given.device, &file.name, digest, unix) {
+            self.circle.fetched(given.device, &file.name, digest, unix);
+        }
+    }
+}
+
+/// What the log says of a refusal; the phone hears nothing of it.
+fn reason(refusal: &Refusal, mac: Mac) -> &'static str {
+    match refusal {
+        Refusal::Unknown => "no device has this MAC address",
+        Refusal::Disabled => "the device or its account is switched off",
+        Refusal::NoModel(_) => "the catalog has no such model",
+        Refusal::Settings(_) | Refusal::Template(_) | Refusal::Store(_) => {
+            tracing::error!(%mac, %refusal, "a phone's file could not be made");
+            "the file could not be made"
+        }
+    }
+}
+
+fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
+    let unchanged = asked
+        .if_none_match
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
+    let status = if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((ETAG, file.etag.as_str()));
+    if unchanged {
+        return (response.finish(), Decision::NotModified);
+    }
+    response.insert_header((CONTENT_TYPE, file.rendered.content_type.as_str()));
+    response.insert_header((CACHE_CONTROL, "no-cache"));
+    (response.body(file.rendered.body.clone()), Decision::Whole)
+}
+
+fn log(asked: &Asked<'_>, peer: Option<IpAddr>, given: Option<&Given>, decision: &Decision) {
+    let (decision, reason) = match decision {
+        Decision::Whole => ("served", ""),
+        Decision::NotModified => ("not modified", "the phone has it already"),
+        Decision::Refused(reason) => ("refused", *reason),
+    };
+    let peer = peer.map(tracing::field::display);
+    let device = given.map(|given| tracing::field::display(given.device));
+    let rule = given.map(|given| given.model.as_str());
+    let (name, agent) = (asked.name, asked.user_agent);
+    info!(target: "checksync::phones", peer, name, agent, device, rule, decision, reason);
+}
+
+#[allow(clippy::disallowed_methods, reason = "a door reads the clock")]
+fn now() -> Instant {
+    Instant::now()
+}

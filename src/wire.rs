@@ -1,0 +1,281 @@
+//! The SIP sockets: a thin shell that carries out what the pure [`Endpoint`] commands.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use crate::circle::{Circle, Order, Tell};
+use crate::id::Id;
+use crate::registrations::Registrations;
+use crate::sip::{
+    Aor, Binding, Command, Credentials, Endpoint, Line, Notify, NotifyId, Outcome, Password, Ticket,
+};
+use crate::store::{Store, StoreError};
+
+mod bindings;
+mod lines;
+
+use bindings::Writer;
+
+/// What a burst of answers may need: with the kernel's default, a window of 500 NOTIFYs loses responses.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// The longest UDP payload.
+const DATAGRAM: usize = 65_535;
+
+/// What the SIP side works with.
+pub struct Means {
+    /// Lines and bindings.
+    pub store: Arc<dyn Store>,
+    /// Hears of phones that arrive.
+    pub circle: Circle,
+    /// Says who is registered.
+    pub registrations: Arc<Registrations>,
+    /// What the circle asks for.
+    pub orders: mpsc::Receiver<Order>,
+    /// Where NOTIFYs go instead of the phone's own contact, as `host:port`.
+    pub outbound_proxy: Option<String>,
+    /// Makes nonces and tags unguessable.
+    pub secret: [u8; 32],
+}
+
+/// Opens the SIP socket.
+pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
+        debug!(%error, "the socket keeps its receive buffer");
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// The address that others reach us at: the one bound, or this machine's own where that is every address.
+pub fn reachable(bound: SocketAddr) -> SocketAddr {
+    let own = || {
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        Ok::<IpAddr, io::Error>(socket.local_addr()?.ip())
+    };
+    if bound.ip().is_unspecified() {
+        return SocketAddr::new(own().unwrap_or(Ipv4Addr::LOCALHOST.into()), bound.port());
+    }
+    bound
+}
+
+/// Runs the SIP side until nobody gives orders any more.
+pub async fn run(socket: UdpSocket, means: Means) -> Result<(), StoreError> {
+    let local = socket.local_addr().map(reachable).map_err(|error| StoreError::Io(error.to_string()))?;
+    let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
+    let mut endpoint = Endpoint::new(means.secret, local, agent);
+    let stored = bindings::load(&*means.store).await?;
+    info!(bindings = stored.len(), "SIP bindings restored");
+    let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
+    let (now, unix) = clock();
+    endpoint.restore(now, unix, stored);
+    let (found, lookups) = mpsc::channel(1024);
+    let shell = Shell {
+        socket,
+        endpoint,
+        found,
+        writer: Writer::start(means.store.clone()),
+        store: means.store,
+        circle: means.circle,
+        registrations: means.registrations,
+        proxy: means.outbound_proxy,
+        told: HashMap::new(),
+        messages: HashMap::new(),
+        tickets: 0,
+    };
+    for device in devices {
+        shell.count(&device);
+    }
+    shell.run(means.orders, lookups).await;
+    Ok(())
+}
+
+/// A device that is being told, perhaps at several contacts.
+struct Telling {
+    left: usize,
+    best: Option<Outcome>,
+    outcome: oneshot::Sender<Option<Outcome>>,
+}
+
+type Found = (Ticket, Result<Option<Line>, StoreError>);
+
+struct Shell {
+    socket: UdpSocket,
+    endpoint: Endpoint,
+    found: mpsc::Sender<Found>,
+    writer: Writer,
+    store: Arc<dyn Store>,
+    circle: Circle,
+    registrations: Arc<Registrations>,
+    proxy: Option<String>,
+    told: HashMap<u64, Telling>,
+    messages: HashMap<NotifyId, u64>,
+    tickets: u64,
+}
+
+impl Shell {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut lookups: mpsc::Receiver<Found>) {
+        let mut datagram = vec![0; DATAGRAM];
+        loop {
+            let mut out = Vec::new();
+            let deadline = self.endpoint.deadline().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
+            tokio::select! {
+                received = self.socket.recv_from(&mut datagram) => match received {
+                    Ok((length, from)) => {
+                        let (now, unix) = clock();
+                        self.endpoint.receive(now, unix, from, &datagram[..length], &mut out);
+                    }
+                    Err(error) => debug!(%error, "a datagram could not be received"),
+                },
+                order = orders.recv() => match order {
+                    Some(Order::Tell(tell)) => self.tell(tell, &mut out).await,
+                    Some(Order::Forget(device)) => self.endpoint.forget(&device.to_string(), &mut out),
+                    None => return,
+                },
+                Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    let (now, unix) = clock();
+                    self.endpoint.wake(now, unix, &mut out);
+                }
+            }
+            self.carry_out(out).await;
+        }
+    }
+
+    fn line(&mut self, ticket: Ticket, line: Result<Option<Line>, StoreError>, out: &mut Vec<Command>) {
+        let (now, unix) = clock();
+        match line {
+            Ok(line) => self.endpoint.line(now, unix, ticket, line.as_ref(), out),
+            Err(error) => {
+                warn!(%error, "a phone could not be registered");
+                self.endpoint.unavailable(now, ticket, out);
+            }
+        }
+    }
+
+    /// Sends a NOTIFY to every contact of the device, or to the proxy.
+    async fn tell(&mut self, tell: Tell, out: &mut Vec<Command>) {
+        let device = tell.device.id().to_string();
+        let mut notifies: Vec<Notify> =
+            self.endpoint.bindings(&device).map(|binding| binding.notify(&tell.event)).collect();
+        if let Some(proxy) = &self.proxy {
+            notifies = self.through(proxy, &tell).await.into_iter().collect();
+        }
+        if notifies.is_empty() {
+            let _gone = tell.outcome.send(None);
+            return;
+        }
+        self.tickets += 1;
+        let telling = Telling { left: notifies.len(), best: None, outcome: tell.outcome };
+        self.told.insert(self.tickets, telling);
+        for notify in notifies {
+            let id = self.endpoint.notify(clock().0, notify, out);
+            self.messages.insert(id, self.tickets);
+        }
+    }
+
+    async fn through(&self, proxy: &str, tell: &Tell) -> Option<Notify> {
+        let account = self.store.account(tell.device.account()).await.ok()??;
+        let realm = tell.device.realm().or_else(|| account.realm())?;
+        let user = tell.device.username()?;
+        let password = tell.device.password().map(Password::new);
+        let credentials = password.map(|password| Credentials { user: user.to_owned(), password });
+        let to = match tokio::net::lookup_host(proxy).await {
+            Ok(mut found) => found.next()?,
+            Err(error) => {
+                warn!(%proxy, %error, "the outbound proxy has no address");
+                return None;
+            }
+        };
+        Some(Notify::through(to, Aor::new(user, &realm), &tell.event, credentials))
+    }
+
+    async fn carry_out(&mut self, mut commands: Vec<Command>) {
+        while !commands.is_empty() {
+            let mut more = Vec::new();
+            for command in commands {
+                self.command(command, &mut more).await;
+            }
+            commands = more;
+        }
+    }
+
+    async fn command(&mut self, command: Command, more: &mut Vec<Command>) {
+        match command {
+            Command::Send { to, datagram, notify } => {
+                if let Err(error) = self.socket.send_to(&datagram.0, to).await {
+                    debug!(%to, %error, "a datagram could not be sent");
+                    if let Some(id) = notify {
+                        self.endpoint.undeliverable(id, more);
+                    }
+                }
+            }
+            Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
+            Command::Bound { binding, fresh } => self.bound(&binding, fresh),
+            Command::Unbound(binding) => self.unbound(&binding),
+            Command::Notified { id, outcome } => self.notified(id, outcome),
+        }
+    }
+
+    fn find(&self, ticket: Ticket, user: String, realm: String) {
+        let (store, found) = (self.store.clone(), self.found.clone());
+        tokio::spawn(async move {
+            let line = lines::find(&*store, &user, &realm).await;
+            let _stopped = found.send((ticket, line)).await;
+        });
+    }
+
+    fn bound(&self, binding: &Binding, fresh: bool) {
+        self.writer.put(binding);
+        self.count(&binding.device);
+        if let Some(device) = binding.device.parse().ok().filter(|_| fresh) {
+            info!(%device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
+            self.circle.arrived(device);
+        }
+    }
+
+    fn unbound(&self, binding: &Binding) {
+        info!(device = %binding.device, line = %binding.aor.uri(), "a registration ended");
+        self.writer.remove(binding);
+        self.count(&binding.device);
+    }
+
+    fn count(&self, device: &str) {
+        if let Ok(id) = device.parse::<Id>() {
+            self.registrations.set(id, self.endpoint.bindings(device).count());
+        }
+    }
+
+    /// One contact has answered; when all have, the best of their answers counts.
+    fn notified(&mut self, id: NotifyId, outcome: Outcome) {
+        let Some(ticket) = self.messages.remove(&id) else { return };
+        let Some(telling) = self.told.get_mut(&ticket) else { return };
+        telling.left -= 1;
+        if !matches!(telling.best, Some(Outcome::Answered(_))) {
+            telling.best = Some(outcome);
+        }
+        if telling.left == 0
+            && let Some(telling) = self.told.remove(&ticket)
+        {
+            let _gone = telling.outcome.send(telling.best);
+        }
+    }
+}
+
+/// Both clocks: one for timers, one in Unix seconds for registrations.
+#[allow(clippy::disallowed_methods, reason = "a door reads the clock for the rooms behind it")]
+fn clock() -> (Instant, u64) {
+    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (Instant::now(), unix.as_secs())
+}

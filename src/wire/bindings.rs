@@ -1,0 +1,60 @@
+//! Bindings in the store: written behind the phones' backs, read at the start.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::id::{Digest, Id};
+use crate::sip::Binding;
+use crate::store::{Note, Store, StoreError, Table};
+
+/// How many notes are written at a time.
+const BATCH: usize = 256;
+
+/// Every binding that was stored.
+pub(super) async fn load(store: &dyn Store) -> Result<Vec<Binding>, StoreError> {
+    let mut found = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = store.notes(Table::Binding, after.as_deref(), 1000).await?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = Some(last.clone());
+        found.extend(page.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
+    }
+}
+
+/// Writes bindings in batches, so that a REGISTER waits for no disk. What a crash of the machine loses, the
+/// phone's next REGISTER brings back.
+pub(super) struct Writer(mpsc::UnboundedSender<Note>);
+
+impl Writer {
+    pub(super) fn start(store: Arc<dyn Store>) -> Self {
+        let (notes, mut inbox) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut batch = Vec::with_capacity(BATCH);
+            while inbox.recv_many(&mut batch, BATCH).await > 0 {
+                if let Err(error) = store.jot(std::mem::take(&mut batch)).await {
+                    warn!(%error, "registrations were not written down");
+                }
+            }
+        });
+        Self(notes)
+    }
+
+    pub(super) fn put(&self, binding: &Binding) {
+        self.send(binding, serde_json::to_vec(binding).ok());
+    }
+
+    pub(super) fn remove(&self, binding: &Binding) {
+        self.send(binding, None);
+    }
+
+    /// A binding's key begins with its device, so that it goes when the device is deleted.
+    fn send(&self, binding: &Binding, value: Option<Vec<u8>>) {
+        let Ok(device) = binding.device.parse::<Id>() else { return };
+        let which = format!("{}\n{}", binding.aor.uri(), binding.contact.as_str());
+        let key = [device.as_bytes().as_slice(), Digest::of(which.as_bytes()).as_bytes()].concat();
+        let _stopped = self.0.send(Note { table: Table::Binding, key, value });
+    }
+}
