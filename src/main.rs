@@ -1,3 +1,7 @@
 //! The `checksync` daemon and its commands; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    checksync::cli::run(checksync::app::serve)
+}

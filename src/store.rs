@@ -115,6 +115,8 @@ pub enum Table {
     Source,
     /// Login tokens, by digest.
     Token,
+    /// What the daemon remembers of itself from start to start, by name.
+    Daemon,
 }
 
 /// A note to set; `value: None` removes it. Keys and values are small ([`MAX_KEY`], [`MAX_VALUE`]).

@@ -271,6 +271,7 @@ fn title(table: Table) -> &'static str {
         Table::Binding => "binding",
         Table::Source => "source",
         Table::Token => "token",
+        Table::Daemon => "daemon",
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) const USER: char = 'u';
 pub(super) const DEVICE: char = 'd';
 
 /// The tables of notes, in the order of an export.
-pub(super) const TABLES: [Table; 5] =
-    [Table::Held, Table::Stale, Table::Binding, Table::Source, Table::Token];
+pub(super) const TABLES: [Table; 6] =
+    [Table::Held, Table::Stale, Table::Binding, Table::Source, Table::Token, Table::Daemon];
 
 /// The letter that a key begins with; NUL for the empty key, which is never used.
 pub(super) fn letter(key: &[u8]) -> char {
@@ -55,6 +55,7 @@ pub(super) fn table(table: Table) -> char {
         Table::Binding => 'b',
         Table::Source => 'c',
         Table::Token => 't',
+        Table::Daemon => 'o',
     }
 }
 

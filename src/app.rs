@@ -1,0 +1,206 @@
+//! Builds the rooms, joins them, and stops them again: the daemon as a value.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App as Web, HttpServer, web};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::info;
+
+use crate::api::{self, Desk};
+use crate::circle::{self, Circle};
+use crate::config::Config;
+use crate::demo::{self, Planted};
+use crate::files::Files;
+use crate::provision::{self, Shelf};
+use crate::registrations::Registrations;
+use crate::resync::Pace;
+use crate::settings::Site;
+use crate::store::{Options, SledStore, Store, StoreError};
+use crate::template::Finding;
+use crate::{watch, wire};
+
+mod listeners;
+mod log;
+mod run;
+
+pub use listeners::ListenError;
+pub use run::serve;
+
+/// How long a request under way may take when the daemon stops, in seconds.
+const GRACE: u64 = 10;
+
+/// Why the daemon did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address could not be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A pack cannot be read.
+    #[error(transparent)]
+    Pack(#[from] watch::LoadError),
+    /// Catalog or templates are wrong, and there is no older set to go on with.
+    #[error("the catalog and templates cannot be used:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Templates(Vec<Finding>),
+    /// The system refused something.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// A running daemon. Dropping it without [`App::stop`] leaves its tasks to the runtime.
+pub struct App {
+    /// Where phones fetch their files.
+    pub phones: SocketAddr,
+    /// Where administrators work.
+    pub admin: SocketAddr,
+    /// Where SIP is spoken.
+    pub sip: SocketAddr,
+    /// The master account's API key, when it was made at this start and nobody gave it.
+    pub new_key: Option<String>,
+    /// The sample account, when it was planted.
+    pub planted: Option<Planted>,
+    store: Arc<dyn Store>,
+    servers: Vec<ServerHandle>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What the doors share.
+struct Ground {
+    store: Arc<dyn Store>,
+    files: Arc<Files>,
+    circle: Circle,
+    registrations: Arc<Registrations>,
+}
+
+impl App {
+    /// Starts a daemon. When this returns, all its listeners answer.
+    pub async fn start(config: Config) -> Result<Self, AppError> {
+        let options = Options { cache_bytes: config.cache_mib << 20, ..Options::new(&config.data_dir) };
+        let opened = tokio::task::spawn_blocking(move || SledStore::open(options)).await;
+        let store: Arc<dyn Store> = Arc::new(opened.map_err(io::Error::other)??);
+        let started = Self::on(store.clone(), config).await;
+        if started.is_err() {
+            store.close().await?;
+        }
+        started
+    }
+
+    async fn on(store: Arc<dyn Store>, config: Config) -> Result<Self, AppError> {
+        let unix = wall_clock() / 1000;
+        let new_key = api::bootstrap(&*store, config.api_key.as_deref(), random, unix).await?;
+        let planted = if config.demo { demo::plant(&*store, random, unix).await? } else { None };
+        let bound = listeners::bind(&config, &*store).await?;
+        let (sip, phones, admin) = (bound.sip.local_addr()?, bound.phones.local_addr()?, bound.admin.local_addr()?);
+        let site = Site { phones_url: listeners::phones_url(&config, phones), body: config.site.clone() };
+        listeners::mark_moved_site(&*store, &site).await?;
+        let set = load(&config).await?;
+        let files = Arc::new(Files::new(store.clone(), set, site, config.files_mib << 20));
+        let (orders, inbox) = mpsc::channel(1024);
+        let pace = Pace { per_second: config.notify_per_second, window: config.notify_window };
+        let means = circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
+        let (circle, turning) = circle::start(means).await?;
+        watch::announce(&*store, &files, &circle).await?;
+        let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
+        let mut tasks = vec![tokio::spawn(turning), tokio::spawn(sip_side(bound.sip, &ground, inbox, &config)?)];
+        tasks.push(tokio::spawn(watch::run(config.pack.clone(), ground.files.clone(), store.clone(), ground.circle.clone())));
+        let servers = [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
+        let handles = servers.iter().map(Server::handle).collect();
+        for server in servers {
+            tasks.push(tokio::spawn(async move { drop(server.await) }));
+        }
+        Ok(Self { phones, admin, sip, new_key, planted, store, servers: handles, tasks })
+    }
+
+    /// Finishes what is under way, writes everything down, and lets go of the files.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        info!("stopping");
+        let graceful = self.servers.iter().map(|server| server.stop(true));
+        futures_util::future::join_all(graceful).await;
+        for task in &self.tasks {
+            task.abort();
+        }
+        for task in self.tasks {
+            let _aborted = tokio::time::timeout(Duration::from_secs(GRACE), task).await;
+        }
+        self.store.close().await
+    }
+}
+
+async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
+    let packs = config.pack.clone();
+    let loaded = tokio::task::spawn_blocking(move || watch::load(&packs).map(|pack| watch::compile(&pack)));
+    loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
+}
+
+fn sip_side(
+    socket: std::net::UdpSocket,
+    ground: &Ground,
+    orders: mpsc::Receiver<circle::Order>,
+    config: &Config,
+) -> io::Result<impl Future<Output = ()> + use<>> {
+    let socket = tokio::net::UdpSocket::from_std(socket)?;
+    let means = wire::Means {
+        store: ground.store.clone(),
+        circle: ground.circle.clone(),
+        registrations: ground.registrations.clone(),
+        orders,
+        outbound_proxy: Some(config.outbound_proxy.clone()).filter(|proxy| !proxy.is_empty()),
+        secret: random(),
+    };
+    Ok(async move {
+        if let Err(error) = wire::run(socket, means).await {
+            tracing::error!(%error, "the SIP side has stopped");
+        }
+    })
+}
+
+fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {
+    let shelf = Shelf::new(ground.files.clone(), ground.circle.clone(), wall_clock);
+    let configure = provision::configure(web::Data::new(shelf));
+    let server = HttpServer::new(move || Web::new().configure(configure.clone()));
+    Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())
+}
+
+fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {
+    let desk = Desk {
+        store: ground.store.clone(),
+        files: ground.files.clone(),
+        circle: ground.circle.clone(),
+        registrations: ground.registrations.clone(),
+        clock: wall_clock,
+        random,
+    };
+    let configure = api::configure(web::Data::new(desk));
+    let server = HttpServer::new(move || Web::new().configure(configure.clone()));
+    Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())
+}
+
+fn workers(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(2, usize::from);
+    if config.workers == 0 { cores() } else { config.workers }
+}
+
+/// Unix milliseconds.
+#[allow(clippy::disallowed_methods, reason = "the roof reads the clock for the rooms below")]
+fn wall_clock() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Panics
+/// When the system has no source of randomness, without which no secret could be made.
+#[allow(clippy::expect_used, reason = "without randomness nothing here is safe to do")]
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}

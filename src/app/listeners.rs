@@ -1,0 +1,106 @@
+//! The sockets, and the URL that phones know us by.
+//!
+//! That URL stands in the phones' files. A port that the system chose (port 0) is therefore remembered and
+//! tried first at the next start, so that a restart does not change what every phone is given.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use tracing::debug;
+
+use crate::config::Config;
+use crate::id::Digest;
+use crate::resync::Scope;
+use crate::settings::Site;
+use crate::store::{Change, Note, Step, Store, StoreError, Table};
+use crate::wire;
+
+/// An address that could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} for {what}: {source}. {}", advice(source, what))]
+pub struct ListenError {
+    what: &'static str,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn advice(error: &io::Error, what: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("Another program has this port: stop it, or choose another with --{what}"),
+        io::ErrorKind::PermissionDenied => format!("Ports below 1024 need a privilege: choose another with --{what}"),
+        _ => format!("Choose an address of this machine with --{what}"),
+    }
+}
+
+/// The open sockets.
+pub(super) struct Bound {
+    pub(super) phones: TcpListener,
+    pub(super) admin: TcpListener,
+    pub(super) sip: UdpSocket,
+}
+
+/// Opens all sockets, or none.
+pub(super) async fn bind(config: &Config, store: &dyn Store) -> Result<Bound, super::AppError> {
+    let phones = listen("phones", config.phones, store, tcp).await?;
+    let admin = listen("admin", config.admin, store, tcp).await?;
+    let sip = listen("sip", config.sip, store, wire::bind).await?;
+    let ports = [("phones", phones.local_addr()?), ("admin", admin.local_addr()?), ("sip", sip.local_addr()?)];
+    let notes = ports.map(|(name, address)| remember(name, address.port().to_string().into_bytes()));
+    store.jot(notes.into()).await?;
+    Ok(Bound { phones, admin, sip })
+}
+
+async fn listen<S>(
+    what: &'static str,
+    address: SocketAddr,
+    store: &dyn Store,
+    open: impl Fn(SocketAddr) -> io::Result<S>,
+) -> Result<S, super::AppError> {
+    if address.port() == 0
+        && let Some(port) = remembered(store, what).await?.and_then(|text| text.parse().ok())
+        && let Ok(socket) = open(SocketAddr::new(address.ip(), port))
+    {
+        debug!(what, port, "the port of the last start");
+        return Ok(socket);
+    }
+    open(address).map_err(|source| ListenError { what, address, source }.into())
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Where phones reach us: as configured, else the address of the listener, or of this machine where the
+/// listener takes every address.
+pub(super) fn phones_url(config: &Config, phones: SocketAddr) -> String {
+    let configured = config.phones_url.trim_end_matches('/');
+    if configured.is_empty() { format!("http://{}/", wire::reachable(phones)) } else { format!("{configured}/") }
+}
+
+/// Marks every phone when what the operator sets for all of them is another than at the last start.
+pub(super) async fn mark_moved_site(store: &dyn Store, site: &Site) -> Result<(), StoreError> {
+    let text = format!("{}\n{}", site.phones_url, serde_json::Value::from(site.body.clone()));
+    let digest = Digest::of(text.as_bytes()).to_string();
+    let before = remembered(store, "site").await?;
+    if before.as_ref() == Some(&digest) {
+        return Ok(());
+    }
+    let mut steps = vec![Step::Set(remember("site", digest.into_bytes()))];
+    steps.extend(before.map(|_| Step::Mark(Scope::Everything)));
+    store.commit(Change { steps }).await.map(drop)
+}
+
+fn remember(name: &str, value: Vec<u8>) -> Note {
+    Note { table: Table::Daemon, key: name.as_bytes().to_vec(), value: Some(value) }
+}
+
+async fn remembered(store: &dyn Store, name: &str) -> Result<Option<String>, StoreError> {
+    let note = store.note(Table::Daemon, name.as_bytes()).await?;
+    Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()))
+}

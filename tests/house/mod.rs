@@ -1,0 +1,345 @@
+//! The daemon as a value on port 0, an administrator, and a fake phone that registers over real UDP, fetches
+//! over real HTTP and takes NOTIFYs.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its own part, and what fails fails the test")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use checksync::app::App;
+use checksync::config::Config;
+use md5::{Digest as _, Md5};
+use serde_json::{Value, json};
+
+/// A running daemon; stopped, and its database checked, when it is dropped.
+pub struct Daemon {
+    app: Option<App>,
+    runtime: tokio::runtime::Runtime,
+    dir: tempfile::TempDir,
+    packs: Vec<PathBuf>,
+    site: Value,
+}
+
+pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+impl Daemon {
+    pub fn start() -> Self {
+        Self::with(Vec::new(), json!({}))
+    }
+
+    pub fn with_packs(packs: Vec<PathBuf>) -> Self {
+        Self::with(packs, json!({}))
+    }
+
+    fn with(packs: Vec<PathBuf>, site: Value) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, site };
+        daemon.resume();
+        daemon
+    }
+
+    fn config(&self) -> Config {
+        let anywhere = "127.0.0.1:0".parse().unwrap();
+        Config {
+            data_dir: self.dir.path().join("var"),
+            phones: anywhere,
+            admin: anywhere,
+            sip: anywhere,
+            pack: self.packs.clone(),
+            api_key: Some(KEY.to_owned()),
+            notify_per_second: 1000,
+            workers: 1,
+            site: self.site.as_object().unwrap().clone(),
+            ..Config::default()
+        }
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(app) = self.app.take() {
+            self.runtime.block_on(app.stop()).unwrap();
+        }
+    }
+
+    pub fn resume(&mut self) {
+        let config = self.config();
+        self.app = Some(self.runtime.block_on(App::start(config)).unwrap());
+    }
+
+    pub fn restart(&mut self) {
+        self.stop();
+        self.resume();
+    }
+
+    fn app(&self) -> &App {
+        self.app.as_ref().unwrap()
+    }
+
+    pub fn sip(&self) -> SocketAddr {
+        self.app().sip
+    }
+
+    /// Signs in with the master key.
+    pub fn administrator(&self) -> Administrator {
+        let mut administrator = Administrator { base: format!("http://{}/v2", self.app().admin), token: String::new() };
+        let (status, answer) = administrator.call("PUT", "/api_auth", &json!({"api_key": KEY}));
+        assert_eq!(status, 201, "{answer}");
+        answer["auth_token"].as_str().unwrap().clone_into(&mut administrator.token);
+        administrator
+    }
+
+    /// A shop with one owner, as an administrator makes it.
+    pub fn shop(&self) -> Shop {
+        let administrator = self.administrator();
+        let body = json!({"name": "Shop", "realm": "shop.example", "timezone": "Europe/Vienna"});
+        let account = administrator.create("/accounts", &body);
+        Shop { administrator, account: id(&account) }
+    }
+
+    /// A phone with a MAC address, not yet registered.
+    pub fn phone(&self, mac: &str, line: &str) -> Phone {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", self.app().phones);
+        Phone { socket, mac: mac.to_owned(), line: line.to_owned(), base, sip: self.sip(), cseq: 0 }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.stop();
+        let report = checksync::store::check(&self.dir.path().join("var")).unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+        assert_eq!(report.counts.marks, 0, "a change was marked and never judged");
+    }
+}
+
+pub fn id(document: &Value) -> String {
+    document["id"].as_str().unwrap().to_owned()
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10)));
+    config.allow_non_standard_methods(true).build().into()
+}
+
+/// Who works at the API.
+pub struct Administrator {
+    base: String,
+    token: String,
+}
+
+impl Administrator {
+    /// Sends `data` in an envelope; gives the status and the whole answer.
+    pub fn call(&self, method: &str, path: &str, data: &Value) -> (u16, Value) {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("Content-Type", "application/json");
+        if !self.token.is_empty() {
+            request = request.header("X-Auth-Token", &self.token);
+        }
+        let body = json!({"data": data}).to_string();
+        let mut answer = agent().run(request.body(body).unwrap()).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    pub fn create(&self, path: &str, data: &Value) -> Value {
+        let (status, answer) = self.call("PUT", path, data);
+        assert_eq!(status, 201, "{answer}");
+        answer["data"].clone()
+    }
+
+    pub fn patch(&self, path: &str, data: &Value) -> Value {
+        let (status, answer) = self.call("PATCH", path, data);
+        assert_eq!(status, 200, "{answer}");
+        answer["data"].clone()
+    }
+
+    pub fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.call("GET", path, &json!({}));
+        assert_eq!(status, 200, "{answer}");
+        answer["data"].clone()
+    }
+}
+
+/// An account and who looks after it.
+pub struct Shop {
+    pub administrator: Administrator,
+    pub account: String,
+}
+
+impl Shop {
+    pub fn path(&self, rest: &str) -> String {
+        format!("/accounts/{}{rest}", self.account)
+    }
+
+    /// A device with credentials, of a model given as `brand/model`; gives its path.
+    pub fn device(&self, mac: &str, model: &str, line: &str) -> String {
+        let (brand, model) = model.split_once('/').unwrap();
+        let device = self.administrator.create(
+            &self.path("/devices"),
+            &json!({
+                "name": "Front desk",
+                "mac_address": mac,
+                "sip": {"username": line, "password": "correct horse"},
+                "provision": {"endpoint_brand": brand, "endpoint_model": model},
+            }),
+        );
+        self.path(&format!("/devices/{}", id(&device)))
+    }
+
+    pub fn provisioning(&self, device: &str) -> Value {
+        self.administrator.get(&format!("{device}/provisioning"))
+    }
+
+    /// Waits until a device's state is as wanted.
+    pub fn wait_for(&self, device: &str, what: &str, wanted: impl Fn(&Value) -> bool) {
+        let mut last = Value::Null;
+        for _ in 0..100 {
+            last = self.provisioning(device);
+            if wanted(&last) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{what}: {last:#}");
+    }
+}
+
+/// What a phone was answered.
+pub struct Fetched {
+    pub status: u16,
+    pub etag: String,
+    pub body: String,
+    pub headers: ureq::http::HeaderMap,
+}
+
+/// A fake phone.
+pub struct Phone {
+    socket: UdpSocket,
+    mac: String,
+    line: String,
+    base: String,
+    sip: SocketAddr,
+    cseq: u32,
+}
+
+impl Phone {
+    pub fn fetch(&self, path: &str) -> Fetched {
+        self.ask("GET", path, &[])
+    }
+
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Fetched {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = agent().run(request.body(()).unwrap()).unwrap();
+        let etag = answer.headers().get("etag").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let body = answer.body_mut().read_to_string().unwrap();
+        Fetched { status: answer.status().as_u16(), etag, body, headers: answer.headers().clone() }
+    }
+
+    /// Fetches its configuration as a Yealink phone does: the boot file, then the one it lists.
+    pub fn boot(&self) -> Fetched {
+        assert_eq!(self.fetch(&format!("/{}.boot", self.mac)).status, 200);
+        let fetched = self.fetch(&format!("/{}.cfg", self.mac));
+        assert_eq!(fetched.status, 200);
+        fetched
+    }
+
+    pub fn register(&mut self) {
+        assert_eq!(self.register_with("correct horse"), 200);
+    }
+
+    /// Registers as `line@shop.example`; answers one challenge. Gives the last status.
+    pub fn register_with(&mut self, password: &str) -> u16 {
+        let first = self.request_register("");
+        if !first.starts_with("SIP/2.0 401") {
+            return status(&first);
+        }
+        let nonce = first.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+        let hash = |text: String| checksync::id::hex(&Md5::digest(text));
+        let secret = hash(format!("{}:shop.example:{password}", self.line));
+        let what = hash("REGISTER:sip:shop.example".to_owned());
+        let response = hash(format!("{secret}:{nonce}:00000001:abc:auth:{what}"));
+        let header = format!(
+            "Authorization: Digest username=\"{}\", realm=\"shop.example\", nonce=\"{nonce}\", \
+             uri=\"sip:shop.example\", response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"abc\"\r\n",
+            self.line
+        );
+        status(&self.request_register(&header))
+    }
+
+    fn request_register(&mut self, authorization: &str) -> String {
+        self.cseq += 1;
+        let (line, cseq, contact) = (&self.line, self.cseq, self.socket.local_addr().unwrap());
+        let message = format!(
+            "REGISTER sip:shop.example SIP/2.0\r\nVia: SIP/2.0/UDP {contact};rport;branch=z9hG4bK{line}{cseq}\r\n\
+             From: <sip:{line}@shop.example>;tag={line}\r\nTo: <sip:{line}@shop.example>\r\n\
+             Call-ID: {line}-{contact}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:{line}@{contact};line=x>\r\n\
+             Max-Forwards: 70\r\nExpires: 300\r\n{authorization}Content-Length: 0\r\n\r\n"
+        );
+        self.socket.send_to(message.as_bytes(), self.sip).unwrap();
+        loop {
+            let datagram = self.receive(Duration::from_secs(5)).expect("an answer to REGISTER");
+            if datagram.starts_with("SIP/2.0") {
+                return datagram;
+            }
+        }
+    }
+
+    fn receive(&self, patience: Duration) -> Option<String> {
+        self.socket.set_read_timeout(Some(patience)).unwrap();
+        let mut datagram = [0; 4096];
+        let (length, _) = self.socket.recv_from(&mut datagram).ok()?;
+        Some(String::from_utf8(datagram[..length].to_vec()).unwrap())
+    }
+
+    /// Waits for a NOTIFY, answers 200, and gives its text.
+    pub fn notified(&self) -> Option<String> {
+        self.notified_within(Duration::from_secs(5))
+    }
+
+    /// Makes sure that no NOTIFY comes.
+    pub fn left_in_peace(&self) {
+        let notify = self.notified_within(Duration::from_millis(700));
+        assert_eq!(notify, None, "nobody should have told this phone");
+    }
+
+    fn notified_within(&self, patience: Duration) -> Option<String> {
+        loop {
+            let datagram = self.receive(patience)?;
+            if datagram.starts_with("NOTIFY ") {
+                self.socket.send_to(answer_to(&datagram).as_bytes(), self.sip).unwrap();
+                return Some(datagram);
+            }
+        }
+    }
+}
+
+fn status(response: &str) -> u16 {
+    response.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn answer_to(request: &str) -> String {
+    let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
+    let mut answer = "SIP/2.0 200 OK\r\n".to_owned();
+    for line in request.lines() {
+        if kept.iter().any(|name| line.starts_with(name)) {
+            answer += &format!("{line}\r\n");
+        } else if line.starts_with("To:") {
+            answer += &format!("{line};tag=phone\r\n");
+        }
+    }
+    answer + "Content-Length: 0\r\n\r\n"
+}
+
+/// A header of a SIP message.
+pub fn header<'m>(message: &'m str, name: &str) -> &'m str {
+    let line = message.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{}:", name.to_ascii_lowercase())));
+    line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+}
