@@ -15,8 +15,9 @@ use crate::id::Digest;
 use crate::pack::Pack;
 use crate::settings::Settings;
 
-mod escape;
 pub mod lint;
+mod names;
+mod escape;
 
 /// The longest file that a phone is given, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -41,6 +42,7 @@ pub struct Set {
     catalog: Catalog,
     engines: BTreeMap<(String, Format), Tera>,
     digests: BTreeMap<String, Digest>,
+    texts: BTreeMap<String, String>,
 }
 
 impl Set {
@@ -69,7 +71,8 @@ impl Set {
             return Err(findings);
         }
         let digests = pack.catalogs.keys().map(|brand| (brand.clone(), pack.digest_of(brand))).collect();
-        Ok(Self { catalog, engines, digests })
+        let texts = pack.templates.iter().map(|(name, text)| (name.clone(), text.text.clone())).collect();
+        Ok(Self { catalog, engines, digests, texts })
     }
 
     /// The catalog of this set.

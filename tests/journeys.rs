@@ -25,7 +25,8 @@ fn phone_in_step(daemon: &Daemon) -> (Shop, String, Phone) {
 
 fn in_step(provisioning: &Value) -> bool {
     let files = provisioning["files"].as_array().unwrap();
-    provisioning["pending"].is_null() && files.iter().all(|file| file["held"] == file["given"] && !file["held"].is_null())
+    provisioning["pending"].is_null()
+        && files.iter().all(|file| file["held"] == file["given"] && !file["held"].is_null())
 }
 
 #[test]
@@ -103,7 +104,8 @@ fn a_change_brings_the_phone_back_and_then_it_is_left_in_peace() {
 fn a_change_that_changes_no_byte_tells_nobody() {
     let daemon = Daemon::start();
     let (shop, device, phone) = phone_in_step(&daemon);
-    shop.administrator.patch(&device, &json!({"ui_metadata": {"origin": "somewhere"}, "mwi_unsolicitated_updates": false}));
+    shop.administrator
+        .patch(&device, &json!({"ui_metadata": {"origin": "somewhere"}, "mwi_unsolicitated_updates": false}));
     shop.administrator.patch(&shop.path(""), &json!({"notes": "paid"}));
     phone.left_in_peace();
     assert!(in_step(&shop.provisioning(&device)));
@@ -250,7 +252,11 @@ fn a_vendor_edits_a_template_and_exactly_the_phones_whose_bytes_change_are_told(
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    assert_eq!((&findings[0]["file"], &findings[0]["line"]), (&json!("yealink/t4x/phone.cfg"), &json!(2)), "{findings}");
+    assert_eq!(
+        (&findings[0]["file"], &findings[0]["line"]),
+        (&json!("yealink/t4x/phone.cfg"), &json!(2)),
+        "{findings}"
+    );
     phone.left_in_peace();
 
     write_pack(pack.path(), &format!("{text}account.1.auto_answer = 0\n"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tera::Context;
 
+use super::names::Contract;
 use super::{Finding, Set};
 use crate::account::Account;
 use crate::catalog::{Entry, File, Format};
@@ -66,7 +67,7 @@ impl Sample {
 /// Renders every file of every model with every sample and reads the result back. A set without findings can
 /// be put to use.
 pub fn lint(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings = misspelt(set, samples);
     for entry in set.catalog().entries() {
         for (name, sample) in samples {
             findings.extend(try_model(set, entry, name, sample));
@@ -75,6 +76,13 @@ pub fn lint(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
     findings.sort();
     findings.dedup_by(|a, b| (&a.file, a.line, a.column) == (&b.file, b.line, b.column));
     findings
+}
+
+fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
+    let Some(entry) = set.catalog().entries().next() else { return Vec::new() };
+    let settings = samples.values().filter_map(|sample| sample.settings(entry).ok());
+    let contract = Contract::of(settings.filter_map(|made| serde_json::to_value(made.settings).ok()));
+    contract.check(set.texts.iter().map(|(name, text)| (name.as_str(), text.as_str())))
 }
 
 fn try_model(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<Finding> {

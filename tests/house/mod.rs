@@ -1,6 +1,10 @@
 //! The daemon as a value on port 0, an administrator, and a fake phone that registers over real UDP, fetches
 //! over real HTTP and takes NOTIFYs.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its own part, and what fails fails the test")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses its own part, and what fails fails the test"
+)]
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -32,7 +36,8 @@ impl Daemon {
     }
 
     fn with(packs: Vec<PathBuf>, site: Value) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, site };
         daemon.resume();
         daemon
@@ -80,7 +85,8 @@ impl Daemon {
 
     /// Signs in with the master key.
     pub fn administrator(&self) -> Administrator {
-        let mut administrator = Administrator { base: format!("http://{}/v2", self.app().admin), token: String::new() };
+        let mut administrator =
+            Administrator { base: format!("http://{}/v2", self.app().admin), token: String::new() };
         let (status, answer) = administrator.call("PUT", "/api_auth", &json!({"api_key": KEY}));
         assert_eq!(status, 201, "{answer}");
         answer["auth_token"].as_str().unwrap().clone_into(&mut administrator.token);
@@ -120,7 +126,9 @@ pub fn id(document: &Value) -> String {
 }
 
 fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(10)));
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(10)));
     config.allow_non_standard_methods(true).build().into()
 }
 
@@ -238,7 +246,8 @@ impl Phone {
             request = request.header(*name, *value);
         }
         let mut answer = agent().run(request.body(()).unwrap()).unwrap();
-        let etag = answer.headers().get("etag").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let etag =
+            answer.headers().get("etag").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let body = answer.body_mut().read_to_string().unwrap();
         Fetched { status: answer.status().as_u16(), etag, body, headers: answer.headers().clone() }
     }
@@ -340,6 +349,8 @@ fn answer_to(request: &str) -> String {
 
 /// A header of a SIP message.
 pub fn header<'m>(message: &'m str, name: &str) -> &'m str {
-    let line = message.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{}:", name.to_ascii_lowercase())));
+    let line = message
+        .lines()
+        .find(|line| line.to_ascii_lowercase().starts_with(&format!("{}:", name.to_ascii_lowercase())));
     line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
 }
