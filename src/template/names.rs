@@ -117,7 +117,7 @@ impl Contract {
     /// The values of a path that ends its expression; `None` where more than a path stands there.
     fn values(&self, tokens: &[Token<'_>], locals: &Locals) -> Option<Vec<Value>> {
         let length = path_length(tokens);
-        let ends = tokens.get(length).is_none_or(|next| next.is_end());
+        let ends = tokens.get(length).is_none_or(Token::is_end);
         let mut values = self.roots(tokens.first()?.text, locals)?;
         for part in parts(&tokens[..length]) {
             values = step(&values, part.text);
@@ -137,11 +137,11 @@ impl Contract {
     fn follow(&self, file: &str, tokens: &[Token<'_>], locals: &Locals) -> Result<(), Finding> {
         let first = &tokens[0];
         let Some(mut values) = self.roots(first.text, locals) else {
-            return Err(finding(file, first, None, &self.names_of(&self.shapes)));
+            return Err(finding(file, first, None, &names_of(&self.shapes)));
         };
         let mut path = first.text.to_owned();
         for part in parts(&tokens[..path_length(tokens)]) {
-            let names = self.names_of(&values);
+            let names = names_of(&values);
             values = step(&values, part.text);
             if part.is_name() && values.is_empty() && !names.is_empty() {
                 return Err(finding(file, part, Some(&path), &names));
@@ -150,10 +150,10 @@ impl Contract {
         }
         Ok(())
     }
+}
 
-    fn names_of(&self, values: &[Value]) -> BTreeSet<String> {
-        values.iter().filter_map(Value::as_object).flat_map(|object| object.keys().cloned()).collect()
-    }
+fn names_of(values: &[Value]) -> BTreeSet<String> {
+    values.iter().filter_map(Value::as_object).flat_map(|object| object.keys().cloned()).collect()
 }
 
 /// Goes one part further: into a field, or into the elements of a list.
@@ -197,11 +197,9 @@ fn begins_a_path(tokens: &[Token<'_>], at: usize) -> bool {
     let tag = ["{%", "<", "block", "endblock", "component", "endcomponent"].contains(&before);
     let used = [".", "?.", "|", "is", "for", "set", "set_global", "filter"].contains(&before);
     let loop_value = before == "," && after == "in";
-    tokens[at].is_name()
-        && !WORDS.contains(&tokens[at].text)
-        && !(tag || used || loop_value)
-        && !["(", "=", ":"].contains(&after)
-        && !(before == "not" && at >= 2 && tokens[at - 2].text == "is")
+    let not_a_test = before == "not" && at >= 2 && tokens[at - 2].text == "is";
+    let otherwise = tag || used || loop_value || not_a_test || ["(", "=", ":"].contains(&after);
+    tokens[at].is_name() && !WORDS.contains(&tokens[at].text) && !otherwise
 }
 
 /// How many tokens a path has: a name and what hangs on it.
