@@ -15,7 +15,7 @@ use crate::files::{Files, Given};
 use crate::id::{Digest, Id};
 use crate::resync::{Ask, Held, Pace, Pending, Queue, Step, Told};
 use crate::sip::Outcome;
-use crate::store::{Note, Sequence, Store, StoreError, Table};
+use crate::store::{Note, Sequence, Store, StoreError, Table, every_note};
 
 mod judge;
 
@@ -134,17 +134,12 @@ pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), S
 }
 
 async fn waiting(store: &dyn Store) -> Result<Vec<(Id, Pending)>, StoreError> {
-    let mut found = Vec::new();
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = store.notes(Table::Stale, after.as_deref(), 1000).await?;
-        let Some((last, _)) = page.last() else { return Ok(found) };
-        after = Some(last.clone());
-        found.extend(page.iter().filter_map(|(key, value)| {
-            let id = Id::from_bytes(key.as_slice().try_into().ok()?);
-            Some((id, serde_json::from_slice(value).ok()?))
-        }));
-    }
+    let notes = every_note(store, Table::Stale).await?;
+    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let id = Id::from_bytes(key.as_slice().try_into().ok()?);
+        Some((id, serde_json::from_slice(&value).ok()?))
+    };
+    Ok(notes.into_iter().filter_map(read).collect())
 }
 
 /// What a device's phone holds, as the store notes it.

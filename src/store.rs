@@ -255,3 +255,16 @@ pub trait Store: Send + Sync + 'static {
     /// Writes everything down and lets go of the files.
     async fn close(&self) -> Result<()>;
 }
+
+/// All notes of a table, read a thousand at a time.
+pub async fn every_note(store: &dyn Store, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    loop {
+        let after = found.last().map(|(key, _)| key.clone());
+        let mut page = store.notes(table, after.as_deref(), 1000).await?;
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.append(&mut page);
+    }
+}

@@ -7,21 +7,15 @@ use tracing::warn;
 
 use crate::id::{Digest, Id};
 use crate::sip::Binding;
-use crate::store::{Note, Store, StoreError, Table};
+use crate::store::{Note, Store, StoreError, Table, every_note};
 
 /// How many notes are written at a time.
 const BATCH: usize = 256;
 
 /// Every binding that was stored.
 pub(super) async fn load(store: &dyn Store) -> Result<Vec<Binding>, StoreError> {
-    let mut found = Vec::new();
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = store.notes(Table::Binding, after.as_deref(), 1000).await?;
-        let Some((last, _)) = page.last() else { return Ok(found) };
-        after = Some(last.clone());
-        found.extend(page.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
-    }
+    let notes = every_note(store, Table::Binding).await?;
+    Ok(notes.into_iter().filter_map(|(_, value)| serde_json::from_slice(&value).ok()).collect())
 }
 
 /// Writes bindings in batches, so that a REGISTER waits for no disk. What a crash of the machine loses, the
