@@ -30,3 +30,6 @@ pub mod store;
 pub mod circle;
 pub mod files;
 pub mod registrations;
+
+// Roof: every default, and the commands.
+pub mod config;
