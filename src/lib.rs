@@ -31,5 +31,8 @@ pub mod circle;
 pub mod files;
 pub mod registrations;
 
+// Doors on what doors share.
+pub mod watch;
+
 // Roof: every default, and the commands.
 pub mod config;
