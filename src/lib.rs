@@ -35,4 +35,5 @@ pub mod registrations;
 pub mod watch;
 
 // Roof: every default, and the commands.
+pub mod cli;
 pub mod config;

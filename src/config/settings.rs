@@ -21,6 +21,13 @@ pub struct Setting {
     pub(super) field: Field,
 }
 
+impl Setting {
+    /// Its value where nobody sets it, as TOML writes it.
+    pub fn default(&self) -> String {
+        self.field.value(&Config::default()).to_string()
+    }
+}
+
 /// Where a setting lies in a [`Config`], which also says how it is written.
 #[derive(Debug)]
 pub(super) enum Field {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{API_KEY, Config, Effective, Origin, SETTINGS, Setting};
+use super::{API_KEY, Effective, Origin, SETTINGS, Setting};
 use crate::document::Body;
 
 /// Writes every setting with its meaning, its default, and where its value came from. Secrets are left out, so
@@ -24,12 +24,14 @@ pub fn show(effective: &Effective) -> String {
 }
 
 fn one(effective: &Effective, setting: &Setting) -> String {
-    let default = setting.field.value(&Config::default());
     let value = setting.field.value(&effective.config);
     let origin = effective.origins.get(setting.name).unwrap_or(&Origin::Default);
     let flag = if setting.flag.is_empty() { String::new() } else { format!(", {}", setting.flag) };
     let Setting { name, meaning, env, .. } = setting;
-    format!("\n# {meaning}\n# Also {env}{flag}. Default: {default}. From: {origin}.\n{name} = {value}\n")
+    format!(
+        "\n# {meaning}\n# Also {env}{flag}. Default: {}. From: {origin}.\n{name} = {value}\n",
+        setting.default()
+    )
 }
 
 fn site(effective: &Effective) -> String {
