@@ -37,3 +37,4 @@ pub mod watch;
 // Roof: every default, and the commands.
 pub mod cli;
 pub mod config;
+pub mod demo;
