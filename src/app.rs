@@ -13,13 +13,12 @@ use tracing::info;
 
 use crate::api::{self, Desk};
 use crate::circle::{self, Circle};
-use crate::config::Config;
-use crate::demo::{self, Planted};
+use crate::config::{ApiKey, Config};
+use crate::demo::{self, PlantError, Planted};
 use crate::files::Files;
 use crate::provision::{self, Shelf};
 use crate::registrations::Registrations;
 use crate::resync::Pace;
-use crate::settings::Site;
 use crate::store::{Options, SledStore, Store, StoreError};
 use crate::template::Finding;
 use crate::{watch, wire};
@@ -49,6 +48,9 @@ pub enum AppError {
     /// Catalog or templates are wrong, and there is no older set to go on with.
     #[error("the catalog and templates cannot be used:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Templates(Vec<Finding>),
+    /// The sample account could not be made.
+    #[error(transparent)]
+    Plant(#[from] PlantError),
     /// The system refused something.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -82,7 +84,7 @@ struct Ground {
 impl App {
     /// Starts a daemon. When this returns, all its listeners answer.
     pub async fn start(config: Config) -> Result<Self, AppError> {
-        let options = Options { cache_bytes: config.cache_mib << 20, ..Options::new(&config.data_dir) };
+        let options = Options { cache_bytes: mib(config.cache_mib), ..Options::new(&config.data_dir) };
         let opened = tokio::task::spawn_blocking(move || SledStore::open(options)).await;
         let store: Arc<dyn Store> = Arc::new(opened.map_err(io::Error::other)??);
         let started = Self::on(store.clone(), config).await;
@@ -94,22 +96,23 @@ impl App {
 
     async fn on(store: Arc<dyn Store>, config: Config) -> Result<Self, AppError> {
         let unix = wall_clock() / 1000;
-        let new_key = api::bootstrap(&*store, config.api_key.as_deref(), random, unix).await?;
-        let planted = if config.demo { demo::plant(&*store, random, unix).await? } else { None };
+        let given_key = config.api_key.as_ref().map(ApiKey::as_str);
+        let new_key = api::bootstrap(&*store, given_key, random, unix).await?.filter(|_| given_key.is_none());
+        let set = load(&config).await?;
+        let planted = if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
         let bound = listeners::bind(&config, &*store).await?;
         let (sip, phones, admin) = (bound.sip.local_addr()?, bound.phones.local_addr()?, bound.admin.local_addr()?);
-        let site = Site { phones_url: listeners::phones_url(&config, phones), body: config.site.clone() };
+        let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
-        let set = load(&config).await?;
-        let files = Arc::new(Files::new(store.clone(), set, site, config.files_mib << 20));
+        let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
-        let pace = Pace { per_second: config.notify_per_second, window: config.notify_window };
+        let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
         let means = circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
-        watch::announce(&*store, &files, &circle).await?;
+        watch::announce(&*store, &circle, &files.set(), None).await?;
         let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
         let mut tasks = vec![tokio::spawn(turning), tokio::spawn(sip_side(bound.sip, &ground, inbox, &config)?)];
-        tasks.push(tokio::spawn(watch::run(config.pack.clone(), ground.files.clone(), store.clone(), ground.circle.clone())));
+        tasks.push(tokio::spawn(watch::run(config.packs.clone(), ground.files.clone(), store.clone(), ground.circle.clone())));
         let servers = [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
         let handles = servers.iter().map(Server::handle).collect();
         for server in servers {
@@ -134,7 +137,7 @@ impl App {
 }
 
 async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
-    let packs = config.pack.clone();
+    let packs = config.packs.clone();
     let loaded = tokio::task::spawn_blocking(move || watch::load(&packs).map(|pack| watch::compile(&pack)));
     loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
 }
@@ -184,7 +187,11 @@ fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Confi
 
 fn workers(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(2, usize::from);
-    if config.workers == 0 { cores() } else { config.workers }
+    if config.workers == 0 { cores() } else { config.workers as usize }
+}
+
+fn mib(count: u32) -> u64 {
+    u64::from(count) << 20
 }
 
 /// Unix milliseconds.

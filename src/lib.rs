@@ -27,6 +27,7 @@ pub mod settings;
 pub mod template;
 pub mod render;
 pub mod resync;
+pub mod auth;
 
 // The ground that doors stand on.
 pub mod store;
@@ -36,4 +37,12 @@ pub mod circle;
 
 // Doors.
 pub mod provision;
+pub mod api;
+pub mod watch;
 pub mod wire;
+
+// Roof.
+pub mod config;
+pub mod demo;
+pub mod app;
+pub mod cli;

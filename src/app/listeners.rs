@@ -76,13 +76,6 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Where phones reach us: as configured, else the address of the listener, or of this machine where the
-/// listener takes every address.
-pub(super) fn phones_url(config: &Config, phones: SocketAddr) -> String {
-    let configured = config.phones_url.trim_end_matches('/');
-    if configured.is_empty() { format!("http://{}/", wire::reachable(phones)) } else { format!("{configured}/") }
-}
-
 /// Marks every phone when what the operator sets for all of them is another than at the last start.
 pub(super) async fn mark_moved_site(store: &dyn Store, site: &Site) -> Result<(), StoreError> {
     let text = format!("{}\n{}", site.phones_url, serde_json::Value::from(site.body.clone()));

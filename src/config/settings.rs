@@ -1,0 +1,344 @@
+//! Every setting, described once: what reads it, what shows it, and what explains it all come from this table.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{Config, LogFormat};
+
+/// A setting of the daemon.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in the TOML file.
+    pub name: &'static str,
+    /// Its name in the environment.
+    pub env: &'static str,
+    /// Its flag on the command line; empty where it has none.
+    pub flag: &'static str,
+    /// What it does, in a sentence or two.
+    pub meaning: &'static str,
+    pub(super) field: Field,
+}
+
+impl Setting {
+    /// Its value where nobody sets it, as TOML writes it.
+    pub fn default(&self) -> String {
+        self.field.value(&Config::default()).to_string()
+    }
+}
+
+/// Where a setting lies in a [`Config`], which also says how it is written.
+#[derive(Debug)]
+pub(super) enum Field {
+    Address(fn(&mut Config) -> &mut SocketAddr),
+    Folder(fn(&mut Config) -> &mut PathBuf),
+    Folders(fn(&mut Config) -> &mut Vec<PathBuf>),
+    Number(fn(&mut Config) -> &mut u32, RangeInclusive<u32>),
+    Switch(fn(&mut Config) -> &mut bool),
+    Format(fn(&mut Config) -> &mut LogFormat),
+    Text { place: fn(&mut Config) -> &mut String, right: fn(&str) -> bool, expected: &'static str },
+}
+
+impl Field {
+    /// Sets the field from text; false when the text is not [`Field::expected`].
+    pub(super) fn set(&self, config: &mut Config, texts: &[String]) -> bool {
+        if let Self::Folders(place) = self {
+            *place(config) = texts.iter().map(PathBuf::from).collect();
+            return texts.iter().all(|text| !text.is_empty());
+        }
+        let [text] = texts else { return false };
+        match self {
+            Self::Address(place) => put(place(config), text.parse().ok()),
+            Self::Folder(place) => put(place(config), (!text.is_empty()).then(|| PathBuf::from(text))),
+            Self::Number(place, range) => put(place(config), parsed(text, |number| range.contains(number))),
+            Self::Switch(place) => put(place(config), switch(text)),
+            Self::Format(place) => put(place(config), LogFormat::named(text)),
+            Self::Text { place, right, .. } => put(place(config), right(text).then(|| text.clone())),
+            Self::Folders(_) => false,
+        }
+    }
+
+    /// What a right value looks like.
+    pub(super) fn expected(&self) -> String {
+        match self {
+            Self::Address(_) => "an address and a port, such as 0.0.0.0:8080".to_owned(),
+            Self::Folder(_) => "a folder".to_owned(),
+            Self::Folders(_) => "folders: a list in TOML, joined with `:` in the environment".to_owned(),
+            Self::Number(_, range) => format!("a whole number from {} to {}", range.start(), range.end()),
+            Self::Switch(_) => "true or false".to_owned(),
+            Self::Format(_) => "text or json".to_owned(),
+            Self::Text { expected, .. } => (*expected).to_owned(),
+        }
+    }
+
+    /// The value as TOML writes it.
+    pub(super) fn value(&self, config: &Config) -> toml::Value {
+        let config = &mut config.clone();
+        let path = |path: &PathBuf| path.display().to_string();
+        match self {
+            Self::Address(place) => place(config).to_string().into(),
+            Self::Folder(place) => path(place(config)).into(),
+            Self::Folders(place) => place(config).iter().map(path).collect::<Vec<_>>().into(),
+            Self::Number(place, _) => i64::from(*place(config)).into(),
+            Self::Switch(place) => (*place(config)).into(),
+            Self::Format(place) => place(config).name().into(),
+            Self::Text { place, .. } => place(config).clone().into(),
+        }
+    }
+
+    /// True when TOML may write the setting so. A number in quotes is refused, as is a text without them.
+    pub(super) fn takes(&self, value: &toml::Value) -> bool {
+        match self {
+            Self::Number(..) => value.is_integer(),
+            Self::Switch(_) => value.is_bool(),
+            Self::Folders(_) => value.as_array().is_some_and(|all| all.iter().all(toml::Value::is_str)),
+            _ => value.is_str(),
+        }
+    }
+}
+
+fn put<T>(place: &mut T, value: Option<T>) -> bool {
+    value.map(|value| *place = value).is_some()
+}
+
+fn parsed<N: FromStr>(text: &str, right: impl Fn(&N) -> bool) -> Option<N> {
+    text.parse().ok().filter(right)
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" | "yes" => Some(true),
+        "false" | "0" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_base_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let plain = |rest: &str| !rest.contains(char::is_whitespace) && !rest.contains(['?', '#', '"', '<']);
+    text.is_empty() || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && plain(rest))
+}
+
+fn is_host_port(text: &str) -> bool {
+    let port = text.rsplit_once(':').filter(|(host, port)| {
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        !host.is_empty()
+            && (bracketed || !host.contains(':'))
+            && parsed(port, |port: &u16| *port > 0).is_some()
+    });
+    text.is_empty() || (port.is_some() && !text.contains(char::is_whitespace))
+}
+
+fn is_filter(text: &str) -> bool {
+    tracing_subscriber::EnvFilter::try_new(text).is_ok()
+}
+
+/// All settings, in the order in which they are shown. The table `[site]` and the API key stand apart.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "data_dir",
+        env: "CHECKSYNC_DATA_DIR",
+        flag: "--data-dir",
+        meaning: "The folder of the database. It is made when it is not there.",
+        field: Field::Folder(|config| &mut config.data_dir),
+    },
+    Setting {
+        name: "phones",
+        env: "CHECKSYNC_PHONES",
+        flag: "--phones",
+        meaning: "Where phones fetch their files, by HTTP.",
+        field: Field::Address(|config| &mut config.phones),
+    },
+    Setting {
+        name: "admin",
+        env: "CHECKSYNC_ADMIN",
+        flag: "--admin",
+        meaning: "Where administrators reach the API, by HTTP. It is not encrypted: keep it on a network you trust.",
+        field: Field::Address(|config| &mut config.admin),
+    },
+    Setting {
+        name: "sip",
+        env: "CHECKSYNC_SIP",
+        flag: "--sip",
+        meaning: "Where phones register and NOTIFYs leave, by SIP over UDP.",
+        field: Field::Address(|config| &mut config.sip),
+    },
+    Setting {
+        name: "pack",
+        env: "CHECKSYNC_PACK",
+        flag: "--pack",
+        meaning: "Folders with `catalog` and `templates` that lie over the shipped ones, a later one over those before it. They are watched.",
+        field: Field::Folders(|config| &mut config.packs),
+    },
+    Setting {
+        name: "demo",
+        env: "CHECKSYNC_DEMO",
+        flag: "--demo",
+        meaning: "Adds a sample account with phones to a database that has nothing but the master account.",
+        field: Field::Switch(|config| &mut config.demo),
+    },
+    Setting {
+        name: "phones_url",
+        env: "CHECKSYNC_PHONES_URL",
+        flag: "",
+        meaning: "The base URL that is written into phones. Empty: made from `phones`, and where that is every address, from the one that leads outside.",
+        field: Field::Text {
+            place: |config| &mut config.phones_url,
+            right: is_base_url,
+            expected: "an http or https URL without query, such as https://prov.example.com/, or empty",
+        },
+    },
+    Setting {
+        name: "outbound_proxy",
+        env: "CHECKSYNC_OUTBOUND_PROXY",
+        flag: "",
+        meaning: "The SIP proxy, host:port, to which all NOTIFYs go. Empty: to where phones registered here.",
+        field: Field::Text {
+            place: |config| &mut config.outbound_proxy,
+            right: is_host_port,
+            expected: "host:port, such as sbc.example.com:5060, or empty",
+        },
+    },
+    Setting {
+        name: "notify_per_second",
+        env: "CHECKSYNC_NOTIFY_PER_SECOND",
+        flag: "",
+        meaning: "How many phones are told in a second that their configuration has changed.",
+        field: Field::Number(|config| &mut config.notify_per_second, 1..=10_000),
+    },
+    Setting {
+        name: "notify_window",
+        env: "CHECKSYNC_NOTIFY_WINDOW",
+        flag: "",
+        meaning: "How many NOTIFYs may be unanswered at a time.",
+        field: Field::Number(|config| &mut config.notify_window, 1..=10_000),
+    },
+    Setting {
+        name: "cache_mib",
+        env: "CHECKSYNC_CACHE_MIB",
+        flag: "",
+        meaning: "Memory for pages of the database, in MiB.",
+        field: Field::Number(|config| &mut config.cache_mib, 1..=1_048_576),
+    },
+    Setting {
+        name: "files_mib",
+        env: "CHECKSYNC_FILES_MIB",
+        flag: "",
+        meaning: "Memory for rendered files, in MiB.",
+        field: Field::Number(|config| &mut config.files_mib, 1..=1_048_576),
+    },
+    Setting {
+        name: "log",
+        env: "CHECKSYNC_LOG",
+        flag: "",
+        meaning: "What is logged: a level, or a tracing filter such as info,checksync=debug.",
+        field: Field::Text {
+            place: |config| &mut config.log,
+            right: is_filter,
+            expected: "a tracing filter, such as info or info,checksync=debug",
+        },
+    },
+    Setting {
+        name: "log_format",
+        env: "CHECKSYNC_LOG_FORMAT",
+        flag: "",
+        meaning: "How it is logged: lines of text, or of json.",
+        field: Field::Format(|config| &mut config.log_format),
+    },
+    Setting {
+        name: "workers",
+        env: "CHECKSYNC_WORKERS",
+        flag: "",
+        meaning: "Threads that serve phones. 0: one per core.",
+        field: Field::Number(|config| &mut config.workers, 0..=1024),
+    },
+];
+
+/// The setting of this name.
+pub(super) fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The known name that is written most like `name`.
+pub(super) fn nearest(name: &str) -> &'static str {
+    let names = SETTINGS.iter().map(|setting| setting.name).chain(["site"]);
+    names.min_by_key(|known| distance(known, name)).unwrap_or_default()
+}
+
+/// How many letters must be put in, taken out or exchanged to make one text of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], above + 1);
+        for (at, theirs) in other.iter().enumerate() {
+            let exchanged = corner + usize::from(letter != *theirs);
+            corner = row[at + 1];
+            row[at + 1] = exchanged.min(corner + 1).min(row[at] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, text: &str) -> bool {
+        setting(name).unwrap().field.set(&mut Config::default(), &[text.to_owned()])
+    }
+
+    #[test]
+    fn every_setting_takes_the_value_it_shows() {
+        for Setting { name, field, .. } in SETTINGS {
+            let value = field.value(&Config::default());
+            assert!(field.takes(&value), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_environment_and_the_flags_are_named_after_the_setting() {
+        for Setting { name, env, flag, .. } in SETTINGS {
+            assert_eq!(*env, format!("CHECKSYNC_{}", name.to_uppercase()));
+            assert!(flag.is_empty() || *flag == format!("--{}", name.replace('_', "-")));
+        }
+    }
+
+    #[test]
+    fn addresses_numbers_and_switches_have_bounds() {
+        assert!(set("phones", "[::]:8080") && !set("phones", "0.0.0.0:65536") && !set("phones", "8080"));
+        assert!(set("cache_mib", "1") && !set("cache_mib", "0") && !set("cache_mib", "64M"));
+        assert!(set("demo", "true") && !set("demo", "maybe"));
+        assert!(set("log_format", "json") && !set("log_format", "xml"));
+        assert!(set("log", "info,checksync=debug") && !set("log", "info,=,x=loud"));
+    }
+
+    #[test]
+    fn a_base_url_is_one_to_which_a_file_name_can_be_added() {
+        for right in ["", "http://10.0.0.1:8080", "https://prov.example.com/phones/"] {
+            assert!(set("phones_url", right), "{right}");
+        }
+        for wrong in ["prov.example.com", "ftp://x", "http://", "http:///x", "http://x/?mac=", "http://x y"] {
+            assert!(!set("phones_url", wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_has_a_host_and_a_port() {
+        for right in ["", "sbc.example.com:5060", "[2001:db8::1]:5060"] {
+            assert!(set("outbound_proxy", right), "{right}");
+        }
+        for wrong in ["sbc.example.com", ":5060", "sbc:0", "sbc:70000", "2001:db8::1", "a b:5060"] {
+            assert!(!set("outbound_proxy", wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_the_one_with_the_fewest_wrong_letters() {
+        assert_eq!(nearest("notify_per_secnd"), "notify_per_second");
+        assert_eq!(nearest("packs"), "pack");
+        assert_eq!(nearest("sites"), "site");
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

@@ -1,0 +1,161 @@
+//! Where a setting comes from, and what is said when it is wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use checksync::config::{self, Config, ConfigError, Effective, Flags, LogFormat, Origin, SETTINGS};
+use serde_json::json;
+
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+
+fn file(text: &str) -> Option<(PathBuf, String)> {
+    Some((PathBuf::from("checksync.toml"), text.to_owned()))
+}
+
+fn flags(values: &[(&'static str, &[&str])]) -> Flags {
+    let values = values.iter().map(|(name, texts)| (*name, texts.iter().map(ToString::to_string).collect()));
+    Flags { config: None, values: values.collect() }
+}
+
+fn from_file(text: &str) -> Result<Effective, ConfigError> {
+    config::layer(file(text), |_| None, &Flags::default())
+}
+
+fn from_env(name: &str, value: &str) -> Result<Effective, ConfigError> {
+    config::layer(None, |asked| (asked == name).then(|| value.to_owned()), &Flags::default())
+}
+
+fn refused(text: &str) -> String {
+    from_file(text).unwrap_err().to_string()
+}
+
+#[test]
+fn each_layer_lies_over_the_one_before() {
+    let text = "phones = \"10.0.0.1:1\"\nadmin = \"10.0.0.1:2\"\nsip = \"10.0.0.1:3\"\n";
+    let env = BTreeMap::from([("CHECKSYNC_ADMIN", "10.0.0.2:2"), ("CHECKSYNC_SIP", "10.0.0.2:3")]);
+    let env = |name: &str| env.get(name).map(ToString::to_string);
+    let Effective { config, origins } =
+        config::layer(file(text), env, &flags(&[("sip", &["10.0.0.3:3"])])).unwrap();
+    assert_eq!(config.phones.to_string(), "10.0.0.1:1");
+    assert_eq!(config.admin.to_string(), "10.0.0.2:2");
+    assert_eq!(config.sip.to_string(), "10.0.0.3:3");
+    assert_eq!(config.data_dir, PathBuf::from("./var"));
+    assert_eq!(origins["phones"], Origin::File("checksync.toml".into(), 1));
+    assert_eq!(origins["admin"], Origin::Env("CHECKSYNC_ADMIN"));
+    assert_eq!(origins["sip"], Origin::Flag("--sip"));
+}
+
+#[test]
+fn nothing_set_is_the_defaults() {
+    assert_eq!(from_file("").unwrap().config, Config::default());
+}
+
+#[test]
+fn packs_are_repeated_listed_or_joined() {
+    let expected = ["a", "b/c"].map(PathBuf::from);
+    let given = config::layer(None, |_| None, &flags(&[("pack", &["a", "b/c"])])).unwrap();
+    assert_eq!(given.config.packs, expected);
+    assert_eq!(from_file("pack = [\"a\", \"b/c\"]").unwrap().config.packs, expected);
+    assert_eq!(from_env("CHECKSYNC_PACK", "a:b/c").unwrap().config.packs, expected);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_what_it_may_have_meant() {
+    assert_eq!(
+        refused("# first\n\nfiles_mib = 1\nnotfy_window = 3\n"),
+        "checksync.toml:4: there is no setting \"notfy_window\"; did you mean \"notify_window\"? \
+         `checksync config` lists all"
+    );
+    assert!(refused("[sites]\nlanguage = \"de\"\n").contains("did you mean \"site\""));
+}
+
+#[test]
+fn a_wrong_value_is_named_with_what_is_expected() {
+    assert_eq!(
+        refused("log = \"info\"\nphones = \"0.0.0.0:80800\"\n"),
+        "checksync.toml:2: phones is \"0.0.0.0:80800\", and should be an address and a port, such as 0.0.0.0:8080"
+    );
+    assert_eq!(
+        refused("notify_window = \"32\""),
+        "checksync.toml:1: notify_window is \"32\", and should be a whole number from 1 to 10000"
+    );
+    assert!(refused("workers = -1").contains("workers is \"-1\""));
+    assert!(refused("pack = \"a\"").contains("should be folders"));
+    assert!(refused("site = 3").contains("should be a table"));
+}
+
+#[test]
+fn a_wrong_variable_or_flag_is_called_by_its_own_name() {
+    let refused = from_env("CHECKSYNC_WORKERS", "many").unwrap_err().to_string();
+    assert!(refused.starts_with("CHECKSYNC_WORKERS: workers is \"many\""), "{refused}");
+    let refused =
+        config::layer(None, |_| None, &flags(&[("admin", &["localhost"])])).unwrap_err().to_string();
+    assert!(refused.starts_with("--admin: admin is \"localhost\""), "{refused}");
+}
+
+#[test]
+fn what_is_no_toml_is_shown_with_its_line() {
+    let refused = refused("log = \"info\"\nphones == 3\n");
+    assert!(refused.starts_with("checksync.toml:2: this is not TOML: "), "{refused}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let flags = Flags { config: Some("/nowhere/checksync.toml".into()), values: BTreeMap::new() };
+    let refused = config::read(&flags).unwrap_err().to_string();
+    assert!(refused.contains("/nowhere/checksync.toml cannot be read"), "{refused}");
+}
+
+#[test]
+fn the_site_is_an_account_document_and_nothing_is_filled_in() {
+    let text = "[site]\ntimezone = \"Europe/Vienna\"\n[site.provision]\nntp_server = \"ntp.example.com\"\nauto_sync = \"false\"\n";
+    let config = from_file(text).unwrap().config;
+    let expected = json!({
+        "timezone": "Europe/Vienna",
+        "provision": {"ntp_server": "ntp.example.com", "auto_sync": false},
+    });
+    assert_eq!(serde_json::Value::Object(config.site), expected);
+    let refused = refused("log = \"info\"\n[site.provision]\nauto_sync = \"perhaps\"\n");
+    assert!(refused.contains("checksync.toml:2") && refused.contains("provision.auto_sync"), "{refused}");
+}
+
+#[test]
+fn the_api_key_stands_in_the_environment_alone_and_is_never_shown() {
+    let effective = from_env("CHECKSYNC_API_KEY", KEY).unwrap();
+    let key = effective.config.api_key.clone().unwrap();
+    assert_eq!(key.as_str(), KEY.to_lowercase());
+    let shown = format!("{}{effective:?}", config::show(&effective));
+    assert!(!shown.to_lowercase().contains(&KEY.to_lowercase()));
+    let refused = from_env("CHECKSYNC_API_KEY", "hunter2").unwrap_err().to_string();
+    assert!(refused.contains("64 hexadecimal digits") && !refused.contains("hunter2"), "{refused}");
+    assert!(refused.starts_with("CHECKSYNC_API_KEY"));
+    assert!(from_file(&format!("api_key = \"{KEY}\"")).is_err());
+}
+
+#[test]
+fn what_is_shown_explains_everything_and_can_be_read_back() {
+    let text = "log_format = \"json\"\npack = [\"a\\\\b\"]\n[site]\nlanguage = \"de\"\n[site.provision]\nadmin_password = \"hush\"\n";
+    let effective = from_file(text).unwrap();
+    let shown = config::show(&effective);
+    for setting in SETTINGS {
+        assert!(shown.contains(setting.meaning) && shown.contains(setting.env), "{}", setting.name);
+    }
+    assert!(shown.contains("Default: \"text\". From: checksync.toml:1.\nlog_format = \"json\""), "{shown}");
+    assert!(shown.contains("# provision.admin_password is set, and not shown."), "{shown}");
+    assert!(!shown.contains("hush"));
+    let again = from_file(&shown).unwrap().config;
+    let mut expected = effective.config;
+    expected.site["provision"] = json!({});
+    assert_eq!(again, expected);
+    assert_eq!(again.log_format, LogFormat::Json);
+}
+
+#[test]
+fn phones_are_sent_to_an_address_that_they_can_reach() {
+    let config = Config::default();
+    assert_eq!(config.site("192.0.2.7:81".parse().unwrap()).phones_url, "http://192.0.2.7:81/");
+    let derived = config.site("0.0.0.0:8080".parse().unwrap()).phones_url;
+    assert!(derived.ends_with(":8080/") && !derived.contains("0.0.0.0"), "{derived}");
+    let chosen = from_env("CHECKSYNC_PHONES_URL", "https://prov.example.com/p").unwrap().config;
+    assert_eq!(chosen.site("0.0.0.0:8080".parse().unwrap()).phones_url, "https://prov.example.com/p/");
+}
