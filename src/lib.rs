@@ -19,6 +19,7 @@ pub mod user;
 pub mod zone;
 
 // Reasoning: still pure.
+pub mod auth;
 pub mod render;
 pub mod resync;
 pub mod template;
@@ -30,3 +31,6 @@ pub mod store;
 pub mod circle;
 pub mod files;
 pub mod registrations;
+
+// Doors that stand on what doors share.
+pub mod api;
