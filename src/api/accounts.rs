@@ -1,0 +1,179 @@
+//! Accounts: the tree of them, their documents and their API keys.
+
+use serde_json::{Value, json};
+
+use super::Desk;
+use super::change::{self, accept, put, wish};
+use super::envelope::{Answer, Reply};
+use super::error::Failure;
+use super::paging::Page;
+use super::request::{Call, fresh_id};
+use crate::account::Account;
+use crate::auth;
+use crate::document::{Body, Document, at};
+use crate::id::Id;
+use crate::resync::Scope;
+use crate::schema::{self, Schema};
+use crate::store::{Change, Entity, Noun, Step, Store, StoreError};
+
+/// `PUT /v2/accounts`: a new account below the caller's.
+pub(super) async fn create_below_own(call: Call) -> Reply {
+    let parent = call.writer()?.clone();
+    create_below(&call, &parent).await
+}
+
+/// `PUT /v2/accounts/{A}`: a new account below A.
+pub(super) async fn create(call: Call) -> Reply {
+    let parent = call.account().await?;
+    create_below(&call, &parent).await
+}
+
+/// `GET /v2/accounts/{A}`
+pub(super) async fn get(call: Call) -> Reply {
+    change::get(&call, Noun::Account).await
+}
+
+/// `POST /v2/accounts/{A}`
+pub(super) async fn replace(call: Call) -> Reply {
+    change::replace(&call, Noun::Account).await
+}
+
+/// `PATCH /v2/accounts/{A}`
+pub(super) async fn patch(call: Call) -> Reply {
+    change::patch(&call, Noun::Account).await
+}
+
+/// `DELETE /v2/accounts/{A}`, with its users and devices. The account above all others stays.
+pub(super) async fn delete(call: Call) -> Reply {
+    let account = call.account().await?;
+    if auth::is_master(&account) {
+        return Err(Failure::forbidden());
+    }
+    let devices = devices_of(&*call.desk.store, account.id()).await?;
+    let deleted = change::delete(&call, Noun::Account).await?;
+    devices.into_iter().for_each(|device| call.desk.circle.gone(device));
+    Ok(deleted)
+}
+
+/// `GET /v2/accounts/{A}/children`: the accounts directly below.
+pub(super) async fn children(call: Call) -> Reply {
+    let parent = call.account().await?.id();
+    below(&call, parent, |account| account.parent() == Some(parent)).await
+}
+
+/// `GET /v2/accounts/{A}/descendants`: the accounts below, at any depth.
+pub(super) async fn descendants(call: Call) -> Reply {
+    let parent = call.account().await?.id();
+    below(&call, parent, |_| true).await
+}
+
+/// `PUT /v2/accounts/{A}/api_key`: a new key, shown this once. The old one is good no longer.
+pub(super) async fn rotate_key(call: Call) -> Reply {
+    let account = call.account().await?;
+    call.check_revision(&account.document)?;
+    let key = auth::secret((call.desk.random)());
+    let document = account.document.revised(account.document.body.clone(), call.unix());
+    let replaces = Some(account.document.revision);
+    let entity = Entity::Account(Account { document, api_key: auth::digest(&key), ..account });
+    let answer = Answer::data(json!({"api_key": key})).revision(entity.document());
+    call.desk.store.commit(Change { steps: vec![Step::Put { entity, replaces }] }).await?;
+    Ok(answer)
+}
+
+/// Creates the master account in a store that has no account, with this API key (64 hexadecimal digits) or a new
+/// one. Gives back the key, which is nowhere to be read afterwards; `None` when there are accounts already.
+pub async fn bootstrap(
+    store: &dyn Store,
+    api_key: Option<&str>,
+    random: fn() -> [u8; 32],
+    unix: u64,
+) -> Result<Option<String>, StoreError> {
+    if !store.accounts(None, None, 1).await?.is_empty() {
+        return Ok(None);
+    }
+    let key = api_key.map_or_else(|| auth::secret(random()), str::to_owned);
+    let mut body = Body::from_iter([("name".to_owned(), json!("master"))]);
+    make_up_realm(&mut body, random);
+    let body = Schema::of(schema::Noun::Account).accept(body.clone()).unwrap_or(body);
+    let id = fresh_id(random);
+    let document = Document::new(id, id, body, unix);
+    let master = Account { document, tree: Vec::new(), api_key: auth::digest(&key) };
+    let put = Step::Put { entity: Entity::Account(master), replaces: None };
+    store.commit(Change { steps: vec![put, Step::Mark(Scope::Account(id))] }).await?;
+    Ok(Some(key))
+}
+
+/// What the schema cannot say of an account: blanks in a realm are left out, and a realm that is not named again
+/// stays, as every line of the account depends on it.
+pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
+    match body.get_mut("realm") {
+        Some(Value::String(realm)) => realm.retain(|c| !c.is_whitespace()),
+        Some(_) => {}
+        None => {
+            let realm = stored.and_then(|stored| stored.at("realm")).cloned();
+            body.extend(realm.map(|realm| ("realm".to_owned(), realm)));
+        }
+    }
+}
+
+async fn create_below(call: &Call, parent: &Account) -> Reply {
+    let (mut body, _) = wish(call, Noun::Account)?;
+    if !body.contains_key("realm") {
+        make_up_realm(&mut body, call.desk.random);
+    }
+    if !has_admin_password(&call.desk, parent, &body).await? {
+        make_up_admin_password(&mut body, &call.desk);
+    }
+    let body = accept(Noun::Account, parent, None, body)?;
+    let key = auth::secret((call.desk.random)());
+    let id = call.fresh_id();
+    let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
+    let document = Document::new(id, id, body, call.unix());
+    let entity = Entity::Account(Account { document, tree, api_key: auth::digest(&key) });
+    put(&call.desk, &entity, None).await?;
+    let answer = Answer::document(entity.document()).created(format!("/v2/accounts/{id}"));
+    Ok(answer.once("api_key", key))
+}
+
+fn make_up_realm(body: &mut Body, random: fn() -> [u8; 32]) {
+    let realm = format!("{}.sip.local", auth::readable(random(), 8));
+    body.insert("realm".to_owned(), realm.into());
+}
+
+/// Whether the account would have a password for its phones' own menus: its own, or one from above.
+async fn has_admin_password(desk: &Desk, parent: &Account, body: &Body) -> Result<bool, StoreError> {
+    const PATH: &str = "provision.admin_password";
+    let mut found = at(body, PATH).is_some() || parent.document.text(PATH).is_some();
+    for above in &parent.tree {
+        let above = desk.store.account(*above).await?;
+        found |= above.is_some_and(|above| above.document.text(PATH).is_some());
+    }
+    Ok(found)
+}
+
+/// A `provision` that is no object is left for the schema to refuse.
+fn make_up_admin_password(body: &mut Body, desk: &Desk) {
+    let provision = body.entry("provision").or_insert_with(|| json!({}));
+    if let Some(provision) = provision.as_object_mut() {
+        provision.insert("admin_password".to_owned(), auth::readable((desk.random)(), 12).into());
+    }
+}
+
+async fn below(call: &Call, parent: Id, keep: impl Fn(&Account) -> bool) -> Reply {
+    let fetch = async |after, limit| call.desk.store.accounts(Some(parent), after, limit).await;
+    let page = Page::of(call, Account::id, keep, fetch).await?;
+    Ok(page.answer(|account| {
+        let text = |path| account.document.text(path);
+        json!({"id": account.id(), "name": text("name"), "realm": text("realm")})
+    }))
+}
+
+async fn devices_of(store: &dyn Store, account: Id) -> Result<Vec<Id>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let devices = store.devices(&Scope::Account(account), after, 1000).await?;
+        let Some(last) = devices.last() else { return Ok(found) };
+        after = Some(last.id());
+        found.extend(devices.iter().map(crate::device::Device::id));
+    }
+}

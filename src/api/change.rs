@@ -1,0 +1,222 @@
+//! How a document is made, changed and deleted: the same for accounts, users and devices.
+//!
+//! The request becomes a body that its schema and its kind accept; what cannot be rendered is not stored; what is
+//! stored, is stored with a mark. Which phones that concerns, the circle finds out.
+
+use super::envelope::{Answer, Reply};
+use super::error::Failure;
+use super::request::Call;
+use super::{Desk, accounts, devices, users};
+use crate::account::Account;
+use crate::device::Device;
+use crate::document::{Body, Document};
+use crate::files::Refusal;
+use crate::resync::{Ask, Scope};
+use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
+use crate::store::{Change, Entity, Noun, Step};
+use crate::user::User;
+use crate::zone::Zone;
+
+/// A document, and the account whose rules it follows: its own, which for an account is itself.
+pub(super) struct Found {
+    pub(super) account: Account,
+    pub(super) entity: Entity,
+}
+
+/// Finds the document that the path names, if the caller may see it.
+pub(super) async fn find(call: &Call, noun: Noun) -> Result<Found, Failure> {
+    let account = call.account().await?;
+    let store = &call.desk.store;
+    let (place, entity) = match noun {
+        Noun::Account => return Ok(Found { entity: Entity::Account(account.clone()), account }),
+        Noun::User => ("user", store.user(call.id("user")?).await?.map(Entity::User)),
+        Noun::Device => ("device", store.device(call.id("device")?).await?.map(Entity::Device)),
+    };
+    match entity.filter(|entity| entity.document().account == account.id()) {
+        Some(entity) => Ok(Found { account, entity }),
+        None => Err(Failure::unknown(call.named(place))),
+    }
+}
+
+/// GET of a document.
+pub(super) async fn get(call: &Call, noun: Noun) -> Reply {
+    Ok(Answer::document(find(call, noun).await?.entity.document()))
+}
+
+/// PUT of a new user or device.
+pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
+    let account = call.account().await?;
+    let (body, sync) = wish(call, noun)?;
+    let body = accept(noun, &account, None, body)?;
+    let document = Document::new(call.fresh_id(), account.id(), body, call.unix());
+    let entity = match noun {
+        Noun::User => Entity::User(User { document }),
+        _ => Entity::Device(Device { document }),
+    };
+    put(&call.desk, &entity, None).await?;
+    ask(&call.desk, &entity, sync);
+    let document = entity.document();
+    let nouns = if noun == Noun::User { "users" } else { "devices" };
+    let location = format!("/v2/accounts/{}/{nouns}/{}", account.id(), document.id);
+    Ok(Answer::document(document).created(location))
+}
+
+/// POST: another body in place of the one that is there.
+pub(super) async fn replace(call: &Call, noun: Noun) -> Reply {
+    let found = find(call, noun).await?;
+    revise(call, found, |_, body| body).await
+}
+
+/// PATCH: some members laid over those that are there. It does not matter what the others are, so when somebody
+/// else changes them at the same moment it is laid over again.
+pub(super) async fn patch(call: &Call, noun: Noun) -> Reply {
+    let found = find(call, noun).await?;
+    match revise(call, found, merge).await {
+        Err(failure) if failure.is_conflict() && !call.names_revision() => {
+            let found = find(call, noun).await?;
+            revise(call, found, merge).await
+        }
+        done => done,
+    }
+}
+
+/// DELETE. What is deleted is shown once more.
+pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
+    let entity = find(call, noun).await?.entity;
+    let document = entity.document();
+    call.check_revision(document)?;
+    let delete = Step::Delete { noun, id: document.id, replaces: document.revision };
+    call.desk.store.commit(Change { steps: vec![delete, Step::Mark(scope(&entity))] }).await?;
+    if noun == Noun::Device {
+        call.desk.circle.gone(document.id);
+    }
+    call.desk.circle.marked();
+    Ok(Answer::document(document))
+}
+
+/// What the request wants stored, and whether the phone shall restart for it. A document's id is in its path.
+pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
+    let mut body = call.data()?;
+    body.remove("id");
+    if body.get("revision").and_then(|text| text.as_str()?.parse::<crate::id::Revision>().ok()).is_some() {
+        body.remove("revision");
+    }
+    let sync = if noun == Noun::Device { body.remove("sync") } else { None };
+    Ok((body, sync.is_some_and(|sync| sync == true || sync == "true")))
+}
+
+/// The body as it is stored: defaults filled in, what only the server knows kept, or everything that is wrong with
+/// it. `account` is the one whose rules it follows.
+pub(super) fn accept(
+    noun: Noun,
+    account: &Account,
+    stored: Option<&Document>,
+    mut body: Body,
+) -> Result<Body, Failure> {
+    let mut invalid = Invalid::default();
+    match noun {
+        Noun::Account => accounts::settle(stored, &mut body),
+        Noun::Device => devices::settle(account, &mut body, &mut invalid),
+        Noun::User => {}
+    }
+    check_zone(&body, &mut invalid);
+    let kind = match noun {
+        Noun::Account => schema::Noun::Account,
+        Noun::User => schema::Noun::User,
+        Noun::Device => schema::Noun::Device,
+    };
+    let accepted = Schema::of(kind).accept(body).map_err(|more| invalid.merge(more));
+    match accepted {
+        Ok(body) if invalid.is_empty() => Ok(keep_own(noun, stored, body)),
+        _ => Err(Failure::invalid(&invalid)),
+    }
+}
+
+/// Stores a document with a mark, and wakes the circle.
+pub(super) async fn put(desk: &Desk, entity: &Entity, before: Option<&Document>) -> Result<(), Failure> {
+    try_rendering(desk, entity).await?;
+    let replaces = before.map(|before| before.revision);
+    let steps = vec![Step::Put { entity: entity.clone(), replaces }, Step::Mark(scope(entity))];
+    let stored = desk.store.commit(Change { steps }).await;
+    stored.map_err(|error| Failure::unstored(error, entity))?;
+    desk.circle.marked();
+    Ok(())
+}
+
+async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> Reply {
+    let Found { account, entity } = found;
+    let before = entity.document();
+    call.check_revision(before)?;
+    let (body, sync) = wish(call, entity.noun())?;
+    let body = accept(entity.noun(), &account, Some(before), lay(before.body.clone(), public(body)))?;
+    if body == before.body {
+        ask(&call.desk, &entity, sync);
+        return Ok(Answer::document(before));
+    }
+    let revised = with(&entity, before.revised(body, call.unix()));
+    put(&call.desk, &revised, Some(before)).await?;
+    ask(&call.desk, &revised, sync);
+    Ok(Answer::document(revised.document()))
+}
+
+fn with(entity: &Entity, document: Document) -> Entity {
+    match entity {
+        Entity::Account(account) => Entity::Account(Account { document, ..account.clone() }),
+        Entity::User(_) => Entity::User(User { document }),
+        Entity::Device(_) => Entity::Device(Device { document }),
+    }
+}
+
+fn ask(desk: &Desk, entity: &Entity, sync: bool) {
+    if sync {
+        desk.circle.ask(entity.document().id, Ask::Reboot);
+    }
+}
+
+fn scope(entity: &Entity) -> Scope {
+    let id = entity.document().id;
+    match entity {
+        Entity::Account(_) => Scope::Account(id),
+        Entity::User(_) => Scope::User(id),
+        Entity::Device(_) => Scope::Device(id),
+    }
+}
+
+/// A device whose phone the catalog knows must make files. Another is stored all the same: not every device is a
+/// phone, and a model may be added later.
+async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Failure> {
+    let Entity::Device(device) = entity else { return Ok(()) };
+    if device.mac().is_none() {
+        return Ok(());
+    }
+    match desk.files.trial(device).await {
+        Ok(_) | Err(Refusal::NoModel(_)) => Ok(()),
+        Err(refusal) => Err(Failure::unrenderable(refusal)),
+    }
+}
+
+fn check_zone(body: &Body, invalid: &mut Invalid) {
+    let Some(name) = body.get("timezone").and_then(|name| name.as_str()) else { return };
+    if matches!(name.trim(), "" | "inherit") {
+        return;
+    }
+    if let Err(error) = Zone::find(name.trim()) {
+        invalid.add("timezone", "invalid", Problem::new(error.to_string()).value(name));
+    }
+}
+
+/// Without members that only the server may write.
+fn public(mut body: Body) -> Body {
+    body.retain(|name, _| !name.starts_with('_') && !name.starts_with("pvt_"));
+    body
+}
+
+fn keep_own(noun: Noun, stored: Option<&Document>, body: Body) -> Body {
+    let mut body = prune_null_keys(body);
+    let own = stored.into_iter().flat_map(|stored| &stored.body).filter(|(name, _)| name.starts_with("pvt_"));
+    body.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+    if noun == Noun::User {
+        users::hide_password(&mut body);
+    }
+    body
+}

@@ -1,0 +1,171 @@
+//! Devices: their list, their documents, who is registered, and asking a phone to come for its files.
+
+use std::net::Ipv4Addr;
+
+use serde_json::{Map, Value, json};
+
+use super::change::{self, find};
+use super::envelope::{Answer, Reply};
+use super::error::Failure;
+use super::paging::Page;
+use super::request::Call;
+use crate::account::Account;
+use crate::device::{Device, Mac};
+use crate::document::{Body, at};
+use crate::id::Id;
+use crate::resync::{Ask, Scope};
+use crate::schema::{Invalid, Problem};
+use crate::store::{Noun, StoreError};
+
+/// `GET …/devices`: summaries. `filter_mac_address` takes any notation.
+pub(super) async fn list(call: Call) -> Reply {
+    Ok(page(&call).await?.answer(|device| Value::Object(summary(&device))))
+}
+
+/// `PUT …/devices`
+pub(super) async fn create(call: Call) -> Reply {
+    change::create(&call, Noun::Device).await
+}
+
+/// `GET …/devices/{D}`
+pub(super) async fn get(call: Call) -> Reply {
+    change::get(&call, Noun::Device).await
+}
+
+/// `POST …/devices/{D}`
+pub(super) async fn replace(call: Call) -> Reply {
+    change::replace(&call, Noun::Device).await
+}
+
+/// `PATCH …/devices/{D}`
+pub(super) async fn patch(call: Call) -> Reply {
+    change::patch(&call, Noun::Device).await
+}
+
+/// `DELETE …/devices/{D}`
+pub(super) async fn delete(call: Call) -> Reply {
+    change::delete(&call, Noun::Device).await
+}
+
+/// `GET …/devices/status`: the devices that are registered now.
+pub(super) async fn status(call: Call) -> Reply {
+    let scope = Scope::Account(call.account().await?.id());
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let devices = call.desk.store.devices(&scope, after, 1000).await?;
+        let Some(last) = devices.last() else { break };
+        after = Some(last.id());
+        let registered = devices.iter().filter(|device| call.desk.registrations.contains(device.id()));
+        rows.extend(registered.map(|device| json!({"device_id": device.id(), "registered": true})));
+    }
+    Ok(Answer::data(Value::Array(rows)))
+}
+
+/// `POST …/devices/{D}/sync`: the phone is told whatever it holds, to restart, or with `reboot=false` to read its
+/// files again.
+pub(super) async fn sync(call: Call) -> Reply {
+    let found = find(&call, Noun::Device).await?;
+    let document = found.entity.document();
+    let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
+    call.desk.circle.ask(document.id, if reread { Ask::Reread } else { Ask::Reboot });
+    Ok(Answer::data(json!("sync request sent")).revision(document))
+}
+
+/// `GET …/users/{U}/devices`: those that the user owns.
+pub(super) async fn list_of_user(call: Call) -> Reply {
+    let found = find(&call, Noun::User).await?;
+    let owner = found.entity.document().id.to_string();
+    let page = filtered(&call, found.account.id(), Some(&owner)).await?;
+    Ok(page.answer(|device| {
+        let mut row = summary(&device);
+        row.retain(|name, _| !matches!(name.as_str(), "username" | "mobile"));
+        row.insert("hotdesked".to_owned(), false.into());
+        Value::Object(row)
+    }))
+}
+
+/// The page of devices that a list asks for.
+pub(super) async fn page(call: &Call) -> Result<Page<Device>, Failure> {
+    let account = call.account().await?.id();
+    filtered(call, account, call.parameter("filter_owner_id")).await
+}
+
+async fn filtered(call: &Call, account: Id, owner: Option<&str>) -> Result<Page<Device>, Failure> {
+    let owns = |device: &Device| owner.is_none_or(|owner| device.document.text("owner_id") == Some(owner));
+    let keep = |device: &Device| device.account() == account && owns(device);
+    let fetch = async |after, limit| candidates(call, account, owner, after, limit).await;
+    Page::of(call, Device::id, keep, fetch).await
+}
+
+/// Devices among which are all that the filters can be true of, found by the index that fits best.
+async fn candidates(
+    call: &Call,
+    account: Id,
+    owner: Option<&str>,
+    after: Option<Id>,
+    limit: usize,
+) -> Result<Vec<Device>, StoreError> {
+    let store = &call.desk.store;
+    if let Some(mac) = call.parameter("filter_mac_address") {
+        return match mac.parse::<Mac>() {
+            Ok(mac) if after.is_none() => Ok(store.device_by_mac(mac).await?.into_iter().collect()),
+            _ => Ok(Vec::new()),
+        };
+    }
+    let owner = owner.and_then(|owner| owner.parse().ok());
+    store.devices(&owner.map_or(Scope::Account(account), Scope::User), after, limit).await
+}
+
+/// What a list says of a device. What is not set is left out.
+fn summary(device: &Device) -> Map<String, Value> {
+    let body = &device.document.body;
+    let mut row = Map::new();
+    for name in ["name", "owner_id", "enabled", "call_recording", "mobile", "flags"] {
+        row.extend(at(body, name).map(|value| (name.to_owned(), value.clone())));
+    }
+    row.extend(device.username().map(|username| ("username".to_owned(), username.into())));
+    row.insert("id".to_owned(), json!(device.id()));
+    for (name, usual) in [("mac_address", ""), ("device_type", "sip_device")] {
+        row.insert(name.to_owned(), at(body, name).cloned().unwrap_or_else(|| usual.into()));
+    }
+    row
+}
+
+/// What the schema cannot say of a device: its MAC address, how it logs in, and that it need not repeat the realm
+/// of its account.
+pub(super) fn settle(account: &Account, body: &mut Body, invalid: &mut Invalid) {
+    drop_same_realm(account, body);
+    check_mac(body, invalid);
+    check_ip(body, invalid);
+}
+
+fn drop_same_realm(account: &Account, body: &mut Body) {
+    let same = |realm: &Value| realm.as_str().map(str::to_lowercase) == account.realm();
+    let Some(Value::Object(sip)) = body.get_mut("sip") else { return };
+    if sip.get("realm").is_some_and(same) {
+        sip.remove("realm");
+    }
+}
+
+fn check_mac(body: &Body, invalid: &mut Invalid) {
+    let Some(text) = at(body, "mac_address").and_then(Value::as_str) else { return };
+    if text.is_empty() {
+        return;
+    }
+    if let Err(error) = text.parse::<Mac>() {
+        invalid.add("mac_address", "pattern", Problem::new(error.to_string()).value(text));
+    }
+}
+
+fn check_ip(body: &Body, invalid: &mut Invalid) {
+    if at(body, "sip.method").and_then(Value::as_str) != Some("ip") {
+        return;
+    }
+    match at(body, "sip.ip") {
+        None => invalid.add("sip.ip", "required", Problem::new("Field is required but missing").value("ip")),
+        Some(ip) if ip.as_str().is_some_and(|ip| ip.parse::<Ipv4Addr>().is_ok()) => {}
+        Some(ip) => {
+            invalid.add("sip.ip", "type", Problem::new("Must be a valid IPv4 RFC 791").cause(ip.clone()));
+        }
+    }
+}

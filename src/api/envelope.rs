@@ -1,0 +1,200 @@
+//! The envelope around every answer, and what is done to every request: a name, and one line in the log.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, web};
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use super::Desk;
+use super::error::Failure;
+use crate::document::Document;
+use crate::id::{Digest, hex};
+
+/// What a handler gives back.
+pub(super) type Reply = Result<Answer, Failure>;
+
+/// An answer, before it is put into its envelope.
+#[derive(Debug)]
+pub(super) struct Answer {
+    status: StatusCode,
+    data: Value,
+    revision: String,
+    location: Option<String>,
+    token: Option<String>,
+    page: Map<String, Value>,
+}
+
+impl Answer {
+    /// Some data that is not a document. Its revision is its digest.
+    pub(super) fn data(data: Value) -> Self {
+        let revision = Digest::of(data.to_string().as_bytes()).to_string();
+        Self { status: StatusCode::OK, data, revision, location: None, token: None, page: Map::new() }
+    }
+
+    /// A document as its administrator sees it.
+    pub(super) fn document(document: &Document) -> Self {
+        Self { revision: document.revision.to_string(), ..Self::data(shown(document)) }
+    }
+
+    /// Says under which path the document now stands (201).
+    pub(super) fn created(self, location: String) -> Self {
+        Self { status: StatusCode::CREATED, location: Some(location), ..self }
+    }
+
+    /// Hands out a token (201).
+    pub(super) fn token(self, token: String) -> Self {
+        Self { status: StatusCode::CREATED, token: Some(token), ..self }
+    }
+
+    /// Names the revision of the document that the data is about.
+    pub(super) fn revision(self, document: &Document) -> Self {
+        Self { revision: document.revision.to_string(), ..self }
+    }
+
+    /// Adds members about the page to the envelope.
+    pub(super) fn page(self, page: Map<String, Value>) -> Self {
+        Self { page, ..self }
+    }
+
+    /// Adds a member to the data that is shown this once, such as a new key.
+    pub(super) fn once(mut self, name: &str, value: String) -> Self {
+        if let Some(data) = self.data.as_object_mut() {
+            data.insert(name.to_owned(), value.into());
+        }
+        self
+    }
+}
+
+impl Responder for Answer {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let etag = format!("\"{}\"", self.revision);
+        if is_known(request, &self.revision) {
+            return HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish();
+        }
+        let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
+        let mut response = HttpResponse::build(self.status);
+        response.insert_header((header::ETAG, etag));
+        if let Some(location) = self.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        let mut envelope = self.page;
+        if let Some(token) = self.token.or_else(|| trace.token.clone()) {
+            envelope.insert("auth_token".to_owned(), token.into());
+        }
+        envelope.insert("data".to_owned(), self.data);
+        envelope.insert("revision".to_owned(), self.revision.into());
+        envelope.insert("status".to_owned(), "success".into());
+        write(response, envelope, &trace)
+    }
+}
+
+/// What is said about a request in its answer and in the log.
+#[derive(Clone, Default)]
+pub(super) struct Trace {
+    request: String,
+    token: Option<String>,
+}
+
+impl Trace {
+    /// Remembers a token that was found good, so that the answer repeats it.
+    pub(super) fn keep_token(request: &HttpRequest, token: &str) {
+        if let Some(trace) = request.extensions_mut().get_mut::<Self>() {
+            trace.token = Some(token.to_owned());
+        }
+    }
+
+    fn of(request: &ServiceRequest) -> Self {
+        let named = request.headers().get("x-request-id").and_then(|name| name.to_str().ok());
+        let named = named.filter(|name| (1..=128).contains(&name.len())).map(str::to_owned);
+        let random = || request.app_data::<web::Data<Desk>>().map(|desk| hex(&(desk.random)()[..16]));
+        Self { request: named.or_else(random).unwrap_or_default(), token: None }
+    }
+}
+
+/// Writes an envelope with the name of its request.
+pub(super) fn write(
+    mut response: HttpResponseBuilder,
+    mut envelope: Map<String, Value>,
+    trace: &Trace,
+) -> HttpResponse {
+    envelope.insert("request_id".to_owned(), trace.request.clone().into());
+    response.insert_header(header::ContentType::json());
+    response.insert_header(("x-request-id", trace.request.as_str()));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response.body(Value::Object(envelope).to_string())
+}
+
+/// Names each request, puts what went wrong into its envelope, and writes one line about it.
+pub(super) async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let trace = Trace::of(&request);
+    request.extensions_mut().insert(trace.clone());
+    let (request, response) = next.call(request).await?.into_parts();
+    let response = match response.error() {
+        Some(error) => as_failure(error, &trace),
+        None => response.map_into_boxed_body(),
+    };
+    let status = response.status().as_u16();
+    // The path has no secrets in it; the query may have a token.
+    info!(method = %request.method(), path = request.path(), status, request = trace.request, "administrator");
+    Ok(ServiceResponse::new(request, response))
+}
+
+fn as_failure(error: &Error, trace: &Trace) -> HttpResponse {
+    match error.as_error::<Failure>() {
+        Some(failure) => {
+            info!(%failure, "refused");
+            failure.response(trace)
+        }
+        None => Failure::not_found().response(trace),
+    }
+}
+
+fn is_known(request: &HttpRequest, revision: &str) -> bool {
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && known.is_some_and(|known| names(known, revision))
+}
+
+/// True when a list of entity tags, as `If-Match` has it, names this revision or all (`*`).
+pub(super) fn names(tags: &str, revision: &str) -> bool {
+    let bare = |tag: &'_ str| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
+    tags.split(',').map(bare).any(|tag| tag == "*" || tag == revision)
+}
+
+/// A body with its id, without what only the server knows.
+pub(super) fn shown(document: &Document) -> Value {
+    let mut body = document.body.clone();
+    body.retain(|name, _| !name.starts_with("pvt_"));
+    body.insert("id".to_owned(), json!(document.id));
+    Value::Object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    #[test]
+    fn entity_tags_are_understood_with_and_without_quotes_weak_and_in_lists() {
+        for tags in ["1-ab", "\"1-ab\"", "W/\"1-ab\"", "\"2-cd\", \"1-ab\"", "*"] {
+            assert!(names(tags, "1-ab"), "{tags}");
+        }
+        assert!(!names("\"1-a\", 2-cd", "1-ab") && !names("", "1-ab"));
+    }
+
+    #[test]
+    fn what_only_the_server_knows_is_not_shown() {
+        let body = json!({"name": "a", "pvt_credentials": "x", "id": "other"});
+        let id = Id::from_bytes([1; 16]);
+        let shown = shown(&Document::new(id, id, body.as_object().unwrap().clone(), 0));
+        assert_eq!(shown, json!({"name": "a", "id": id.to_string()}));
+    }
+}

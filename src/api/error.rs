@@ -1,0 +1,262 @@
+//! What is said when something cannot be done: Kazoo's codes and words.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Map, Value, json};
+
+use super::envelope::{Trace, write};
+use crate::document::at;
+use crate::files::Refusal;
+use crate::schema::{Invalid, Problem};
+use crate::store::{Entity, StoreError, Unique};
+
+/// Why a request was refused. Holds no secrets: it is logged and shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{} {message}", status.as_u16())]
+pub(super) struct Failure {
+    status: StatusCode,
+    message: &'static str,
+    data: Value,
+}
+
+impl Failure {
+    /// The request's document is not one that can be stored.
+    pub(super) fn invalid(invalid: &Invalid) -> Self {
+        Self::new(400, "validation error", json!(invalid))
+    }
+
+    /// One member of the request is not as it must be.
+    pub(super) fn problem(path: &str, code: &'static str, problem: Problem) -> Self {
+        let mut invalid = Invalid::default();
+        invalid.add(path, code, problem);
+        Self::invalid(&invalid)
+    }
+
+    /// The body is not a JSON object.
+    pub(super) fn no_json(reason: &str) -> Self {
+        let problem = Problem::new(format!("All JSON must be valid: {reason}")).target("body");
+        Self::problem("json", "invalid", problem)
+    }
+
+    /// The body is larger than `most` bytes.
+    pub(super) fn too_large(most: usize) -> Self {
+        let message = format!("Payload or Files must not be more than {most} bytes");
+        Self::problem("file", "maxSize", Problem::new(message).target(most))
+    }
+
+    /// Nobody has logged in.
+    pub(super) fn no_token() -> Self {
+        Self::new(401, "invalid_credentials", json!({"message": "invalid credentials"}))
+    }
+
+    /// The token is none, or no longer one.
+    pub(super) fn bad_token() -> Self {
+        Self::new(401, "invalid credentials", json!({}))
+    }
+
+    /// The caller may not do this.
+    pub(super) fn forbidden() -> Self {
+        Self::new(403, "forbidden", json!({"message": "forbidden"}))
+    }
+
+    /// There is nothing at this path.
+    pub(super) fn not_found() -> Self {
+        Self::new(404, "not_found", json!({"message": "not found"}))
+    }
+
+    /// There is no document of this id here.
+    pub(super) fn unknown(id: &str) -> Self {
+        Self::new(404, "bad_identifier", json!({"message": "bad identifier", "cause": id}))
+    }
+
+    /// An account's id that is not even one.
+    pub(super) fn no_account_id(text: &str) -> Self {
+        Self::new(404, "bad identifier", json!({"message": format!("invalid account_id '{text}'")}))
+    }
+
+    /// No account has this API key.
+    pub(super) fn unknown_key() -> Self {
+        Self::new(404, "bad identifier", json!(["key"]))
+    }
+
+    /// The page asked for cannot be made out.
+    pub(super) fn bad_page(parameter: &str) -> Self {
+        Self::new(404, "faulty_request", json!({"message": format!("{parameter} is not usable")}))
+    }
+
+    /// This path is not for this verb.
+    pub(super) fn wrong_verb() -> Self {
+        Self::new(405, "invalid_method", json!({"message": "method not allowed"}))
+    }
+
+    /// The document was changed since the caller read it.
+    pub(super) fn conflict() -> Self {
+        Self::new(409, "datastore_conflict", json!({"message": "conflicting documents"}))
+    }
+
+    /// The document is not at the revision of `If-Match`.
+    pub(super) fn precondition() -> Self {
+        let message = "the document is no longer at the revision that If-Match names";
+        Self::new(412, "precondition_failed", json!({"message": message}))
+    }
+
+    /// The body's content type is none that is read here. Answered without a body.
+    pub(super) fn unsupported() -> Self {
+        Self::new(415, "unsupported media type", Value::Null)
+    }
+
+    /// The store would not take `entity`.
+    pub(super) fn unstored(error: StoreError, entity: &Entity) -> Self {
+        match error {
+            StoreError::Taken { field, .. } => taken(field, entity),
+            error => error.into(),
+        }
+    }
+
+    /// The device would break its phone's files.
+    pub(super) fn unrenderable(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Store(error) => error.into(),
+            Refusal::Settings(error) => Self::problem("timezone", "invalid", Problem::new(error.to_string())),
+            refusal => Self::problem("provision", "unrenderable", Problem::new(sentence(&refusal))),
+        }
+    }
+
+    /// True when the document was changed between reading and writing it.
+    pub(super) fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
+    }
+
+    /// The answer, as Kazoo's clients know it.
+    pub(super) fn response(&self, trace: &Trace) -> HttpResponse {
+        if self.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return HttpResponse::build(self.status).finish();
+        }
+        let mut envelope = Map::new();
+        envelope.insert("data".to_owned(), self.data.clone());
+        envelope.insert("error".to_owned(), self.status.as_u16().to_string().into());
+        envelope.insert("message".to_owned(), self.message.into());
+        envelope.insert("status".to_owned(), "error".into());
+        write(HttpResponse::build(self.status), envelope, trace)
+    }
+
+    fn new(status: u16, message: &'static str, data: Value) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self { status, message, data }
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// What a failure of the store means when no document is about to be stored.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let said = json!({"message": error.to_string()});
+        match error {
+            StoreError::Conflict(_) => Self::conflict(),
+            StoreError::Missing(id) => Self::unknown(&id.to_string()),
+            StoreError::Taken { .. } => Self::new(409, "datastore_conflict", said),
+            StoreError::HasChildren(_) => Self::new(400, "account_has_descendants", said),
+            StoreError::TooLarge { most, .. } => {
+                Self::problem("data", "maxSize", Problem::new(error.to_string()).target(most))
+            }
+            StoreError::Full(_) => Self::new(503, "datastore_full", said),
+            StoreError::Damaged(_) | StoreError::Locked(_) | StoreError::Io(_) => {
+                Self::new(503, "datastore_fault", said)
+            }
+        }
+    }
+}
+
+/// A value that another document has. Whose it is, is not said: it may be an account that the caller must not see.
+fn taken(field: Unique, entity: &Entity) -> Failure {
+    let (path, message) = match field {
+        Unique::Mac => ("mac_address", "MAC address already in use"),
+        Unique::Username => ("sip.username", "SIP credentials already in use"),
+        Unique::Realm => ("realm", "Account realm already in use"),
+        Unique::ApiKey => return Failure::conflict(),
+    };
+    let cause = match entity {
+        Entity::Device(device) if field == Unique::Mac => device.mac().map(|mac| mac.to_string().into()),
+        entity => at(&entity.document().body, path).cloned(),
+    };
+    Failure::problem(path, "unique", Problem::new(message).cause(cause.unwrap_or_default()))
+}
+
+/// A template's message may quote what it was given, so only the place is told.
+fn sentence(refusal: &Refusal) -> String {
+    format!("the phone's files cannot be made from this: {refusal}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use crate::document::Document;
+    use crate::id::Id;
+    use crate::settings::SettingsError;
+    use crate::template::Finding;
+
+    const ID: Id = Id::from_bytes([7; 16]);
+
+    fn device() -> Entity {
+        let body = json!({"mac_address": "00:04:F2:AB:7E:FD", "sip": {"username": "alice"}});
+        Entity::Device(Device { document: Document::new(ID, ID, body.as_object().unwrap().clone(), 0) })
+    }
+
+    #[test]
+    fn every_failure_of_the_store_has_a_status_that_says_whose_turn_it_is() {
+        let cases = [
+            (StoreError::Conflict(ID), 409),
+            (StoreError::Missing(ID), 404),
+            (StoreError::Taken { field: Unique::Mac, by: ID }, 409),
+            (StoreError::HasChildren(ID), 400),
+            (StoreError::TooLarge { bytes: 2, most: 1 }, 400),
+            (StoreError::Full("x".into()), 503),
+            (StoreError::Damaged("x".into()), 503),
+            (StoreError::Locked("x".into()), 503),
+            (StoreError::Io("x".into()), 503),
+        ];
+        for (error, status) in cases {
+            assert_eq!(Failure::from(error.clone()).status.as_u16(), status, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_in_use_is_named_but_not_who_has_it() {
+        let by = Id::from_bytes([9; 16]);
+        let said = |field| Failure::unstored(StoreError::Taken { field, by }, &device()).data;
+        assert_eq!(
+            said(Unique::Mac),
+            json!({"mac_address": {"unique": {"message": "MAC address already in use", "cause": "0004f2ab7efd"}}})
+        );
+        assert_eq!(
+            said(Unique::Username),
+            json!({"sip.username": {"unique": {"message": "SIP credentials already in use", "cause": "alice"}}})
+        );
+    }
+
+    #[test]
+    fn a_template_that_fails_is_named_by_its_place_only() {
+        let finding = Finding {
+            file: "yealink/t.cfg".into(),
+            line: 3,
+            column: 1,
+            message: "cannot add \"s3cret\"".into(),
+        };
+        let failure = Failure::unrenderable(Refusal::Template(finding));
+        let said = failure.data.to_string();
+        assert_eq!(failure.status.as_u16(), 400);
+        assert!(said.contains("yealink/t.cfg:3") && !said.contains("s3cret"), "{said}");
+    }
+
+    #[test]
+    fn settings_that_fail_are_a_matter_of_the_time_zone() {
+        let failure = Failure::unrenderable(Refusal::Settings(SettingsError::NoAccount));
+        assert!(failure.data["timezone"]["invalid"]["message"].is_string());
+    }
+}

@@ -1,0 +1,140 @@
+//! One page of a list: the newest id first unless `ascending=true`, and where the next one begins.
+//!
+//! The store lists by ascending id, so a descending page walks over what comes before it; it never holds more than
+//! the page.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value};
+
+use super::envelope::Answer;
+use super::error::Failure;
+use super::request::Call;
+use crate::id::Id;
+use crate::store::StoreError;
+
+/// How many rows a page has when nobody says.
+const USUAL: usize = 50;
+
+/// How many documents are asked of the store at a time.
+const CHUNK: usize = 1000;
+
+/// What part of a list is asked for.
+struct Wanted {
+    /// `None` for all of it, which is then no page.
+    size: Option<usize>,
+    /// The last row of the page before.
+    after: Option<Id>,
+    ascending: bool,
+}
+
+impl Wanted {
+    fn of(call: &Call) -> Result<Self, Failure> {
+        let ascending = call.parameter("ascending") == Some("true");
+        if call.parameter("paginate") == Some("false") {
+            return Ok(Self { size: None, after: None, ascending });
+        }
+        let size = call.parameter("page_size").map_or(Ok(USUAL), str::parse);
+        let size = size.ok().filter(|size| *size > 0).ok_or_else(|| Failure::bad_page("page_size"))?;
+        let after = call.parameter("start_key").filter(|key| !key.is_empty()).map(str::parse).transpose();
+        let after = after.map_err(|_| Failure::bad_page("start_key"))?;
+        Ok(Self { size: Some(size), after, ascending })
+    }
+
+    /// One more than the page has, so that it is known whether there is another.
+    fn most(&self) -> usize {
+        self.size.map_or(usize::MAX, |size| size.saturating_add(1))
+    }
+}
+
+/// A page of rows, and what the envelope says about it.
+pub(super) struct Page<T> {
+    pub(super) rows: Vec<T>,
+    about: Map<String, Value>,
+}
+
+impl<T> Page<T> {
+    /// The part that `call` asks for of the list that `fetch` reads in chunks, by ascending id, from the one after
+    /// its first argument on. Only rows that `keep` keeps are counted.
+    pub(super) async fn of(
+        call: &Call,
+        id: impl Fn(&T) -> Id,
+        keep: impl Fn(&T) -> bool,
+        fetch: impl AsyncFn(Option<Id>, usize) -> Result<Vec<T>, StoreError>,
+    ) -> Result<Self, Failure> {
+        let wanted = Wanted::of(call)?;
+        let rows = if wanted.ascending {
+            ascending(&wanted, &id, keep, fetch).await?
+        } else {
+            descending(&wanted, &id, keep, fetch).await?
+        };
+        Ok(Self::cut(rows, &wanted, id))
+    }
+
+    /// The same page with other rows.
+    pub(super) fn with<U>(self, rows: Vec<U>) -> Page<U> {
+        Page { rows, about: self.about }
+    }
+
+    /// The page, its rows written by `row`.
+    pub(super) fn answer(self, row: impl Fn(T) -> Value) -> Answer {
+        let rows = self.rows.into_iter().map(row).collect();
+        Answer::data(Value::Array(rows)).page(self.about)
+    }
+
+    fn cut(mut rows: Vec<T>, wanted: &Wanted, id: impl Fn(&T) -> Id) -> Self {
+        let mut about = Map::new();
+        if let Some(size) = wanted.size {
+            let more = rows.len() > size;
+            rows.truncate(size);
+            about.insert("page_size".to_owned(), rows.len().into());
+            about.extend(wanted.after.map(|after| ("start_key".to_owned(), after.to_string().into())));
+            let next = rows.last().filter(|_| more).map(|row| id(row).to_string().into());
+            about.extend(next.map(|next| ("next_start_key".to_owned(), next)));
+        }
+        Self { rows, about }
+    }
+}
+
+async fn ascending<T>(
+    wanted: &Wanted,
+    id: impl Fn(&T) -> Id,
+    keep: impl Fn(&T) -> bool,
+    fetch: impl AsyncFn(Option<Id>, usize) -> Result<Vec<T>, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut rows, mut after) = (Vec::new(), wanted.after);
+    loop {
+        let chunk = fetch(after, CHUNK).await?;
+        let Some(last) = chunk.last() else { break };
+        after = Some(id(last));
+        rows.extend(chunk.into_iter().filter(&keep));
+        if rows.len() >= wanted.most() {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+async fn descending<T>(
+    wanted: &Wanted,
+    id: impl Fn(&T) -> Id,
+    keep: impl Fn(&T) -> bool,
+    fetch: impl AsyncFn(Option<Id>, usize) -> Result<Vec<T>, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut rows, mut after) = (VecDeque::new(), None);
+    loop {
+        let chunk = fetch(after, CHUNK).await?;
+        let Some(last) = chunk.last() else { break };
+        after = Some(id(last));
+        let past = wanted.after.is_some_and(|end| after >= Some(end));
+        let before = |row: &T| wanted.after.is_none_or(|end| id(row) < end);
+        for row in chunk.into_iter().filter(|row| before(row) && keep(row)) {
+            rows.push_front(row);
+            rows.truncate(wanted.most());
+        }
+        if past {
+            break;
+        }
+    }
+    Ok(rows.into())
+}

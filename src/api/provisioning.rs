@@ -1,0 +1,92 @@
+//! How each phone stands: what it holds, what it would be given, and what it was told. All times are Unix seconds.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::Desk;
+use super::change::find;
+use super::devices;
+use super::envelope::{Answer, Reply};
+use super::request::Call;
+use crate::circle;
+use crate::device::Device;
+use crate::files::Given;
+use crate::resync::{Held, Pending};
+use crate::store::{Entity, Noun, Result};
+
+/// `GET …/devices/{D}/provisioning`
+pub(super) async fn get(call: Call) -> Reply {
+    let found = find(&call, Noun::Device).await?;
+    match &found.entity {
+        Entity::Device(device) => Ok(Answer::data(standing(&call.desk, device).await?)),
+        entity => Ok(Answer::document(entity.document())),
+    }
+}
+
+/// `GET …/provisioning`: the devices of an account, paged as their list is.
+pub(super) async fn list(call: Call) -> Reply {
+    let page = devices::page(&call).await?;
+    let mut rows = Vec::new();
+    for device in &page.rows {
+        rows.push(standing(&call.desk, device).await?);
+    }
+    Ok(page.with(rows).answer(|row| row))
+}
+
+async fn standing(desk: &Desk, device: &Device) -> Result<Value> {
+    let store = &*desk.store;
+    let held = circle::held(store, device.id()).await?;
+    let pending = circle::pending(store, device.id()).await?;
+    let given = desk.files.of(device).await;
+    let refusal = given.as_ref().err().map(ToString::to_string);
+    let given = given.ok();
+    Ok(json!({
+        "device_id": device.id(),
+        "name": device.document.text("name"),
+        "mac_address": device.mac().map(|mac| mac.to_string()),
+        "model": given.as_ref().map(|given| given.model.as_str()),
+        "in_step": given.as_ref().is_some_and(|given| is_in_step(&held, given)),
+        "auto_sync": given.as_ref().map(|given| given.auto_sync),
+        "warnings": given.as_ref().map_or(&[][..], |given| &given.warnings),
+        "pending": pending.as_ref().map(waiting),
+        "last_notify": held.told,
+        "refusal": refusal,
+        "files": files(&held, given.as_deref()),
+    }))
+}
+
+/// A phone that has never fetched anything is not in step yet. Files that it never asks for do not count.
+fn is_in_step(held: &Held, given: &Given) -> bool {
+    !held.files.is_empty() && !held.is_stale(&given.digests())
+}
+
+fn waiting(pending: &Pending) -> Value {
+    json!({
+        "since": pending.since / 1000,
+        "attempts": pending.attempts,
+        "next": pending.next.map(|next| next / 1000),
+    })
+}
+
+/// The files that it would be given, then those that it holds and would not be given any more.
+fn files(held: &Held, given: Option<&Given>) -> Vec<Value> {
+    let files = given.map_or(&[][..], |given| &given.files);
+    let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let current = files.iter().map(|file| (file.name.as_str(), Some(file)));
+    let gone = held.files.keys().map(String::as_str).filter(|name| !names.contains(name));
+    let all = current.chain(gone.map(|name| (name, None)));
+    let row = |(name, file): (&str, Option<&crate::files::GivenFile>)| {
+        let holds = held.files.get(name);
+        let given = file.map(|file| file.rendered.digest);
+        json!({
+            "name": name,
+            "held": holds.map(|file| file.digest),
+            "given": given,
+            "fetched": holds.map(|file| file.fetched),
+            "in_step": given.is_some() && given == holds.map(|file| file.digest),
+            "secret": file.map(|file| file.secret),
+        })
+    };
+    all.map(row).collect()
+}

@@ -1,0 +1,224 @@
+//! A request as its handler sees it: the body read, the token looked up, and what the path names within reach.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use serde_json::{Map, Value};
+
+use super::Desk;
+use super::envelope::{Trace, names};
+use super::error::Failure;
+use crate::account::Account;
+use crate::auth::{self, Token};
+use crate::document::{Body, Document};
+use crate::id::{Id, Revision};
+use crate::schema::Problem;
+use crate::store::{Note, Table};
+
+/// The largest body that is read, in bytes.
+const MOST: usize = 8_000_000;
+
+/// A request whose body could be read and whose token, if it has one, is good.
+pub(super) struct Call {
+    pub(super) desk: web::Data<Desk>,
+    request: HttpRequest,
+    query: Vec<(String, String)>,
+    envelope: Map<String, Value>,
+    caller: Option<Account>,
+    supported: bool,
+}
+
+impl FromRequest for Call {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let payload = web::Payload::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let payload = payload.await.map_err(|_| Failure::no_json("it broke off"))?;
+            let body = read(payload).await?;
+            Self::new(request, &body).await
+        })
+    }
+}
+
+async fn read(payload: web::Payload) -> Result<web::Bytes, Failure> {
+    let body = payload.to_bytes_limited(MOST).await.map_err(|_| Failure::too_large(MOST))?;
+    body.map_err(|_| Failure::no_json("it broke off"))
+}
+
+impl Call {
+    async fn new(request: HttpRequest, body: &[u8]) -> Result<Self, Failure> {
+        let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
+        let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+        let query = query.map(web::Query::into_inner).unwrap_or_default();
+        let supported = body.is_empty() || is_json(&request);
+        let envelope = if supported { parse(body)? } else { Map::new() };
+        let mut call = Self { desk, request, query, envelope, caller: None, supported };
+        if let Some(token) = call.token() {
+            call.caller = Some(call.caller_of(&token).await?);
+            Trace::keep_token(&call.request, &token);
+        }
+        Ok(call)
+    }
+
+    /// The account of the token.
+    pub(super) fn caller(&self) -> Result<&Account, Failure> {
+        self.caller.as_ref().ok_or_else(Failure::no_token)
+    }
+
+    /// The account of the token, for a request with a body.
+    pub(super) fn writer(&self) -> Result<&Account, Failure> {
+        let caller = self.caller()?;
+        self.readable().map(|()| caller)
+    }
+
+    /// The account that the path names, if the caller may see it.
+    pub(super) async fn account(&self) -> Result<Account, Failure> {
+        let text = self.named("account");
+        if text.chars().count() != 32 {
+            return Err(Failure::no_account_id(text));
+        }
+        let id: Id = text.parse().map_err(|_| Failure::unknown(text))?;
+        let account = self.desk.store.account(id).await?.ok_or_else(|| Failure::unknown(text))?;
+        if !auth::may(self.caller()?, &account) {
+            return Err(Failure::forbidden());
+        }
+        self.readable().map(|()| account)
+    }
+
+    /// The id at this place of the path.
+    pub(super) fn id(&self, place: &str) -> Result<Id, Failure> {
+        self.named(place).parse().map_err(|_| Failure::unknown(self.named(place)))
+    }
+
+    /// What the path has at this place.
+    pub(super) fn named(&self, place: &str) -> &str {
+        self.request.match_info().get(place).unwrap_or_default()
+    }
+
+    /// The object under `data`.
+    pub(super) fn data(&self) -> Result<Body, Failure> {
+        match self.envelope.get("data") {
+            Some(Value::Object(data)) => Ok(data.clone()),
+            None | Some(Value::Null) => {
+                let problem = Problem::new("Field is required but missing").value("data");
+                Err(Failure::problem("data", "required", problem))
+            }
+            Some(_) => {
+                let problem = Problem::new("Value did not match type(s): object").target("object");
+                Err(Failure::problem("data", "type", problem))
+            }
+        }
+    }
+
+    /// A parameter of the query.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A value that may stand in the data, the query or the envelope, found in this order.
+    pub(super) fn option(&self, name: &str) -> Option<String> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let data = self.envelope.get("data").and_then(|data| data.get(name)).map(text);
+        let query = || self.parameter(name).map(str::to_owned);
+        data.or_else(query).or_else(|| self.envelope.get(name).map(text))
+    }
+
+    /// Refuses the request when it was made for another revision than the document has: 412 for `If-Match`, 409
+    /// for one that stands in the body.
+    pub(super) fn check_revision(&self, document: &Document) -> Result<(), Failure> {
+        let current = document.revision.to_string();
+        if self.if_match().is_some_and(|tags| !names(tags, &current)) {
+            return Err(Failure::precondition());
+        }
+        match self.given_revision() {
+            Some(given) if given != current => Err(Failure::conflict()),
+            _ => Ok(()),
+        }
+    }
+
+    /// True when the request says which revision it was made for.
+    pub(super) fn names_revision(&self) -> bool {
+        self.if_match().is_some() || self.given_revision().is_some()
+    }
+
+    /// The time, in Unix seconds.
+    pub(super) fn unix(&self) -> u64 {
+        (self.desk.clock)() / 1000
+    }
+
+    /// An id that nobody has.
+    pub(super) fn fresh_id(&self) -> Id {
+        fresh_id(self.desk.random)
+    }
+
+    /// Refuses a body of a kind that is not read here.
+    pub(super) fn readable(&self) -> Result<(), Failure> {
+        if self.supported { Ok(()) } else { Err(Failure::unsupported()) }
+    }
+
+    fn if_match(&self) -> Option<&str> {
+        self.request.headers().get(header::IF_MATCH)?.to_str().ok()
+    }
+
+    /// `undefined` and `automatic` are what Kazoo writes where there is none. In the data, where any name may be
+    /// the administrator's own, `revision` counts only when it reads like one.
+    fn given_revision(&self) -> Option<&str> {
+        let data = self.envelope.get("data");
+        let own = data.and_then(|data| data.get("revision")).and_then(Value::as_str);
+        let own = own.filter(|text| text.parse::<Revision>().is_ok());
+        let given = ["revision", "_rev"].iter().find_map(|name| self.envelope.get(*name));
+        let given = given.or_else(|| data?.get("_rev")).and_then(Value::as_str);
+        given.or(own).filter(|text| !matches!(*text, "" | "undefined" | "automatic"))
+    }
+
+    fn token(&self) -> Option<String> {
+        let header = |name| self.request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+        let own = header("x-auth-token").or_else(|| self.parameter("auth_token"));
+        let own = own.or_else(|| self.envelope.get("auth_token").and_then(Value::as_str));
+        let bearer = || header("authorization")?.strip_prefix("Bearer ");
+        own.or_else(bearer).map(|token| token.trim().to_owned())
+    }
+
+    async fn caller_of(&self, token: &str) -> Result<Account, Failure> {
+        let store = &self.desk.store;
+        let key = auth::digest(token).as_bytes().to_vec();
+        let note = store.note(Table::Token, &key).await?.ok_or_else(Failure::bad_token)?;
+        let token: Token = serde_json::from_slice(&note).map_err(|_| Failure::bad_token())?;
+        if !token.is_live(self.unix()) {
+            store.jot(vec![Note { table: Table::Token, key, value: None }]).await?;
+            return Err(Failure::bad_token());
+        }
+        store.account(token.account).await?.ok_or_else(Failure::bad_token)
+    }
+}
+
+/// An id that nobody has.
+pub(super) fn fresh_id(random: fn() -> [u8; 32]) -> Id {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&random()[..16]);
+    Id::from_bytes(bytes)
+}
+
+/// JSON is read under every name that clients send it with: curl's default is a form.
+fn is_json(request: &HttpRequest) -> bool {
+    let Some(kind) = request.headers().get(header::CONTENT_TYPE) else { return true };
+    let kind = kind.to_str().unwrap_or("?").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let named = ["", "application/json", "application/x-json", "text/json", "text/plain"];
+    named.contains(&kind.as_str()) || kind == "application/x-www-form-urlencoded" || kind.ends_with("+json")
+}
+
+fn parse(body: &[u8]) -> Result<Map<String, Value>, Failure> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(envelope)) => Ok(envelope),
+        Ok(_) => Err(Failure::no_json("it is not an object")),
+        Err(error) => Err(Failure::no_json(&format!("line {}, column {}", error.line(), error.column()))),
+    }
+}
