@@ -99,21 +99,31 @@ impl App {
         let given_key = config.api_key.as_ref().map(ApiKey::as_str);
         let new_key = api::bootstrap(&*store, given_key, random, unix).await?.filter(|_| given_key.is_none());
         let set = load(&config).await?;
-        let planted = if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
+        let planted =
+            if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
         let bound = listeners::bind(&config, &*store).await?;
-        let (sip, phones, admin) = (bound.sip.local_addr()?, bound.phones.local_addr()?, bound.admin.local_addr()?);
+        let (sip, phones, admin) =
+            (bound.sip.local_addr()?, bound.phones.local_addr()?, bound.admin.local_addr()?);
         let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
         let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
-        let means = circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
+        let means =
+            circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
-        let mut tasks = vec![tokio::spawn(turning), tokio::spawn(sip_side(bound.sip, &ground, inbox, &config)?)];
-        tasks.push(tokio::spawn(watch::run(config.packs.clone(), ground.files.clone(), store.clone(), ground.circle.clone())));
-        let servers = [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
+        let mut tasks =
+            vec![tokio::spawn(turning), tokio::spawn(sip_side(bound.sip, &ground, inbox, &config)?)];
+        tasks.push(tokio::spawn(watch::run(
+            config.packs.clone(),
+            ground.files.clone(),
+            store.clone(),
+            ground.circle.clone(),
+        )));
+        let servers =
+            [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
         let handles = servers.iter().map(Server::handle).collect();
         for server in servers {
             tasks.push(tokio::spawn(async move { drop(server.await) }));

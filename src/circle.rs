@@ -269,13 +269,13 @@ impl Keeper {
             Ok(None) => self.leave(id).await,
             Err(error) => {
                 warn!(device = %id, %error, "the phone is told later");
-                self.queue.told(id, true, (self.means.clock)());
+                self.queue.told(id, false, (self.means.clock)());
             }
         }
     }
 
     async fn leave(&mut self, id: Id) {
-        self.queue.told(id, false, (self.means.clock)());
+        self.queue.done(id);
         if let Err(error) = self.write_down(id).await {
             warn!(device = %id, %error, "a note about a phone was not written");
         }
@@ -305,7 +305,10 @@ impl Keeper {
             let mut held = held(&*self.means.store, id).await?;
             held.told = Some(Told { ask, at: now / 1000, outcome: outcome.words() });
             self.note(Table::Held, id, serde_json::to_vec(&held).ok()).await?;
-            self.queue.told(id, stale, now);
+            match stale {
+                true => self.queue.told(id, matches!(outcome, Outcome::Answered(_)), now),
+                false => self.queue.done(id),
+            }
         } else {
             info!(device = %id, "a phone that must be told is not registered");
             self.queue.nowhere(id, stale);

@@ -310,4 +310,3 @@ impl FromStr for ApiKey {
         if right { Ok(Self(text.to_ascii_lowercase())) } else { Err(ConfigError::ApiKey) }
     }
 }
-}

@@ -77,10 +77,10 @@ impl House {
         commit(&*store, phones.map(put)).await.unwrap();
         let set = watch::compile(&watch::load(std::slice::from_ref(&pack)).unwrap()).unwrap();
         let files = Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20));
-        let (tell, tells) = mpsc::channel(8);
+        let (orders, tells) = mpsc::channel(8);
         let pace = Pace { per_second: 100, window: 8 };
         let means =
-            Means { store: store.clone(), files: files.clone(), tell, pace, clock: || 1_700_000_000_000 };
+            Means { store: store.clone(), files: files.clone(), orders, pace, clock: || 1_700_000_000_000 };
         let (circle, work) = circle::start(means).await.unwrap();
         tokio::spawn(work);
         watch::announce(&*store, &circle, &files.set(), None).await.unwrap();
@@ -284,7 +284,7 @@ async fn idle_circle(store: &Arc<dyn Store>) -> Circle {
     let set = watch::compile(&watch::load(&[]).unwrap()).unwrap();
     let files = Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20));
     let pace = Pace { per_second: 1, window: 1 };
-    let means = Means { store: store.clone(), files, tell: mpsc::channel(1).0, pace, clock: || 0 };
+    let means = Means { store: store.clone(), files, orders: mpsc::channel(1).0, pace, clock: || 0 };
     circle::start(means).await.unwrap().0
 }
 

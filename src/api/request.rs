@@ -58,7 +58,7 @@ impl Call {
         let supported = body.is_empty() || is_json(&request);
         let envelope = if supported { parse(body)? } else { Map::new() };
         let mut call = Self { desk, request, query, envelope, caller: None, supported };
-        if let Some(token) = call.token() {
+        if let Some(token) = call.token().filter(|_| !call.signs_in()) {
             call.caller = Some(call.caller_of(&token).await?);
             Trace::keep_token(&call.request, &token);
         }
@@ -181,7 +181,12 @@ impl Call {
         let own = header("x-auth-token").or_else(|| self.parameter("auth_token"));
         let own = own.or_else(|| self.envelope.get("auth_token").and_then(Value::as_str));
         let bearer = || header("authorization")?.strip_prefix("Bearer ");
-        own.or_else(bearer).map(|token| token.trim().to_owned())
+        own.or_else(bearer).map(|token| token.trim().to_owned()).filter(|token| !token.is_empty())
+    }
+
+    /// Who signs in again may still send a token that has expired.
+    fn signs_in(&self) -> bool {
+        self.request.path().ends_with("/api_auth")
     }
 
     async fn caller_of(&self, token: &str) -> Result<Account, Failure> {

@@ -26,8 +26,12 @@ pub struct ListenError {
 
 fn advice(error: &io::Error, what: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("Another program has this port: stop it, or choose another with --{what}"),
-        io::ErrorKind::PermissionDenied => format!("Ports below 1024 need a privilege: choose another with --{what}"),
+        io::ErrorKind::AddrInUse => {
+            format!("Another program has this port: stop it, or choose another with --{what}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("Ports below 1024 need a privilege: choose another with --{what}")
+        }
         _ => format!("Choose an address of this machine with --{what}"),
     }
 }
@@ -44,7 +48,8 @@ pub(super) async fn bind(config: &Config, store: &dyn Store) -> Result<Bound, su
     let phones = listen("phones", config.phones, store, tcp).await?;
     let admin = listen("admin", config.admin, store, tcp).await?;
     let sip = listen("sip", config.sip, store, wire::bind).await?;
-    let ports = [("phones", phones.local_addr()?), ("admin", admin.local_addr()?), ("sip", sip.local_addr()?)];
+    let ports =
+        [("phones", phones.local_addr()?), ("admin", admin.local_addr()?), ("sip", sip.local_addr()?)];
     let notes = ports.map(|(name, address)| remember(name, address.port().to_string().into_bytes()));
     store.jot(notes.into()).await?;
     Ok(Bound { phones, admin, sip })
@@ -76,9 +81,11 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Marks every phone when what the operator sets for all of them is another than at the last start.
+/// Marks every phone when what the operator sets for all of them is another than at the last start, or this
+/// program is: either may give a phone other bytes.
 pub(super) async fn mark_moved_site(store: &dyn Store, site: &Site) -> Result<(), StoreError> {
-    let text = format!("{}\n{}", site.phones_url, serde_json::Value::from(site.body.clone()));
+    let version = env!("CARGO_PKG_VERSION");
+    let text = format!("{version}\n{}\n{}", site.phones_url, serde_json::Value::from(site.body.clone()));
     let digest = Digest::of(text.as_bytes()).to_string();
     let before = remembered(store, "site").await?;
     if before.as_ref() == Some(&digest) {

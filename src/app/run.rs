@@ -12,7 +12,8 @@ use crate::demo;
 /// Runs the daemon until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let _lines_are_written_until_the_end = log::start(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("checksync").build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("checksync").build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

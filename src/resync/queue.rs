@@ -10,7 +10,7 @@ use crate::id::{Digest, Id};
 const MINUTE: u64 = 60_000;
 
 /// How long to wait for a phone to come back before it is asked again. After the last it is left alone until
-/// something changes or it registers anew: a phone that answers and never fetches must not be rebooted for ever.
+/// something changes: a phone that answers and never fetches must not be rebooted for ever.
 const WAITS: [u64; 3] = [5 * MINUTE, 15 * MINUTE, 60 * MINUTE];
 
 /// A phone that stands in the queue. Times are Unix milliseconds.
@@ -25,6 +25,9 @@ pub struct Pending {
     /// What it would be given: the digest over the digests of its files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Digest>,
+    /// True when it has answered since it stands here: it is there, and it is up to it to come.
+    #[serde(default)]
+    pub reached: bool,
     /// What somebody asked for explicitly: sent once, whatever the digests say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Ask>,
@@ -92,13 +95,16 @@ impl Queue {
             return;
         }
         let asked = phone.and_then(|phone| phone.asked);
-        self.put(id, Pending { since: now, attempts: 0, next: Some(now), given: Some(given), asked });
+        self.put(
+            id,
+            Pending { since: now, attempts: 0, next: Some(now), given: Some(given), reached: false, asked },
+        );
     }
 
     /// Somebody asked for this phone explicitly: it is told at once, whatever it holds.
     pub fn ask(&mut self, id: Id, ask: Ask, now: u64) {
         let phone = self.phones.get(&id);
-        let new = Pending { since: now, attempts: 0, next: None, given: None, asked: None };
+        let new = Pending { since: now, attempts: 0, next: None, given: None, reached: false, asked: None };
         let phone = phone.cloned().unwrap_or(new);
         self.put(id, Pending { next: Some(now), asked: Some(ask), ..phone });
     }
@@ -117,11 +123,13 @@ impl Queue {
         }
     }
 
-    /// The phone has registered anew: if it was waited for or left alone, it is told at once.
+    /// The phone has registered anew: if it could not be reached until now, it is told at once. One that has
+    /// answered already may be registering because it was told, so it keeps its place.
     pub fn arrived(&mut self, id: Id, now: u64) {
-        let Some(phone) = self.phones.get(&id).filter(|_| !self.under_way.contains(&id)) else { return };
-        let phone = Pending { attempts: 0, next: Some(now), ..phone.clone() };
-        self.put(id, phone);
+        if let Some(phone) = self.phones.get(&id).filter(|phone| !phone.reached).cloned() {
+            self.under_way.remove(&id);
+            self.put(id, Pending { next: Some(now), ..phone });
+        }
     }
 
     /// The phone cannot be told because nobody knows where it is: it waits until it registers. What somebody
@@ -134,16 +142,20 @@ impl Queue {
         }
     }
 
-    /// The phone was told, and this is how it stands: if it still holds something old it is asked again after
-    /// 5, 15 and 60 minutes.
-    pub fn told(&mut self, id: Id, stale: bool, now: u64) {
+    /// The phone was told, and has answered or not: while it holds something old it is asked again after 5, 15
+    /// and 60 minutes.
+    pub fn told(&mut self, id: Id, answered: bool, now: u64) {
         self.under_way.remove(&id);
         let Some(phone) = self.phones.get(&id).cloned() else { return };
-        if !stale {
-            return self.remove(id);
-        }
         let next = WAITS.get(phone.attempts).map(|wait| now + wait);
-        self.put(id, Pending { attempts: phone.attempts + 1, next, asked: None, ..phone });
+        let reached = phone.reached || answered;
+        self.put(id, Pending { attempts: phone.attempts + 1, next, reached, asked: None, ..phone });
+    }
+
+    /// The phone need not be told (any more): it leaves.
+    pub fn done(&mut self, id: Id) {
+        self.under_way.remove(&id);
+        self.remove(id);
     }
 
     /// What to do now. A phone that is to be told counts as under way from here on.
@@ -208,8 +220,28 @@ mod tests {
         queue.told(A, true, now);
         assert_eq!(queue.next(u64::MAX), Step::Wait);
         assert_eq!(queue.len(), 1, "it still holds something old");
-        queue.arrived(A, now);
-        assert_eq!(queue.next(now + 1000), Step::Tell(A));
+    }
+
+    #[test]
+    fn a_phone_that_registers_because_it_was_told_is_not_told_again_for_that() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.told(A, true, 100);
+        queue.arrived(A, 200);
+        assert_eq!(queue.next(200), Step::WaitUntil(100 + 5 * MINUTE));
+    }
+
+    #[test]
+    fn a_phone_that_could_not_be_reached_is_told_as_soon_as_it_registers() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        assert_eq!(queue.next(0), Step::Tell(A));
+        queue.arrived(A, 500);
+        assert_eq!(queue.next(500), Step::Tell(A), "even while the old place is still being tried");
+        queue.told(A, false, 600);
+        queue.arrived(A, 700);
+        assert_eq!(queue.next(700), Step::Tell(A));
     }
 
     #[test]
@@ -244,7 +276,7 @@ mod tests {
         assert_eq!(queue.next(0), Step::WaitUntil(100));
         assert_eq!(queue.next(100), Step::Tell(B));
         assert_eq!(queue.next(5000), Step::Wait, "two are under way");
-        queue.told(A, false, 5000);
+        queue.done(A);
         assert_eq!(queue.next(5000), Step::Tell(C));
     }
 
@@ -255,7 +287,7 @@ mod tests {
         queue.in_step(A);
         assert_eq!(queue.next(0), Step::Tell(A));
         assert_eq!(queue.pending(A).unwrap().asked, Some(Ask::Reboot));
-        queue.told(A, false, 10);
+        queue.done(A);
         assert!(queue.is_empty());
     }
 
