@@ -305,9 +305,10 @@ impl Keeper {
             let mut held = held(&*self.means.store, id).await?;
             held.told = Some(Told { ask, at: now / 1000, outcome: outcome.words() });
             self.note(Table::Held, id, serde_json::to_vec(&held).ok()).await?;
-            match stale {
-                true => self.queue.told(id, matches!(outcome, Outcome::Answered(_)), now),
-                false => self.queue.done(id),
+            if stale {
+                self.queue.told(id, matches!(outcome, Outcome::Answered(_)), now);
+            } else {
+                self.queue.done(id);
             }
         } else {
             info!(device = %id, "a phone that must be told is not registered");

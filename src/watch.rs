@@ -69,14 +69,14 @@ pub async fn announce(
     set: &Set,
     before: Option<&Set>,
 ) -> Result<(), StoreError> {
-    let noted = noted(store).await?;
+    let announced = noted(store).await?;
     let now = set.digests().iter().map(|(brand, digest)| (brand.clone(), digest.to_string())).collect();
-    let differing = differing(&noted, &now);
+    let differing = differing(&announced, &now);
     if differing.is_empty() {
         return Ok(());
     }
     let catalogs = before.into_iter().chain([set]).map(Set::catalog);
-    let marks = if noted.is_empty() { BTreeSet::new() } else { models(catalogs, &differing) };
+    let marks = if announced.is_empty() { BTreeSet::new() } else { models(catalogs, &differing) };
     info!(brands = ?differing, models = marks.len(), "catalog and templates in use are new");
     let marks = marks.into_iter().map(|(brand, model)| Step::Mark(Scope::Model { brand, model }));
     let notes = differing.iter().map(|brand| Step::Set(source(brand, now.get(*brand))));

@@ -53,9 +53,10 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files_below(&path)),
-            false => found.push(path),
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
         }
     }
     found
@@ -68,17 +69,37 @@ fn source() -> PathBuf {
 /// Every source file with the room it belongs to, and its text without comments and tests.
 fn code() -> Vec<(String, PathBuf, String)> {
     let root = source();
+    let paths = files_below(&root);
+    let texts: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let tests: BTreeSet<String> = texts.iter().flat_map(|text| test_files(text)).collect();
     let mut found = Vec::new();
-    for path in files_below(&root) {
+    for (path, text) in paths.into_iter().zip(&texts) {
         let inside = path.strip_prefix(&root).unwrap();
         let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
         let room = first.trim_end_matches(".rs").to_owned();
-        let text = fs::read_to_string(&path).unwrap();
-        let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
-        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        if tests.contains(path.file_stem().unwrap().to_str().unwrap()) {
+            continue;
+        }
+        let code: Vec<&str> =
+            without_tests(text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         found.push((room, path, code.join("\n")));
     }
     found
+}
+
+/// The names of the files that a text has for its tests only: `#[cfg(test)] mod world;`.
+fn test_files(text: &str) -> Vec<String> {
+    let declared = text.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+        let name = rest.trim_start().strip_prefix("mod ")?.split([';', ' ']).next()?;
+        rest.trim_start().starts_with(&format!("mod {name};")).then(|| name.to_owned())
+    });
+    declared.collect()
+}
+
+/// What stands before the tests at a file's end.
+fn without_tests(text: &str) -> &str {
+    let tests = text.match_indices("\n#[cfg(test)]\n").find(|(at, _)| text[*at..].contains("\nmod tests {"));
+    tests.map_or(text, |(at, _)| &text[..at])
 }
 
 /// The rooms that a text names by `crate::room`, also in `use crate::{a, b}`.

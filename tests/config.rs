@@ -1,4 +1,5 @@
 //! Where a setting comes from, and what is said when it is wrong.
+#![allow(clippy::unwrap_used, clippy::unnecessary_wraps, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -31,23 +31,30 @@ fn sipp_registers_is_told_of_a_change_and_answers() {
     shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
     daemon.phone("805ec0123456", "front").boot();
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/phone.xml");
     let work = tempfile::tempdir().unwrap();
-    let mut sipp = Command::new("sipp")
-        .args(["-sf", scenario, "-i", "127.0.0.1", "-p", &port, "-m", "1", "-nostdin", "-timeout", "20s"])
-        .arg(daemon.sip().to_string())
-        .current_dir(work.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    for _ in 0..100 {
-        if shop.administrator.get(&shop.path("/devices/status")) != json!([]) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    let sipp = |scenario: &str| {
+        let scenario = format!("{}/tests/interop/{scenario}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new("sipp");
+        command.args([
+            "-sf",
+            &scenario,
+            "-i",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-m",
+            "1",
+            "-nostdin",
+            "-timeout",
+            "20s",
+        ]);
+        command.arg(daemon.sip().to_string()).current_dir(work.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    assert!(sipp("register.xml").wait().unwrap().success(), "SIPp could not register");
+    assert_ne!(shop.administrator.get(&shop.path("/devices/status")), json!([]));
+    let mut told = sipp("notified.xml");
     shop.administrator.patch(&device, &json!({"name": "Told by a NOTIFY"}));
-    assert!(sipp.wait().unwrap().success(), "SIPp did not see what it waited for");
+    assert!(told.wait().unwrap().success(), "SIPp was not told as it expects");
     shop.wait_for(&device, "the answer is noted", |p| p["last_notify"]["outcome"] != Value::Null);
 }

@@ -51,7 +51,9 @@ pub(super) async fn delete(call: Call) -> Reply {
     }
     let devices = devices_of(&*call.desk.store, account.id()).await?;
     let deleted = change::delete(&call, Noun::Account).await?;
-    devices.into_iter().for_each(|device| call.desk.circle.gone(device));
+    for device in devices {
+        call.desk.circle.gone(device);
+    }
     Ok(deleted)
 }
 

@@ -2,6 +2,7 @@
 //! over real HTTP and takes NOTIFYs.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     reason = "each test binary uses its own part, and what fails fails the test"
 )]
@@ -347,15 +348,16 @@ fn status(response: &str) -> u16 {
 
 fn answer_to(request: &str) -> String {
     let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
-    let mut answer = "SIP/2.0 200 OK\r\n".to_owned();
+    let mut answer = vec!["SIP/2.0 200 OK".to_owned()];
     for line in request.lines() {
         if kept.iter().any(|name| line.starts_with(name)) {
-            answer += &format!("{line}\r\n");
+            answer.push(line.to_owned());
         } else if line.starts_with("To:") {
-            answer += &format!("{line};tag=phone\r\n");
+            answer.push(format!("{line};tag=phone"));
         }
     }
-    answer + "Content-Length: 0\r\n\r\n"
+    answer.push("Content-Length: 0\r\n\r\n".to_owned());
+    answer.join("\r\n")
 }
 
 /// A header of a SIP message.
