@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actix_web::body::{BoxBody, to_bytes};
+use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
@@ -135,12 +135,18 @@ impl World {
         for header in headers {
             request = request.insert_header(*header);
         }
-        let response: ServiceResponse<BoxBody> =
-            app.call(request.set_payload(body.to_owned()).to_request()).await.unwrap().map_into_boxed_body();
-        let (status, headers) = (response.status(), response.headers().clone());
-        assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
-        let body = to_bytes(response.into_body()).await.unwrap();
-        Said { status: status.as_u16(), headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        said(app.call(request.set_payload(body.to_owned()).to_request()).await.unwrap()).await
+    }
+
+    /// Sends two patches that are under way at the same time.
+    pub(crate) async fn patch_at_once(&self, path: &str, [one, two]: [Value; 2]) -> [Said; 2] {
+        let app = test::init_service(App::new().configure(api::configure(self.desk.clone()))).await;
+        let call = |data: Value| {
+            let request = test::TestRequest::patch().uri(path).insert_header(("x-auth-token", &*self.token));
+            app.call(request.set_payload(json!({"data": data}).to_string()).to_request())
+        };
+        let (one, two) = tokio::join!(call(one), call(two));
+        [said(one.unwrap()).await, said(two.unwrap()).await]
     }
 
     /// A new account below the master account: its id and API key.
@@ -172,6 +178,14 @@ impl World {
         let left = tokio::time::timeout(std::time::Duration::from_millis(300), running).await;
         assert!(left.is_err(), "the circle ended");
     }
+}
+
+async fn said(response: ServiceResponse<impl MessageBody + 'static>) -> Said {
+    let response = response.map_into_boxed_body();
+    let (status, headers) = (response.status(), response.headers().clone());
+    assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    let body = to_bytes(response.into_body()).await.unwrap();
+    Said { status: status.as_u16(), headers, text: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 async fn circle(store: &Arc<dyn Store>) -> (Circle, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
