@@ -189,11 +189,11 @@ async fn said(response: ServiceResponse<impl MessageBody + 'static>) -> Said {
 }
 
 async fn circle(store: &Arc<dyn Store>) -> (Circle, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
-    let (tell, inbox) = tokio::sync::mpsc::channel(8);
+    let (orders, inbox) = tokio::sync::mpsc::channel(8);
     let means = Means {
         store: store.clone(),
         files: files(store),
-        tell,
+        orders,
         pace: Pace { per_second: 10, window: 10 },
         clock: || CLOCK.get(),
     };
