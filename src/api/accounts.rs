@@ -93,7 +93,7 @@ pub async fn bootstrap(
     if !store.accounts(None, None, 1).await?.is_empty() {
         return Ok(None);
     }
-    let key = api_key.map_or_else(|| auth::secret(random()), str::to_owned);
+    let key = api_key.map_or_else(|| auth::secret(random()), str::to_ascii_lowercase);
     let mut body = Body::from_iter([("name".to_owned(), json!("master"))]);
     make_up_realm(&mut body, random);
     let body = Schema::of(schema::Noun::Account).accept(body.clone()).unwrap_or(body);

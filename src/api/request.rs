@@ -20,6 +20,10 @@ use crate::store::{Note, Table};
 /// The largest body that is read, in bytes.
 const MOST: usize = 8_000_000;
 
+/// How deep the data may be nested. A stored document lies some levels deeper than in its request, and must be read
+/// again by a parser that stops at 128.
+const DEEPEST: usize = 100;
+
 /// A request whose body could be read and whose token, if it has one, is good.
 pub(super) struct Call {
     pub(super) desk: web::Data<Desk>,
@@ -103,6 +107,10 @@ impl Call {
     /// The object under `data`.
     pub(super) fn data(&self) -> Result<Body, Failure> {
         match self.envelope.get("data") {
+            Some(data) if !is_shallow(data, DEEPEST) => {
+                let message = format!("The data must not be more than {DEEPEST} levels deep");
+                Err(Failure::problem("data", "maxDepth", Problem::new(message).target(DEEPEST)))
+            }
             Some(Value::Object(data)) => Ok(data.clone()),
             None | Some(Value::Null) => {
                 let problem = Problem::new("Field is required but missing").value("data");
@@ -207,6 +215,14 @@ pub(super) fn fresh_id(random: fn() -> [u8; 32]) -> Id {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&random()[..16]);
     Id::from_bytes(bytes)
+}
+
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
+        Value::Object(members) => levels > 0 && members.values().all(|member| is_shallow(member, levels - 1)),
+        _ => true,
+    }
 }
 
 /// JSON is read under every name that clients send it with: curl's default is a form.

@@ -42,7 +42,7 @@ fn api_key(call: &Call) -> Result<String, Failure> {
         return wrong("type", Problem::new("Value did not match type(s): string").target("string"));
     };
     match key.chars().count() {
-        KEY_LENGTH => Ok(key.to_owned()),
+        KEY_LENGTH => Ok(key.to_ascii_lowercase()),
         ..KEY_LENGTH => wrong("minLength", length("String must be at least 64 characters")),
         _ => wrong("maxLength", length("String must not be more than 64 characters")),
     }

@@ -1,0 +1,216 @@
+//! The administrators' door in a process of its own: a database in a folder that goes away, and a client.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use std::sync::Arc;
+
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{App, test, web};
+use checksync::api::{self, Desk};
+use checksync::circle::{Circle, Means, start};
+use checksync::files::Files;
+use checksync::id::Id;
+use checksync::pack::Pack;
+use checksync::registrations::Registrations;
+use checksync::resync::{Pace, Scope};
+use checksync::settings::Site;
+use checksync::store::{Options, SledStore, Store};
+use checksync::template::Set;
+use serde_json::{Value, json};
+
+pub(crate) const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+pub(crate) const NOW: u64 = 1_700_000_000;
+
+pub(crate) fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}
+
+thread_local! {
+    /// Each test has a thread, and a clock, of its own.
+    static CLOCK: std::cell::Cell<u64> = const { std::cell::Cell::new(NOW * 1000) };
+}
+
+pub(crate) fn let_pass(seconds: u64) {
+    CLOCK.set(CLOCK.get() + seconds * 1000);
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Said {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn data(&self) -> Value {
+        self.json()["data"].clone()
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.data()["id"].as_str().unwrap_or_else(|| panic!("no id: {self:?}")).to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// The door, and what stands behind it.
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) registrations: Arc<Registrations>,
+    pub(crate) master: Id,
+    pub(crate) token: String,
+    desk: web::Data<Desk>,
+    stopped: std::cell::RefCell<Option<std::pin::Pin<Box<dyn Future<Output = ()>>>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A world with a master account, and a token of it. The circle stands still until [`Self::turn`], so that marks
+    /// stay where they can be counted.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { reserve_bytes: 0, ..Options::new(folder.path().join("var")) };
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(options).unwrap());
+        let key = api::bootstrap(&*store, Some(KEY), random, NOW).await.unwrap();
+        assert_eq!(key.as_deref(), Some(KEY));
+        let (circle, running) = circle(&store).await;
+        let registrations = Arc::new(Registrations::default());
+        let desk = web::Data::new(Desk {
+            store: store.clone(),
+            files: files(&store),
+            circle,
+            registrations: registrations.clone(),
+            clock: || CLOCK.get(),
+            random,
+        });
+        let master = store.accounts(None, None, 1).await.unwrap()[0].id();
+        let stopped = std::cell::RefCell::new(Some(running));
+        let mut world =
+            Self { store, registrations, master, token: String::new(), desk, stopped, _folder: folder };
+        world.forget_marks().await;
+        world.token = world.log_in(KEY).await;
+        world
+    }
+
+    pub(crate) async fn log_in(&self, key: &str) -> String {
+        let said = self.with("PUT", "/v2/api_auth", &json!({"data": {"api_key": key}})).await;
+        assert_eq!(said.status, 201, "{said:?}");
+        said.json()["auth_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends `data` in an envelope, as the master account.
+    pub(crate) async fn send(&self, verb: &str, path: &str, data: Value) -> Said {
+        self.as_token(&self.token, verb, path, data).await
+    }
+
+    pub(crate) async fn as_token(&self, token: &str, verb: &str, path: &str, data: Value) -> Said {
+        let body = json!({"data": data}).to_string();
+        self.raw(verb, path, &[("x-auth-token", token), ("content-type", "application/json")], &body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Said {
+        self.raw("GET", path, &[("x-auth-token", &self.token)], "").await
+    }
+
+    /// Sends an envelope without a token.
+    pub(crate) async fn with(&self, verb: &str, path: &str, envelope: &Value) -> Said {
+        self.raw(verb, path, &[], &envelope.to_string()).await
+    }
+
+    pub(crate) async fn raw(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Said {
+        let app = test::init_service(App::new().configure(api::configure(self.desk.clone()))).await;
+        let method = Method::from_bytes(verb.as_bytes()).unwrap();
+        let mut request = test::TestRequest::default().method(method).uri(path);
+        for header in headers {
+            request = request.insert_header(*header);
+        }
+        said(app.call(request.set_payload(body.to_owned()).to_request()).await.unwrap()).await
+    }
+
+    /// Sends two patches that are under way at the same time.
+    pub(crate) async fn patch_at_once(&self, path: &str, [one, two]: [Value; 2]) -> [Said; 2] {
+        let app = test::init_service(App::new().configure(api::configure(self.desk.clone()))).await;
+        let call = |data: Value| {
+            let request = test::TestRequest::patch().uri(path).insert_header(("x-auth-token", &*self.token));
+            app.call(request.set_payload(json!({"data": data}).to_string()).to_request())
+        };
+        let (one, two) = tokio::join!(call(one), call(two));
+        [said(one.unwrap()).await, said(two.unwrap()).await]
+    }
+
+    /// A new account below the master account: its id and API key.
+    pub(crate) async fn account(&self, name: &str) -> (String, String) {
+        let said = self.send("PUT", "/v2/accounts", json!({"name": name})).await;
+        assert_eq!(said.status, 201, "{said:?}");
+        (said.id(), said.data()["api_key"].as_str().unwrap().to_owned())
+    }
+
+    /// A new device of an account: its path.
+    pub(crate) async fn device(&self, account: &str, data: Value) -> String {
+        let said = self.send("PUT", &format!("/v2/accounts/{account}/devices"), data).await;
+        assert_eq!(said.status, 201, "{said:?}");
+        format!("/v2/accounts/{account}/devices/{}", said.id())
+    }
+
+    pub(crate) async fn marks(&self) -> Vec<Scope> {
+        self.store.marks(1000).await.unwrap().into_iter().map(|(_, scope)| scope).collect()
+    }
+
+    pub(crate) async fn forget_marks(&self) {
+        let marks = self.store.marks(1000).await.unwrap().into_iter().map(|(sequence, _)| sequence).collect();
+        self.store.unmark(marks, Vec::new()).await.unwrap();
+    }
+
+    /// Lets the circle work for a moment.
+    pub(crate) async fn turn(&self) {
+        let running = self.stopped.borrow_mut().take().unwrap();
+        let left = tokio::time::timeout(std::time::Duration::from_millis(300), running).await;
+        assert!(left.is_err(), "the circle ended");
+    }
+}
+
+async fn said(response: ServiceResponse<impl MessageBody + 'static>) -> Said {
+    let response = response.map_into_boxed_body();
+    let (status, headers) = (response.status(), response.headers().clone());
+    assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    let body = to_bytes(response.into_body()).await.unwrap();
+    Said { status: status.as_u16(), headers, text: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+async fn circle(store: &Arc<dyn Store>) -> (Circle, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+    let (orders, inbox) = tokio::sync::mpsc::channel(8);
+    let means = Means {
+        store: store.clone(),
+        files: files(store),
+        orders,
+        pace: Pace { per_second: 10, window: 10 },
+        clock: || CLOCK.get(),
+    };
+    let (circle, running) = start(means).await.unwrap();
+    let running = async move {
+        let _inbox = inbox;
+        running.await;
+    };
+    (circle, Box::pin(running))
+}
+
+fn files(store: &Arc<dyn Store>) -> Arc<Files> {
+    let set = Set::compile(&Pack::shipped()).unwrap();
+    Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20))
+}
+
+/// Runs a test to its end, on a thread of its own.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    actix_web::rt::System::new().block_on(test);
+}
