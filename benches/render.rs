@@ -45,7 +45,7 @@ fn identify(c: &mut Criterion) {
     });
     let agent = "Yealink SIP-T46S 66.86.0.15 80:5e:c0:00:00:01";
     c.bench_function("find the MAC in a User-Agent", |b| {
-        b.iter(|| catalog.mac_in_user_agent(black_box(agent)))
+        b.iter(|| catalog.mac_in_user_agent(black_box(agent)));
     });
 }
 

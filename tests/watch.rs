@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use checksync::circle::{self, Circle, Means, Tell};
+use checksync::circle::{self, Circle, Means, Order};
 use checksync::device::Mac;
 use checksync::files::Files;
 use checksync::id::Id;
@@ -60,7 +60,7 @@ struct House {
     files: Arc<Files>,
     store: Arc<dyn Store>,
     circle: Circle,
-    tells: mpsc::Receiver<Tell>,
+    orders: mpsc::Receiver<Order>,
     _data: TempDir,
 }
 
@@ -77,7 +77,7 @@ impl House {
         commit(&*store, phones.map(put)).await.unwrap();
         let set = watch::compile(&watch::load(std::slice::from_ref(&pack)).unwrap()).unwrap();
         let files = Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20));
-        let (orders, tells) = mpsc::channel(8);
+        let (orders, inbox) = mpsc::channel(8);
         let pace = Pace { per_second: 100, window: 8 };
         let means =
             Means { store: store.clone(), files: files.clone(), orders, pace, clock: || 1_700_000_000_000 };
@@ -85,7 +85,7 @@ impl House {
         tokio::spawn(work);
         watch::announce(&*store, &circle, &files.set(), None).await.unwrap();
         tokio::spawn(watch::run(vec![pack], files.clone(), store.clone(), circle.clone()));
-        Self { folder, files, store, circle, tells, _data: data }
+        Self { folder, files, store, circle, orders: inbox, _data: data }
     }
 
     async fn new() -> Self {
@@ -150,7 +150,8 @@ async fn an_edit_in_place_is_served_and_told_to_whom_it_concerns() {
     house.all_fetched().await;
     fs::write(template(&house.pack()), body_of("2")).unwrap();
     house.comes_to_serve("2").await;
-    let told = tokio::time::timeout(Duration::from_secs(10), house.tells.recv()).await.unwrap().unwrap();
+    let order = tokio::time::timeout(Duration::from_secs(10), house.orders.recv()).await.unwrap().unwrap();
+    let Order::Tell(told) = order else { panic!("{order:?}") };
     assert_eq!(told.device.id(), PHONE);
     while !house.store.marks(1).await.unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,5 +1,5 @@
 //! Documents, and the ways to put them into a store, for the tests of stores.
-#![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its own part of it")]
 
 use std::path::PathBuf;
 use std::process::Command;
