@@ -73,8 +73,6 @@ pub(super) async fn patch(call: &Call, noun: Noun) -> Reply {
     let found = find(call, noun).await?;
     match revise(call, found, merge).await {
         Err(failure) if failure.is_conflict() && !call.names_revision() => {
-            // What it conflicts with may still be on its way to the disk; an empty change comes after it.
-            call.desk.store.commit(Change::default()).await?;
             let found = find(call, noun).await?;
             revise(call, found, merge).await
         }

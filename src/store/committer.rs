@@ -118,11 +118,13 @@ struct Accepted {
     marks: Vec<Scope>,
 }
 
-/// What will be written, what the tree holds then, and who waits for it.
+/// What will be written, what the tree holds then, and who waits for it. Those that are refused wait too: who is
+/// told of a conflict must be able to read what was in the way.
 struct Group {
     pending: Pending,
     meta: Meta,
     waiting: Vec<Accepted>,
+    refused: Vec<(Answer, StoreError)>,
 }
 
 fn write(keeper: &mut Keeper, writes: Vec<Write>) {
@@ -142,26 +144,26 @@ fn decide(keeper: &mut Keeper, writes: Vec<Write>) {
     carry_out(keeper, group);
 }
 
-/// Decides every change of the group against those before it, and answers those that are refused.
+/// Decides every change of the group against those before it.
 fn evaluate_all(mut overlay: Overlay<'_>, meta: &Meta, writes: Vec<Write>) -> Group {
     let mut sequence = meta.sequence;
-    let mut waiting = Vec::new();
+    let (mut waiting, mut refused) = (Vec::new(), Vec::new());
     for Write { work, answer, waits, counts } in writes {
         match evaluate(&mut overlay, work, sequence + 1) {
             Ok(marks) => {
                 sequence += (marks.len() as u64).max(u64::from(counts));
                 waiting.push(Accepted { answer, waits, counts, sequence, marks });
             }
-            Err(error) => drop(answer.send(Err(error))),
+            Err(error) => refused.push((answer, error)),
         }
     }
     let (pending, tally) = overlay.finish();
     let meta = Meta { batch: meta.batch + 1, sequence, tally, ..meta.clone() };
-    Group { pending, meta, waiting }
+    Group { pending, meta, waiting, refused }
 }
 
 fn carry_out(keeper: &mut Keeper, group: Group) {
-    let Group { pending, meta, waiting } = group;
+    let Group { pending, meta, waiting, refused } = group;
     let sync = waiting.iter().any(|write| write.waits);
     let is_nothing = pending.is_empty() && meta.sequence == keeper.meta.sequence;
     let done =
@@ -169,6 +171,9 @@ fn carry_out(keeper: &mut Keeper, group: Group) {
     match done {
         Ok(()) => publish(keeper, waiting),
         Err(error) => refuse(waiting.into_iter().map(|write| write.answer), &error),
+    }
+    for (answer, error) in refused {
+        drop(answer.send(Err(error)));
     }
 }
 
