@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 
-/// Log lines that may wait to be written; past that the newest are dropped and counted.
+/// Log lines that may wait to be written; past that requests wait for the log, since each must leave its line.
 const WAITING: usize = 65_536;
 
 /// Starts logging. Lines are written until the guard is dropped.
@@ -25,5 +25,5 @@ pub(super) fn start(config: &Config) -> Result<WorkerGuard, io::Error> {
 
 /// Collects lines, and writes those that have come together at once.
 fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().buffered_lines_limit(WAITING).finish(BufWriter::with_capacity(1 << 16, to))
+    NonBlockingBuilder::default().buffered_lines_limit(WAITING).lossy(false).finish(BufWriter::with_capacity(1 << 16, to))
 }
