@@ -25,5 +25,8 @@ pub(super) fn start(config: &Config) -> Result<WorkerGuard, io::Error> {
 
 /// Collects lines, and writes those that have come together at once.
 fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().buffered_lines_limit(WAITING).lossy(false).finish(BufWriter::with_capacity(1 << 16, to))
+    NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING)
+        .lossy(false)
+        .finish(BufWriter::with_capacity(1 << 16, to))
 }
