@@ -36,7 +36,8 @@ fn announce(app: &App, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out, "phones {phones}\nadmin {admin}\nsip udp:{}", shown(app.sip))?;
     if let Some(planted) = &app.planted {
-        writeln!(out, "\n{}", demo::hints(planted, &phones, &admin))?;
+        let key = app.new_key.as_ref().map_or_else(String::new, |key| format!("KEY={key}\n"));
+        writeln!(out, "\n{key}{}", demo::hints(planted, &phones, &admin))?;
     }
     out.flush()
 }

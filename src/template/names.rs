@@ -169,7 +169,7 @@ fn step(values: &[Value], part: &str) -> Vec<Value> {
 /// Filters that mark their result as escaped already would let a value break out of its format.
 fn unsafe_filter(file: &str, tokens: &[Token<'_>]) -> Option<Finding> {
     let [pipe, filter, ..] = tokens else { return None };
-    let marks = ["safe", "escape_html", "escape_xml", "newlines_to_br"].contains(&filter.text);
+    let marks = ["safe", "escape", "escape_html", "escape_xml", "newlines_to_br"].contains(&filter.text);
     let message = format!(
         "the filter `{}` is not allowed: values are escaped as the file's format wants it",
         filter.text
