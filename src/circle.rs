@@ -4,16 +4,18 @@
 //! One task owns the [`Queue`]; another, the judge, takes marks off and finds out who is stale. Everything the
 //! queue holds is written down as it changes, so that a restart forgets nobody.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::device::Device;
-use crate::files::{Files, Given};
+use crate::files::{Files, Given, Refusal};
 use crate::id::{Digest, Id};
-use crate::resync::{Ask, Held, Pace, Pending, Queue, Step, Told};
+use crate::resync::{Ask, End, Held, Pace, Pending, Queue, Step, Telling, Told};
 use crate::sip::Outcome;
 use crate::store::{Note, Sequence, Store, StoreError, Table, every_note};
 
@@ -55,8 +57,9 @@ enum Event {
     Arrived(Id),
     Gone(Id),
     Stale(Id, Digest),
+    InStep(Id),
     Judged(Vec<Sequence>, oneshot::Sender<()>),
-    Told(Id, Ask, Option<Outcome>),
+    Told(Telling, Told, Result<Option<Outcome>, oneshot::error::RecvError>),
 }
 
 /// The way to tell the circle what happened. Cheap to clone.
@@ -113,24 +116,23 @@ pub struct Means {
     pub clock: fn() -> u64,
 }
 
-/// Starts the circle with what stood in the queue before. It ends when every [`Circle`] and the returned
-/// future's owner let go of it.
+/// Starts the circle with what stood in the queue before. The future returned turns it, and ends, with everything
+/// it was told written down, when every [`Circle`] is gone.
 pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), StoreError> {
     let (events, inbox) = mpsc::unbounded_channel();
     let circle = Circle { events, marks: Arc::new(tokio::sync::Notify::new()) };
     let queue = Queue::new(means.pace, waiting(&*means.store).await?);
     info!(phones = queue.len(), "phones that must be told");
     circle.marked();
-    let judge =
-        judge::run(means.store.clone(), means.files.clone(), circle.marks.clone(), circle.events.downgrade());
-    let keeper = Keeper { means, queue, events: circle.events.downgrade() };
-    let both = async move {
-        tokio::select! {
-            () = keeper.run(inbox) => {}
-            () = judge => {}
-        }
+    let (marks, events) = (circle.marks.clone(), circle.events.downgrade());
+    let judge = judge::run(means.store.clone(), means.files.clone(), marks, events.clone());
+    let keeper = Keeper { means, queue, events, unwritten: BTreeSet::new() };
+    let turning = async move {
+        let mut judging = JoinSet::new();
+        judging.spawn(judge);
+        keeper.run(inbox).await;
     };
-    Ok((circle, both))
+    Ok((circle, turning))
 }
 
 async fn waiting(store: &dyn Store) -> Result<Vec<(Id, Pending)>, StoreError> {
@@ -161,10 +163,11 @@ struct Standing {
 }
 
 impl Standing {
-    async fn of(files: &Files, store: &dyn Store, device: &Device) -> Result<Self, StoreError> {
-        let Ok(given) = files.of(device).await else { return Ok(Self { given: None, stale: false }) };
-        let stale = given.auto_sync && held(store, device.id()).await?.is_stale(&given.digests());
-        Ok(Self { given: Some(given), stale })
+    async fn of(means: &Means, device: &Device) -> Result<Self, StoreError> {
+        let given = given(&means.files, device).await?;
+        let held = held(&*means.store, device.id()).await?;
+        let stale = given.as_ref().is_some_and(|given| given.auto_sync && held.is_stale(&given.digests()));
+        Ok(Self { given, stale })
     }
 
     fn event(&self, ask: Ask) -> String {
@@ -174,21 +177,32 @@ impl Standing {
     }
 }
 
+/// What a device would be given; `None` where it is given nothing. That the store failed is neither.
+async fn given(files: &Files, device: &Device) -> Result<Option<Arc<Given>>, StoreError> {
+    match files.of(device).await {
+        Ok(given) => Ok(Some(given)),
+        Err(Refusal::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 struct Keeper {
     means: Means,
     queue: Queue,
     events: mpsc::WeakUnboundedSender<Event>,
+    /// Phones whose place in the queue could not be written down.
+    unwritten: BTreeSet<Id>,
 }
 
 impl Keeper {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) {
         loop {
-            let sleep = match self.queue.next((self.means.clock)()) {
-                Step::Tell(id) => {
-                    self.tell(id).await;
+            let sleep = match self.queue.next(self.now()) {
+                Step::Tell(telling) => {
+                    self.tell(telling).await;
                     continue;
                 }
-                Step::WaitUntil(at) => Duration::from_millis(at.saturating_sub((self.means.clock)())),
+                Step::WaitUntil(at) => Duration::from_millis(at.saturating_sub(self.now())),
                 Step::Wait => Duration::from_hours(1),
             };
             tokio::select! {
@@ -201,125 +215,171 @@ impl Keeper {
         }
     }
 
+    fn now(&self) -> u64 {
+        (self.means.clock)()
+    }
+
     async fn take(&mut self, event: Event) {
-        let now = (self.means.clock)();
-        let done = match event {
-            Event::Fetched(fetch) => self.fetched(fetch).await,
+        let now = self.now();
+        let changed = match event {
+            Event::Fetched(fetch) => return self.fetched(fetch).await,
+            Event::Judged(marks, done) => return self.judged(marks, done).await,
+            Event::Told(telling, told, outcome) => return self.told(telling, told, outcome).await,
+            Event::Arrived(id) | Event::InStep(id) if self.queue.pending(id).is_none() => return,
             Event::Ask(id, ask) => {
                 self.queue.ask(id, ask, now);
-                self.write_down(id).await
+                id
             }
-            Event::Arrived(id) if self.queue.pending(id).is_some() => {
+            Event::Arrived(id) => {
                 self.queue.arrived(id, now);
-                self.write_down(id).await
+                id
             }
-            Event::Arrived(_) => Ok(()),
-            Event::Gone(id) => {
-                self.queue.remove(id);
-                let _stopped = self.means.orders.send(Order::Forget(id)).await;
-                self.write_down(id).await
+            Event::InStep(id) => {
+                self.queue.in_step(id);
+                id
             }
             Event::Stale(id, given) => {
                 self.queue.stale(id, given, now);
-                self.write_down(id).await
+                id
             }
-            Event::Judged(marks, done) => {
-                let unmarked = self.means.store.unmark(marks, Vec::new()).await;
-                unmarked.inspect(|()| done.send(()).unwrap_or_default())
+            Event::Gone(id) => {
+                self.queue.remove(id);
+                let _stopped = self.means.orders.send(Order::Forget(id)).await;
+                id
             }
-            Event::Told(id, ask, outcome) => self.told(id, ask, outcome).await,
         };
-        if let Err(error) = done {
-            warn!(%error, "a note about a phone was not written");
+        self.write_down(changed).await;
+    }
+
+    /// Notes what a phone holds. It leaves the queue when that is all it would be given, and comes into it when
+    /// the file has changed since it was served.
+    async fn fetched(&mut self, fetch: Fetch) {
+        let id = fetch.device;
+        match self.note_fetch(&fetch).await {
+            Ok(Some(standing)) if !standing.stale && self.queue.pending(id).is_some() => {
+                info!(device = %id, file = fetch.name, "the phone came back and is in step");
+                self.queue.in_step(id);
+                self.write_down(id).await;
+            }
+            Ok(Some(Standing { given: Some(given), stale: true })) => {
+                let now_given = given.file(&fetch.name).map(|file| file.rendered.digest);
+                if now_given.is_some_and(|digest| digest != fetch.digest) {
+                    self.queue.stale(id, given.digest(), self.now());
+                    self.write_down(id).await;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => warn!(device = %id, %error, "what a phone was given is not noted"),
         }
     }
 
-    /// Notes what a phone holds, and lets it leave the queue when that is what it would be given.
-    async fn fetched(&mut self, fetch: Fetch) -> Result<(), StoreError> {
+    /// Gives how the phone stands after its fetch; `None` when the device is gone.
+    async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<Standing>, StoreError> {
+        let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         let mut held = held(&*self.means.store, fetch.device).await?;
         held.fetch(&fetch.name, fetch.digest, fetch.unix);
         self.note(Table::Held, fetch.device, serde_json::to_vec(&held).ok()).await?;
-        if self.queue.pending(fetch.device).is_some() && !self.is_stale(fetch.device).await? {
-            info!(device = %fetch.device, "the phone came back and is in step");
-            self.queue.in_step(fetch.device);
-            self.write_down(fetch.device).await?;
-        }
-        Ok(())
+        Standing::of(&self.means, &device).await.map(Some)
     }
 
-    async fn is_stale(&self, id: Id) -> Result<bool, StoreError> {
-        let Some(device) = self.means.store.device(id).await? else { return Ok(false) };
-        Ok(Standing::of(&self.means.files, &*self.means.store, &device).await?.stale)
+    /// Takes marks off once all that came of them is on disk; else the judge begins again.
+    async fn judged(&mut self, marks: Vec<Sequence>, done: oneshot::Sender<()>) {
+        for id in std::mem::take(&mut self.unwritten) {
+            self.write_down(id).await;
+        }
+        if !self.unwritten.is_empty() {
+            return;
+        }
+        match self.means.store.unmark(marks, Vec::new()).await {
+            Ok(()) => done.send(()).unwrap_or_default(),
+            Err(error) => warn!(%error, "marks stay on"),
+        }
     }
 
     /// Looks once more whether the phone must be told, so that one that has come meanwhile is left in peace.
-    async fn tell(&mut self, id: Id) {
-        let asked = self.queue.pending(id).and_then(|pending| pending.asked);
-        let store = &*self.means.store;
-        let tried = async {
-            let Some(device) = store.device(id).await? else { return Ok(None) };
-            let standing = Standing::of(&self.means.files, store, &device).await?;
-            Ok::<_, StoreError>((standing.stale || asked.is_some()).then_some((device, standing)))
-        };
-        match tried.await {
+    async fn tell(&mut self, telling: Telling) {
+        match self.look(telling.id, telling.asked.is_some()).await {
             Ok(Some((device, standing))) => {
-                let ask = asked.unwrap_or(Ask::Reread);
-                self.send(device, ask, standing.event(ask)).await;
+                let ask = telling.asked.unwrap_or(Ask::Reread);
+                self.send(telling, device, ask, standing.event(ask)).await;
             }
-            Ok(None) => self.leave(id).await,
+            Ok(None) => self.end(telling, End::Needless).await,
             Err(error) => {
-                warn!(device = %id, %error, "the phone is told later");
-                self.queue.told(id, false, (self.means.clock)());
+                warn!(device = %telling.id, %error, "the phone is told later");
+                self.end(telling, End::Hiccup).await;
             }
         }
     }
 
-    async fn leave(&mut self, id: Id) {
-        self.queue.done(id);
-        if let Err(error) = self.write_down(id).await {
-            warn!(device = %id, %error, "a note about a phone was not written");
-        }
+    /// The device and how it stands, if it must be told or somebody `asked` for it.
+    async fn look(&self, id: Id, asked: bool) -> Result<Option<(Device, Standing)>, StoreError> {
+        let Some(device) = self.means.store.device(id).await? else { return Ok(None) };
+        let standing = Standing::of(&self.means, &device).await?;
+        Ok((standing.stale || asked).then_some((device, standing)))
     }
 
-    async fn send(&self, device: Device, ask: Ask, event: String) {
-        let id = device.id();
+    async fn send(&mut self, telling: Telling, device: Device, ask: Ask, event: String) {
         let (outcome, told) = oneshot::channel();
-        let events = self.events.clone();
         let tell = Tell { device: Box::new(device), event, outcome };
         if self.means.orders.send(Order::Tell(tell)).await.is_err() {
-            return;
+            return self.end(telling, End::Hiccup).await;
         }
+        let (events, at) = (self.events.clone(), self.now() / 1000);
         tokio::spawn(async move {
-            let Ok(outcome) = told.await else { return };
+            let outcome = told.await;
             if let Some(events) = events.upgrade() {
-                let _stopped = events.send(Event::Told(id, ask, outcome));
+                let _stopped =
+                    events.send(Event::Told(telling, Told { ask, at, outcome: String::new() }, outcome));
             }
         });
     }
 
-    async fn told(&mut self, id: Id, ask: Ask, outcome: Option<Outcome>) -> Result<(), StoreError> {
-        let now = (self.means.clock)();
-        let stale = self.is_stale(id).await?;
-        if let Some(outcome) = outcome {
-            info!(device = %id, ?ask, outcome = outcome.words(), "told a phone");
-            let mut held = held(&*self.means.store, id).await?;
-            held.told = Some(Told { ask, at: now / 1000, outcome: outcome.words() });
-            self.note(Table::Held, id, serde_json::to_vec(&held).ok()).await?;
-            if stale {
-                self.queue.told(id, matches!(outcome, Outcome::Answered(_)), now);
-            } else {
-                self.queue.done(id);
-            }
-        } else {
-            info!(device = %id, "a phone that must be told is not registered");
-            self.queue.nowhere(id, stale);
-        }
-        self.write_down(id).await
+    async fn told(
+        &mut self,
+        telling: Telling,
+        told: Told,
+        outcome: Result<Option<Outcome>, oneshot::error::RecvError>,
+    ) {
+        let stale = self.look(telling.id, false).await.map(|standing| standing.is_some());
+        let end = match (stale, &outcome) {
+            (Err(_), _) | (_, Err(_)) => End::Hiccup,
+            (Ok(false), _) => End::Needless,
+            (Ok(true), Ok(None)) => End::Nowhere,
+            (Ok(true), Ok(Some(Outcome::Answered(_)))) => End::Answered,
+            (Ok(true), Ok(Some(_))) => End::Unanswered,
+        };
+        self.end(telling, end).await;
+        let words =
+            outcome.ok().flatten().map_or_else(|| "not registered".to_owned(), |outcome| outcome.words());
+        info!(device = %telling.id, ask = ?told.ask, outcome = words, "told a phone");
+        self.note_told(telling.id, Told { outcome: words, ..told }).await;
     }
 
-    async fn write_down(&self, id: Id) -> Result<(), StoreError> {
+    async fn note_told(&self, id: Id, told: Told) {
+        let noted = async {
+            if self.means.store.device(id).await?.is_none() {
+                return Ok(());
+            }
+            let mut held = held(&*self.means.store, id).await?;
+            held.told = Some(told);
+            self.note(Table::Held, id, serde_json::to_vec(&held).ok()).await
+        };
+        if let Err(error) = noted.await {
+            warn!(device = %id, %error, "what a phone was told is not noted");
+        }
+    }
+
+    async fn end(&mut self, telling: Telling, end: End) {
+        self.queue.ended(telling, end, self.now());
+        self.write_down(telling.id).await;
+    }
+
+    async fn write_down(&mut self, id: Id) {
         let pending = self.queue.pending(id).and_then(|pending| serde_json::to_vec(pending).ok());
-        self.note(Table::Stale, id, pending).await
+        if let Err(error) = self.note(Table::Stale, id, pending).await {
+            warn!(device = %id, %error, "a phone's place in the queue is not written down");
+            self.unwritten.insert(id);
+        }
     }
 
     async fn note(&self, table: Table, id: Id, value: Option<Vec<u8>>) -> Result<(), StoreError> {

@@ -126,7 +126,9 @@ impl Files {
     /// Puts another set to use, and gives back the one before. Whom that concerns is for the caller to mark.
     pub fn swap(&self, set: Set) -> Arc<Set> {
         self.refused.store(Arc::default());
-        self.set.swap(Arc::new(set))
+        let before = self.set.swap(Arc::new(set));
+        self.remembered.clear();
+        before
     }
 
     /// Keeps the set in use, because of what is wrong with the one that should have taken its place.
@@ -151,9 +153,10 @@ impl Files {
         }
     }
 
-    /// What this device would be given, as it is stored now.
+    /// What this device would be given, as it is stored now. Its MAC address may have gone to another device.
     pub async fn of(&self, device: &Device) -> Result<Arc<Given>, Refusal> {
-        self.by_mac(device.mac().ok_or(SettingsError::NoMac)?).await
+        let given = self.by_mac(device.mac().ok_or(SettingsError::NoMac)?).await?;
+        if given.device == device.id() { Ok(given) } else { Err(Refusal::Unknown) }
     }
 
     /// What this device would be given if it were stored: for trying a change before it is made.

@@ -12,7 +12,7 @@ mod held;
 mod queue;
 
 pub use held::{Held, HeldFile, Told};
-pub use queue::{Pace, Pending, Queue, Step};
+pub use queue::{End, Pace, Pending, Queue, Step, Telling};
 
 /// Whom a change may concern. Who really is concerned, the digests say later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

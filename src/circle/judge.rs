@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{debug, warn};
 
-use super::{Event, Standing};
+use super::{Event, given, held};
 use crate::device::Device;
 use crate::files::Files;
 use crate::id::Id;
@@ -48,6 +48,7 @@ impl Judge<'_> {
                 return Ok(());
             }
             let (judged, mut scopes): (Vec<_>, Vec<Scope>) = marks.into_iter().unzip();
+            scopes.sort_by_key(|scope| !matches!(scope, Scope::Device(_)));
             scopes.dedup();
             for scope in &scopes {
                 self.scope(scope).await?;
@@ -80,17 +81,21 @@ impl Judge<'_> {
             after = Some(last.id());
             for device in &page {
                 self.device(device).await?;
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
         }
     }
 
+    /// A phone that holds nothing is not rendered for.
     async fn device(&self, device: &Device) -> Result<(), StoreError> {
-        let standing = Standing::of(self.files, self.store, device).await?;
-        debug!(device = %device.id(), stale = standing.stale, "judged");
-        if let Some(given) = standing.given.filter(|_| standing.stale) {
-            self.send(Event::Stale(device.id(), given.digest()));
+        let held = held(self.store, device.id()).await?;
+        if held.files.is_empty() {
+            return Ok(());
         }
+        let Some(given) = given(self.files, device).await? else { return Ok(()) };
+        let stale = given.auto_sync && held.is_stale(&given.digests());
+        debug!(device = %device.id(), stale, "judged");
+        self.send(if stale { Event::Stale(device.id(), given.digest()) } else { Event::InStep(device.id()) });
         Ok(())
     }
 

@@ -13,6 +13,9 @@ const MINUTE: u64 = 60_000;
 /// something changes: a phone that answers and never fetches must not be rebooted for ever.
 const WAITS: [u64; 3] = [5 * MINUTE, 15 * MINUTE, 60 * MINUTE];
 
+/// How long to wait where it could not even be found out how a phone stands.
+const HICCUP: u64 = 5_000;
+
 /// A phone that stands in the queue. Times are Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
@@ -20,7 +23,7 @@ pub struct Pending {
     pub since: u64,
     /// How often it was told since then.
     pub attempts: usize,
-    /// When it is told next; `None` while it is left alone.
+    /// When it is told next; `None` while it is being told or left alone.
     pub next: Option<u64>,
     /// What it would be given: the digest over the digests of its files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,11 +45,36 @@ pub struct Pace {
     pub window: usize,
 }
 
+/// One telling of a phone, from [`Queue::next`] to its end. An end that comes for an older one is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Telling {
+    /// The phone.
+    pub id: Id,
+    /// What somebody asked for explicitly, if this carries it.
+    pub asked: Option<Ask>,
+    number: u64,
+}
+
+/// How a telling ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The phone need not be told (any more).
+    Needless,
+    /// The phone has answered, and still holds something old.
+    Answered,
+    /// The phone has not answered, or not well, and still holds something old.
+    Unanswered,
+    /// Nobody knows where the phone is, and it holds something old.
+    Nowhere,
+    /// It could not be found out, or not be sent: tried again soon, and not counted.
+    Hiccup,
+}
+
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Tell this phone; [`Queue::told`] follows when it is known what came of it.
-    Tell(Id),
+    /// Tell this phone; [`Queue::ended`] follows when it is known what came of it.
+    Tell(Telling),
     /// Nothing before this time (Unix milliseconds).
     WaitUntil(u64),
     /// Nothing until something happens.
@@ -60,7 +88,8 @@ pub struct Queue {
     pace: Pace,
     phones: BTreeMap<Id, Pending>,
     due: BTreeSet<(u64, Id)>,
-    under_way: BTreeSet<Id>,
+    under_way: BTreeMap<Id, Telling>,
+    tellings: u64,
     free_at: u64,
 }
 
@@ -69,7 +98,7 @@ impl Queue {
     pub fn new(pace: Pace, phones: impl IntoIterator<Item = (Id, Pending)>) -> Self {
         let phones: BTreeMap<Id, Pending> = phones.into_iter().collect();
         let due = phones.iter().filter_map(|(id, phone)| Some((phone.next?, *id))).collect();
-        Self { pace, phones, due, under_way: BTreeSet::new(), free_at: 0 }
+        Self { pace, phones, due, under_way: BTreeMap::new(), tellings: 0, free_at: 0 }
     }
 
     /// A phone's place in the queue.
@@ -95,17 +124,14 @@ impl Queue {
             return;
         }
         let asked = phone.and_then(|phone| phone.asked);
-        self.put(
-            id,
-            Pending { since: now, attempts: 0, next: Some(now), given: Some(given), reached: false, asked },
-        );
+        let given = Some(given);
+        self.put(id, Pending { since: now, attempts: 0, next: Some(now), given, reached: false, asked });
     }
 
     /// Somebody asked for this phone explicitly: it is told at once, whatever it holds.
     pub fn ask(&mut self, id: Id, ask: Ask, now: u64) {
-        let phone = self.phones.get(&id);
         let new = Pending { since: now, attempts: 0, next: None, given: None, reached: false, asked: None };
-        let phone = phone.cloned().unwrap_or(new);
+        let phone = self.phones.get(&id).cloned().unwrap_or(new);
         self.put(id, Pending { next: Some(now), asked: Some(ask), ..phone });
     }
 
@@ -123,44 +149,19 @@ impl Queue {
         }
     }
 
-    /// The phone has registered anew: if it could not be reached until now, it is told at once. One that has
-    /// answered already may be registering because it was told, so it keeps its place.
+    /// The phone has registered anew: if it could not be reached until now, it is told at once, whatever became
+    /// of the telling under way. One that has answered already may be registering because it was told, so it
+    /// keeps its place.
     pub fn arrived(&mut self, id: Id, now: u64) {
         if let Some(phone) = self.phones.get(&id).filter(|phone| !phone.reached).cloned() {
-            self.under_way.remove(&id);
-            self.put(id, Pending { next: Some(now), ..phone });
+            let carried = self.under_way.remove(&id).and_then(|telling| telling.asked);
+            self.put(id, Pending { next: Some(now), asked: phone.asked.or(carried), ..phone });
         }
     }
 
-    /// The phone cannot be told because nobody knows where it is: it waits until it registers. What somebody
-    /// asked for explicitly is forgotten, as it would be a surprise later.
-    pub fn nowhere(&mut self, id: Id, stale: bool) {
-        self.under_way.remove(&id);
-        match self.phones.get(&id).cloned() {
-            Some(phone) if stale => self.put(id, Pending { next: None, asked: None, ..phone }),
-            _ => self.remove(id),
-        }
-    }
-
-    /// The phone was told, and has answered or not: while it holds something old it is asked again after 5, 15
-    /// and 60 minutes.
-    pub fn told(&mut self, id: Id, answered: bool, now: u64) {
-        self.under_way.remove(&id);
-        let Some(phone) = self.phones.get(&id).cloned() else { return };
-        let next = WAITS.get(phone.attempts).map(|wait| now + wait);
-        let reached = phone.reached || answered;
-        self.put(id, Pending { attempts: phone.attempts + 1, next, reached, asked: None, ..phone });
-    }
-
-    /// The phone need not be told (any more): it leaves.
-    pub fn done(&mut self, id: Id) {
-        self.under_way.remove(&id);
-        self.remove(id);
-    }
-
-    /// What to do now. A phone that is to be told counts as under way from here on.
+    /// What to do now. What somebody asked for leaves with the telling that carries it.
     pub fn next(&mut self, now: u64) -> Step {
-        let due = self.due.iter().find(|(_, id)| !self.under_way.contains(id)).copied();
+        let due = self.due.iter().find(|(_, id)| !self.under_way.contains_key(id)).copied();
         let Some((at, id)) = due.filter(|_| self.under_way.len() < self.pace.window) else {
             return Step::Wait;
         };
@@ -168,9 +169,38 @@ impl Queue {
         if at > now {
             return Step::WaitUntil(at);
         }
+        let Some(phone) = self.phones.get(&id).cloned() else { return Step::Wait };
         self.free_at = now + 1000 / u64::from(self.pace.per_second.max(1));
-        self.under_way.insert(id);
-        Step::Tell(id)
+        self.tellings += 1;
+        let telling = Telling { id, asked: phone.asked, number: self.tellings };
+        self.under_way.insert(id, telling);
+        self.put(id, Pending { next: None, asked: None, ..phone });
+        Step::Tell(telling)
+    }
+
+    /// A telling has ended. While the phone holds something old it is asked again after 5, 15 and 60 minutes;
+    /// where it is nowhere, when it registers. What came up meanwhile, a change or somebody who asked, is not
+    /// overtaken.
+    pub fn ended(&mut self, telling: Telling, end: End, now: u64) {
+        if self.under_way.get(&telling.id) != Some(&telling) {
+            return;
+        }
+        self.under_way.remove(&telling.id);
+        let Some(phone) = self.phones.get(&telling.id).filter(|phone| phone.next.is_none()).cloned() else {
+            return;
+        };
+        let asked_again = || {
+            let next = WAITS.get(phone.attempts).map(|wait| now + wait);
+            Pending { attempts: phone.attempts + 1, next, ..phone.clone() }
+        };
+        let phone = match end {
+            End::Needless => return self.remove(telling.id),
+            End::Answered => Pending { reached: true, ..asked_again() },
+            End::Unanswered => asked_again(),
+            End::Nowhere => phone,
+            End::Hiccup => Pending { next: Some(now + HICCUP), asked: telling.asked, ..phone },
+        };
+        self.put(telling.id, phone);
     }
 
     fn put(&mut self, id: Id, phone: Pending) {
@@ -194,12 +224,19 @@ mod tests {
         Queue::new(Pace { per_second: 10, window: 2 }, [])
     }
 
+    fn tell(queue: &mut Queue, id: Id, now: u64) -> Telling {
+        match queue.next(now) {
+            Step::Tell(telling) if telling.id == id => telling,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_stale_phone_is_told_at_once_and_leaves_when_it_has_come_back() {
         let mut queue = queue();
         queue.stale(A, OLD, 1000);
-        assert_eq!(queue.next(1000), Step::Tell(A));
-        queue.told(A, true, 1500);
+        let telling = tell(&mut queue, A, 1000);
+        queue.ended(telling, End::Answered, 1500);
         queue.in_step(A);
         assert!(queue.is_empty());
         assert_eq!(queue.next(u64::MAX), Step::Wait);
@@ -210,14 +247,14 @@ mod tests {
         let mut queue = queue();
         let mut now = 1000;
         queue.stale(A, OLD, now);
-        assert_eq!(queue.next(now), Step::Tell(A));
+        let mut telling = tell(&mut queue, A, now);
         for wait in [5, 15, 60] {
-            queue.told(A, true, now);
+            queue.ended(telling, End::Answered, now);
             now += wait * MINUTE;
             assert_eq!(queue.next(now - 1), Step::WaitUntil(now));
-            assert_eq!(queue.next(now), Step::Tell(A));
+            telling = tell(&mut queue, A, now);
         }
-        queue.told(A, true, now);
+        queue.ended(telling, End::Answered, now);
         assert_eq!(queue.next(u64::MAX), Step::Wait);
         assert_eq!(queue.len(), 1, "it still holds something old");
     }
@@ -226,8 +263,8 @@ mod tests {
     fn a_phone_that_registers_because_it_was_told_is_not_told_again_for_that() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
-        queue.told(A, true, 100);
+        let telling = tell(&mut queue, A, 0);
+        queue.ended(telling, End::Answered, 100);
         queue.arrived(A, 200);
         assert_eq!(queue.next(200), Step::WaitUntil(100 + 5 * MINUTE));
     }
@@ -236,32 +273,49 @@ mod tests {
     fn a_phone_that_could_not_be_reached_is_told_as_soon_as_it_registers() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
+        let lost = tell(&mut queue, A, 0);
         queue.arrived(A, 500);
-        assert_eq!(queue.next(500), Step::Tell(A), "even while the old place is still being tried");
-        queue.told(A, false, 600);
+        let telling = tell(&mut queue, A, 500);
+        queue.ended(lost, End::Nowhere, 550);
+        queue.ended(telling, End::Unanswered, 600);
+        assert_eq!(
+            queue.next(600),
+            Step::WaitUntil(600 + 5 * MINUTE),
+            "the end of the lost one says nothing"
+        );
         queue.arrived(A, 700);
-        assert_eq!(queue.next(700), Step::Tell(A));
+        tell(&mut queue, A, 700);
     }
 
     #[test]
     fn a_new_change_starts_the_count_again() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
-        queue.told(A, true, 0);
+        let telling = tell(&mut queue, A, 0);
+        queue.ended(telling, End::Answered, 0);
         queue.stale(A, NEW, 1000);
-        assert_eq!(queue.next(1000), Step::Tell(A));
-        queue.told(A, true, 1000);
+        let telling = tell(&mut queue, A, 1000);
+        queue.ended(telling, End::Answered, 1000);
         assert_eq!(queue.pending(A).unwrap().next, Some(1000 + 5 * MINUTE));
+    }
+
+    #[test]
+    fn a_change_while_a_phone_is_being_told_is_not_overtaken_by_the_answer() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        let telling = tell(&mut queue, A, 0);
+        queue.stale(A, NEW, 200);
+        assert_eq!(queue.next(200), Step::Wait, "one telling of a phone at a time");
+        queue.ended(telling, End::Answered, 300);
+        tell(&mut queue, A, 300);
     }
 
     #[test]
     fn a_change_that_changes_nothing_for_a_waiting_phone_does_not_tell_it_again() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
-        queue.told(A, true, 0);
+        let telling = tell(&mut queue, A, 0);
+        queue.ended(telling, End::Answered, 0);
         queue.stale(A, OLD, 1000);
         assert_eq!(queue.next(1000), Step::WaitUntil(5 * MINUTE));
     }
@@ -272,12 +326,12 @@ mod tests {
         for phone in [A, B, C] {
             queue.stale(phone, OLD, 0);
         }
-        assert_eq!(queue.next(0), Step::Tell(A));
+        let telling = tell(&mut queue, A, 0);
         assert_eq!(queue.next(0), Step::WaitUntil(100));
-        assert_eq!(queue.next(100), Step::Tell(B));
+        tell(&mut queue, B, 100);
         assert_eq!(queue.next(5000), Step::Wait, "two are under way");
-        queue.done(A);
-        assert_eq!(queue.next(5000), Step::Tell(C));
+        queue.ended(telling, End::Needless, 5000);
+        tell(&mut queue, C, 5000);
     }
 
     #[test]
@@ -285,32 +339,51 @@ mod tests {
         let mut queue = queue();
         queue.ask(A, Ask::Reboot, 0);
         queue.in_step(A);
-        assert_eq!(queue.next(0), Step::Tell(A));
-        assert_eq!(queue.pending(A).unwrap().asked, Some(Ask::Reboot));
-        queue.done(A);
+        let telling = tell(&mut queue, A, 0);
+        assert_eq!(telling.asked, Some(Ask::Reboot));
+        queue.ended(telling, End::Needless, 10);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_somebody_asks_for_while_the_phone_is_being_told_is_sent_after_it() {
+        let mut queue = queue();
+        queue.stale(A, OLD, 0);
+        let telling = tell(&mut queue, A, 0);
+        queue.ask(A, Ask::Reboot, 100);
+        queue.ended(telling, End::Needless, 200);
+        assert_eq!(tell(&mut queue, A, 200).asked, Some(Ask::Reboot));
+    }
+
+    #[test]
+    fn a_hiccup_frees_the_window_and_loses_nothing() {
+        let mut queue = queue();
+        queue.ask(A, Ask::Reboot, 0);
+        let telling = tell(&mut queue, A, 0);
+        queue.ended(telling, End::Hiccup, 0);
+        assert_eq!(queue.next(0), Step::WaitUntil(HICCUP));
+        assert_eq!(tell(&mut queue, A, HICCUP).asked, Some(Ask::Reboot));
+        assert_eq!(queue.pending(A).unwrap().attempts, 0);
     }
 
     #[test]
     fn a_phone_that_is_nowhere_waits_until_it_registers() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
-        queue.nowhere(A, true);
-        assert_eq!(queue.next(u64::MAX), Step::Wait);
+        let telling = tell(&mut queue, A, 0);
+        queue.ended(telling, End::Nowhere, 10);
+        assert_eq!(queue.next(u64::MAX - 1), Step::Wait);
         queue.arrived(A, 9000);
-        assert_eq!(queue.next(9000), Step::Tell(A));
-        queue.nowhere(A, false);
-        assert!(queue.is_empty());
+        tell(&mut queue, A, 9000);
     }
 
     #[test]
     fn a_phone_that_left_while_it_was_told_stays_away() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
+        let telling = tell(&mut queue, A, 0);
         queue.remove(A);
-        queue.told(A, true, 10);
+        queue.ended(telling, End::Answered, 10);
         assert!(queue.is_empty());
         assert_eq!(queue.next(u64::MAX), Step::Wait);
     }
@@ -319,8 +392,8 @@ mod tests {
     fn a_restart_forgets_nobody() {
         let mut queue = queue();
         queue.stale(A, OLD, 0);
-        assert_eq!(queue.next(0), Step::Tell(A));
-        queue.told(A, true, 0);
+        let telling = tell(&mut queue, A, 0);
+        queue.ended(telling, End::Answered, 0);
         let written = queue.pending(A).unwrap().clone();
         let mut queue = Queue::new(Pace { per_second: 10, window: 2 }, [(A, written)]);
         assert_eq!(queue.next(0), Step::WaitUntil(5 * MINUTE));
