@@ -51,6 +51,9 @@ pub enum AppError {
     /// The sample account could not be made.
     #[error(transparent)]
     Plant(#[from] PlantError),
+    /// A part of the daemon has ended by itself.
+    #[error("{0} has ended by itself; the log says why. Start the daemon again")]
+    Ended(&'static str),
     /// The system refused something.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -70,7 +73,9 @@ pub struct App {
     pub planted: Option<Planted>,
     store: Arc<dyn Store>,
     servers: Vec<ServerHandle>,
-    tasks: Vec<JoinHandle<()>>,
+    stop_sip: Arc<tokio::sync::Notify>,
+    watching: JoinHandle<()>,
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
 }
 
 /// What the doors share.
@@ -88,8 +93,10 @@ impl App {
         let opened = tokio::task::spawn_blocking(move || SledStore::open(options)).await;
         let store: Arc<dyn Store> = Arc::new(opened.map_err(io::Error::other)??);
         let started = Self::on(store.clone(), config).await;
-        if started.is_err() {
-            store.close().await?;
+        if started.is_err()
+            && let Err(error) = store.close().await
+        {
+            tracing::warn!(%error, "the database was not closed well");
         }
         started
     }
@@ -114,21 +121,34 @@ impl App {
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
-        let mut tasks =
-            vec![tokio::spawn(turning), tokio::spawn(sip_side(bound.sip, &ground, inbox, &config)?)];
-        tasks.push(tokio::spawn(watch::run(
-            config.packs.clone(),
-            ground.files.clone(),
-            store.clone(),
-            ground.circle.clone(),
-        )));
+        let stop_sip = Arc::new(tokio::sync::Notify::new());
+        let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let servers =
             [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
         let handles = servers.iter().map(Server::handle).collect();
-        for server in servers {
-            tasks.push(tokio::spawn(async move { drop(server.await) }));
-        }
-        Ok(Self { phones, admin, sip, new_key, planted, store, servers: handles, tasks })
+        let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
+        let watching =
+            watch::run(config.packs.clone(), ground.files.clone(), store.clone(), ground.circle.clone());
+        let watching = tokio::spawn(watching);
+        let tasks = vec![
+            ("the phones' listener", phones_side),
+            ("the administrators' listener", admin_side),
+            ("the SIP side", tokio::spawn(sip_side)),
+            ("the circle", tokio::spawn(turning)),
+        ];
+        Ok(Self { phones, admin, sip, new_key, planted, store, servers: handles, stop_sip, watching, tasks })
+    }
+
+    /// Waits until some part ends that never should; gives its name.
+    pub async fn part_ended(&mut self) -> &'static str {
+        let parts = self.tasks.iter_mut().map(|(name, task)| {
+            let name = *name;
+            Box::pin(async move {
+                let _panicked = task.await;
+                name
+            })
+        });
+        futures_util::future::select_all(parts).await.0
     }
 
     /// Finishes what is under way, writes everything down, and lets go of the files.
@@ -136,11 +156,13 @@ impl App {
         info!("stopping");
         let graceful = self.servers.iter().map(|server| server.stop(true));
         futures_util::future::join_all(graceful).await;
-        for task in &self.tasks {
-            task.abort();
-        }
-        for task in self.tasks {
-            let _aborted = tokio::time::timeout(Duration::from_secs(GRACE), task).await;
+        self.watching.abort();
+        let _aborted = self.watching.await;
+        self.stop_sip.notify_one();
+        for (part, task) in self.tasks {
+            if !task.is_finished() && tokio::time::timeout(Duration::from_secs(GRACE), task).await.is_err() {
+                tracing::warn!(part, "did not end in time");
+            }
         }
         self.store.close().await
     }
@@ -152,12 +174,13 @@ async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
     loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
 }
 
-fn sip_side(
+async fn sip_side(
     socket: std::net::UdpSocket,
     ground: &Ground,
     orders: mpsc::Receiver<circle::Order>,
     config: &Config,
-) -> io::Result<impl Future<Output = ()> + use<>> {
+    stop: Arc<tokio::sync::Notify>,
+) -> Result<impl Future<Output = ()> + use<>, AppError> {
     let socket = tokio::net::UdpSocket::from_std(socket)?;
     let means = wire::Means {
         store: ground.store.clone(),
@@ -166,12 +189,9 @@ fn sip_side(
         orders,
         outbound_proxy: Some(config.outbound_proxy.clone()).filter(|proxy| !proxy.is_empty()),
         secret: random(),
+        stop,
     };
-    Ok(async move {
-        if let Err(error) = wire::run(socket, means).await {
-            tracing::error!(%error, "the SIP side has stopped");
-        }
-    })
+    Ok(wire::start(socket, means).await?)
 }
 
 fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {

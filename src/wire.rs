@@ -44,6 +44,8 @@ pub struct Means {
     pub outbound_proxy: Option<String>,
     /// Makes nonces and tags unguessable.
     pub secret: [u8; 32],
+    /// Ends the SIP side when it is notified.
+    pub stop: Arc<tokio::sync::Notify>,
 }
 
 /// Opens the SIP socket.
@@ -70,8 +72,9 @@ pub fn reachable(bound: SocketAddr) -> SocketAddr {
     bound
 }
 
-/// Runs the SIP side until nobody gives orders any more.
-pub async fn run(socket: UdpSocket, means: Means) -> Result<(), StoreError> {
+/// Starts the SIP side with the bindings that were stored. The future returned runs it until it is stopped, or
+/// nobody gives orders any more, and ends with every binding written down.
+pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output = ()>, StoreError> {
     let local = socket.local_addr().map(reachable).map_err(|error| StoreError::Io(error.to_string()))?;
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
     let mut endpoint = Endpoint::new(means.secret, local, agent);
@@ -86,10 +89,10 @@ pub async fn run(socket: UdpSocket, means: Means) -> Result<(), StoreError> {
         endpoint,
         found,
         writer: Writer::start(means.store.clone()),
+        proxy: means.outbound_proxy.map(|name| Proxy { name, found: None }),
         store: means.store,
         circle: means.circle,
         registrations: means.registrations,
-        proxy: means.outbound_proxy,
         told: HashMap::new(),
         messages: HashMap::new(),
         tickets: 0,
@@ -97,8 +100,35 @@ pub async fn run(socket: UdpSocket, means: Means) -> Result<(), StoreError> {
     for device in devices {
         shell.count(&device);
     }
-    shell.run(means.orders, lookups).await;
-    Ok(())
+    Ok(shell.run(means.orders, lookups, means.stop))
+}
+
+/// The proxy that all NOTIFYs go to, and where it was found.
+struct Proxy {
+    name: String,
+    found: Option<(Instant, SocketAddr)>,
+}
+
+/// How long a proxy's address is good for, and how long to look for it: nothing else is heard meanwhile.
+const PROXY_KNOWN: Duration = Duration::from_mins(1);
+const PROXY_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Proxy {
+    async fn address(&mut self) -> Option<SocketAddr> {
+        let (now, _) = clock();
+        if let Some((at, address)) = self.found
+            && now.duration_since(at) < PROXY_KNOWN
+        {
+            return Some(address);
+        }
+        let looked = tokio::time::timeout(PROXY_PATIENCE, tokio::net::lookup_host(&self.name)).await;
+        let address = looked.ok().and_then(Result::ok).and_then(|mut found| found.next());
+        if address.is_none() {
+            warn!(proxy = self.name, "the outbound proxy has no address");
+        }
+        self.found = address.map(|address| (now, address));
+        address
+    }
 }
 
 /// A device that is being told, perhaps at several contacts.
@@ -118,14 +148,19 @@ struct Shell {
     store: Arc<dyn Store>,
     circle: Circle,
     registrations: Arc<Registrations>,
-    proxy: Option<String>,
+    proxy: Option<Proxy>,
     told: HashMap<u64, Telling>,
     messages: HashMap<NotifyId, u64>,
     tickets: u64,
 }
 
 impl Shell {
-    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut lookups: mpsc::Receiver<Found>) {
+    async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut lookups: mpsc::Receiver<Found>,
+        stop: Arc<tokio::sync::Notify>,
+    ) {
         let mut datagram = vec![0; DATAGRAM];
         loop {
             let mut out = Vec::new();
@@ -141,8 +176,9 @@ impl Shell {
                 order = orders.recv() => match order {
                     Some(Order::Tell(tell)) => self.tell(tell, &mut out).await,
                     Some(Order::Forget(device)) => self.endpoint.forget(&device.to_string(), &mut out),
-                    None => return,
+                    None => break,
                 },
+                () = stop.notified() => break,
                 Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let (now, unix) = clock();
@@ -151,6 +187,7 @@ impl Shell {
             }
             self.carry_out(out).await;
         }
+        self.writer.finish().await;
     }
 
     fn line(&mut self, ticket: Ticket, line: Result<Option<Line>, StoreError>, out: &mut Vec<Command>) {
@@ -166,16 +203,11 @@ impl Shell {
 
     /// Sends a NOTIFY to every contact of the device, or to the proxy.
     async fn tell(&mut self, tell: Tell, out: &mut Vec<Command>) {
-        let device = tell.device.id().to_string();
-        let mut notifies: Vec<Notify> =
-            self.endpoint.bindings(&device).map(|binding| binding.notify(&tell.event)).collect();
-        if let Some(proxy) = &self.proxy {
-            notifies = self.through(proxy, &tell).await.into_iter().collect();
-        }
-        if notifies.is_empty() {
-            let _gone = tell.outcome.send(None);
-            return;
-        }
+        let notifies = match self.notifies(&tell).await {
+            Ok(notifies) if notifies.is_empty() => return tell.outcome.send(None).unwrap_or_default(),
+            Ok(notifies) => notifies,
+            Err(outcome) => return tell.outcome.send(Some(outcome)).unwrap_or_default(),
+        };
         self.tickets += 1;
         let telling = Telling { left: notifies.len(), best: None, outcome: tell.outcome };
         self.told.insert(self.tickets, telling);
@@ -185,20 +217,19 @@ impl Shell {
         }
     }
 
-    async fn through(&self, proxy: &str, tell: &Tell) -> Option<Notify> {
-        let account = self.store.account(tell.device.account()).await.ok()??;
-        let realm = tell.device.realm().or_else(|| account.realm())?;
-        let user = tell.device.username()?;
+    /// One NOTIFY to each contact, or one to the proxy; none where the device is nowhere.
+    async fn notifies(&mut self, tell: &Tell) -> Result<Vec<Notify>, Outcome> {
+        let Some(proxy) = &mut self.proxy else {
+            let bindings = self.endpoint.bindings(&tell.device.id().to_string()).collect::<Vec<_>>();
+            return Ok(bindings.into_iter().map(|binding| binding.notify(&tell.event)).collect());
+        };
+        let account = self.store.account(tell.device.account()).await.map_err(|_| Outcome::Failed(500))?;
+        let realm = tell.device.realm().or_else(|| account?.realm());
+        let (Some(user), Some(realm)) = (tell.device.username(), realm) else { return Ok(Vec::new()) };
+        let to = proxy.address().await.ok_or(Outcome::Unreachable(None))?;
         let password = tell.device.password().map(Password::new);
         let credentials = password.map(|password| Credentials { user: user.to_owned(), password });
-        let to = match tokio::net::lookup_host(proxy).await {
-            Ok(mut found) => found.next()?,
-            Err(error) => {
-                warn!(%proxy, %error, "the outbound proxy has no address");
-                return None;
-            }
-        };
-        Some(Notify::through(to, Aor::new(user, &realm), &tell.event, credentials))
+        Ok(vec![Notify::through(to, Aor::new(user, &realm), &tell.event, credentials)])
     }
 
     async fn carry_out(&mut self, mut commands: Vec<Command>) {

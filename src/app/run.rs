@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{App, log};
+use super::{App, AppError, log};
 use crate::config::Config;
 use crate::demo;
 
@@ -17,14 +17,19 @@ pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let app = App::start(config).await?;
+        let mut app = tokio::select! {
+            app = App::start(config) => app?,
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        };
         announce(&app, &mut io::stdout())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let ended = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            part = app.part_ended() => Some(part),
+        };
         app.stop().await?;
-        Ok(())
+        ended.map_or(Ok(()), |part| Err(AppError::Ended(part).into()))
     })
 }
 

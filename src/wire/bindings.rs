@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::id::{Digest, Id};
@@ -20,12 +21,15 @@ pub(super) async fn load(store: &dyn Store) -> Result<Vec<Binding>, StoreError> 
 
 /// Writes bindings in batches, so that a REGISTER waits for no disk. What a crash of the machine loses, the
 /// phone's next REGISTER brings back.
-pub(super) struct Writer(mpsc::UnboundedSender<Note>);
+pub(super) struct Writer {
+    notes: mpsc::UnboundedSender<Note>,
+    writing: JoinHandle<()>,
+}
 
 impl Writer {
     pub(super) fn start(store: Arc<dyn Store>) -> Self {
         let (notes, mut inbox) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
+        let writing = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
             while inbox.recv_many(&mut batch, BATCH).await > 0 {
                 if let Err(error) = store.jot(std::mem::take(&mut batch)).await {
@@ -33,7 +37,13 @@ impl Writer {
                 }
             }
         });
-        Self(notes)
+        Self { notes, writing }
+    }
+
+    /// Ends when everything is written.
+    pub(super) async fn finish(self) {
+        drop(self.notes);
+        let _panicked = self.writing.await;
     }
 
     pub(super) fn put(&self, binding: &Binding) {
@@ -49,6 +59,6 @@ impl Writer {
         let Ok(device) = binding.device.parse::<Id>() else { return };
         let which = format!("{}\n{}", binding.aor.uri(), binding.contact.as_str());
         let key = [device.as_bytes().as_slice(), Digest::of(which.as_bytes()).as_bytes()].concat();
-        let _stopped = self.0.send(Note { table: Table::Binding, key, value });
+        let _stopped = self.notes.send(Note { table: Table::Binding, key, value });
     }
 }
