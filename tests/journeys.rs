@@ -213,6 +213,37 @@ fn a_phone_with_a_wrong_password_is_not_registered() {
 }
 
 #[test]
+fn behind_a_proxy_the_notify_goes_there_for_the_line_and_not_for_a_contact() {
+    let proxy = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let daemon = Daemon::behind(proxy.local_addr().unwrap());
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "yealink/t46s", "front");
+    let phone = daemon.phone(MAC, "front");
+    phone.boot();
+    shop.wait_for(&device, "the phone's fetches are noted", in_step);
+    shop.administrator.patch(&device, &json!({"name": "Reception"}));
+    proxy.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+    let mut datagram = [0; 4096];
+    let (length, _) = proxy.recv_from(&mut datagram).unwrap();
+    let notify = std::str::from_utf8(&datagram[..length]).unwrap();
+    assert!(notify.starts_with("NOTIFY sip:front@shop.example SIP/2.0\r\n"), "{notify}");
+    phone.boot();
+    shop.wait_for(&device, "the phone is back in step", in_step);
+}
+
+#[test]
+fn a_revert_before_the_phone_came_needs_nobody_to_come() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = phone_in_step(&daemon);
+    shop.administrator.patch(&device, &json!({"name": "Reception"}));
+    assert!(phone.notified().is_some());
+    shop.administrator.patch(&device, &json!({"name": "Front desk"}));
+    shop.wait_for(&device, "nothing is pending any more", in_step);
+    shop.administrator.patch(&device, &json!({"name": "Reception"}));
+    assert!(phone.notified().is_some(), "the change is there again, and so is the reason to tell");
+}
+
+#[test]
 fn what_cannot_be_rendered_is_not_stored() {
     let daemon = Daemon::start();
     let (shop, device, phone) = phone_in_step(&daemon);

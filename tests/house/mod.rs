@@ -22,24 +22,29 @@ pub struct Daemon {
     runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
     packs: Vec<PathBuf>,
-    site: Value,
+    proxy: String,
 }
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 impl Daemon {
     pub fn start() -> Self {
-        Self::with(Vec::new(), json!({}))
+        Self::with(Vec::new(), String::new())
     }
 
     pub fn with_packs(packs: Vec<PathBuf>) -> Self {
-        Self::with(packs, json!({}))
+        Self::with(packs, String::new())
     }
 
-    fn with(packs: Vec<PathBuf>, site: Value) -> Self {
+    /// A daemon whose NOTIFYs go to a proxy.
+    pub fn behind(proxy: SocketAddr) -> Self {
+        Self::with(Vec::new(), proxy.to_string())
+    }
+
+    fn with(packs: Vec<PathBuf>, proxy: String) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, site };
+        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, proxy };
         daemon.resume();
         daemon
     }
@@ -55,7 +60,7 @@ impl Daemon {
             api_key: Some(KEY.parse().unwrap()),
             notify_per_second: 1000,
             workers: 1,
-            site: self.site.as_object().unwrap().clone(),
+            outbound_proxy: self.proxy.clone(),
             ..Config::default()
         }
     }
