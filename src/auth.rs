@@ -44,6 +44,11 @@ pub fn may(caller: &Account, target: &Account) -> bool {
     target.is_within(caller.id())
 }
 
+/// True when the administrator of `caller` may switch `target` on and off: not its own account, but those below.
+pub fn may_switch(caller: &Account, target: &Account) -> bool {
+    may(caller, target) && caller.id() != target.id()
+}
+
 /// True for the account above all others, whose administrators run the whole site.
 pub fn is_master(account: &Account) -> bool {
     account.parent().is_none()
@@ -103,6 +108,14 @@ mod tests {
         assert!(may(&master, &customer) && may(&reseller, &customer) && may(&reseller, &reseller));
         assert!(!may(&reseller, &master) && !may(&reseller, &other) && !may(&customer, &reseller));
         assert!(is_master(&master) && !is_master(&reseller));
+    }
+
+    #[test]
+    fn an_administrator_may_switch_accounts_below_but_never_its_own() {
+        let (master, reseller, customer) = (account(1, &[]), account(2, &[1]), account(3, &[1, 2]));
+        assert!(may_switch(&master, &reseller) && may_switch(&reseller, &customer));
+        assert!(!may_switch(&master, &master) && !may_switch(&reseller, &reseller));
+        assert!(!may_switch(&customer, &reseller));
     }
 
     #[test]

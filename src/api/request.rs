@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde_json::{Map, Value};
 
@@ -88,7 +88,8 @@ impl Call {
         }
         let id: Id = text.parse().map_err(|_| Failure::unknown(text))?;
         let account = self.desk.store.account(id).await?.ok_or_else(|| Failure::unknown(text))?;
-        if !auth::may(self.caller()?, &account) {
+        let caller = self.caller()?;
+        if !auth::may(caller, &account) || (self.switches(&account) && !auth::may_switch(caller, &account)) {
             return Err(Failure::forbidden());
         }
         self.readable().map(|()| account)
@@ -182,6 +183,14 @@ impl Call {
         let given = ["revision", "_rev"].iter().find_map(|name| self.envelope.get(*name));
         let given = given.or_else(|| data?.get("_rev")).and_then(Value::as_str);
         given.or(own).filter(|text| !matches!(*text, "" | "undefined" | "automatic"))
+    }
+
+    /// True when the request is to switch the account itself on or off.
+    fn switches(&self, account: &Account) -> bool {
+        let changes = matches!(*self.request.method(), Method::POST | Method::PATCH);
+        let wanted = self.envelope.get("data").and_then(|data| data.get("enabled"));
+        let wanted = wanted.is_some_and(|wanted| !wanted.is_null() && *wanted != account.enabled());
+        wanted && changes && self.request.match_pattern().is_some_and(|path| path.ends_with("/{account}"))
     }
 
     fn token(&self) -> Option<String> {
