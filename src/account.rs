@@ -1,12 +1,14 @@
 //! An account: who owns devices and users, and the realm its lines register in.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::id::{Digest, Id};
 
 /// An account and its place in the tree of accounts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// The account's document.
     pub document: Document,
@@ -14,6 +16,12 @@ pub struct Account {
     pub tree: Vec<Id>,
     /// The digest of its API key: enough to recognise the key, useless to whoever reads the database.
     pub api_key: Digest,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Account {} {}", self.document.id, self.document.revision)
+    }
 }
 
 impl Account {

@@ -16,25 +16,37 @@ pub const TOKEN_SECONDS: u64 = 3600;
 pub struct Token {
     /// Who has logged in.
     pub account: Id,
+    /// The digest of the API key that was shown for it.
+    pub key: Digest,
     /// When it ends, in Unix seconds.
     pub expires: u64,
 }
 
 impl Token {
     /// A token issued at `unix` seconds.
-    pub fn issued(account: Id, unix: u64) -> Self {
-        Self { account, expires: unix + TOKEN_SECONDS }
+    pub fn issued(account: &Account, unix: u64) -> Self {
+        Self { account: account.id(), key: account.api_key, expires: unix + TOKEN_SECONDS }
     }
 
     /// True until it ends.
     pub fn is_live(&self, unix: u64) -> bool {
         unix < self.expires
     }
+
+    /// True while the account has the API key that was shown for the token.
+    pub fn is_of(&self, account: &Account) -> bool {
+        self.account == account.id() && self.key == account.api_key
+    }
 }
 
 /// True when the administrator of `caller` may see and change `target`: its own account and those below it.
 pub fn may(caller: &Account, target: &Account) -> bool {
     target.is_within(caller.id())
+}
+
+/// True when the administrator of `caller` may switch `target` on and off: not its own account, but those below.
+pub fn may_switch(caller: &Account, target: &Account) -> bool {
+    may(caller, target) && caller.id() != target.id()
 }
 
 /// True for the account above all others, whose administrators run the whole site.
@@ -72,9 +84,21 @@ mod tests {
 
     #[test]
     fn a_token_ends_an_hour_after_it_was_issued() {
-        let token = Token::issued(Id::from_bytes([1; 16]), 1_000);
+        let token = Token::issued(&account(1, &[]), 1_000);
         assert!(token.is_live(4_599));
         assert!(!token.is_live(4_600));
+    }
+
+    #[test]
+    fn a_token_ends_with_the_key_it_was_issued_for() {
+        let before = account(1, &[]);
+        let token = Token::issued(&before, 1_000);
+        let after = Account { api_key: Digest::of(b"new"), ..before.clone() };
+        assert!(token.is_of(&before) && !token.is_of(&after) && !token.is_of(&account(2, &[1])));
+        let mut older = serde_json::to_value(token).unwrap();
+        assert!(serde_json::from_value::<Token>(older.clone()).is_ok());
+        older.as_object_mut().unwrap().remove("key");
+        assert!(serde_json::from_value::<Token>(older).is_err());
     }
 
     #[test]
@@ -84,6 +108,14 @@ mod tests {
         assert!(may(&master, &customer) && may(&reseller, &customer) && may(&reseller, &reseller));
         assert!(!may(&reseller, &master) && !may(&reseller, &other) && !may(&customer, &reseller));
         assert!(is_master(&master) && !is_master(&reseller));
+    }
+
+    #[test]
+    fn an_administrator_may_switch_accounts_below_but_never_its_own() {
+        let (master, reseller, customer) = (account(1, &[]), account(2, &[1]), account(3, &[1, 2]));
+        assert!(may_switch(&master, &reseller) && may_switch(&reseller, &customer));
+        assert!(!may_switch(&master, &master) && !may_switch(&reseller, &reseller));
+        assert!(!may_switch(&customer, &reseller));
     }
 
     #[test]

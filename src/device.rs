@@ -1,6 +1,7 @@
 //! A phone: the Kazoo device document, read once into the fields that others need.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ pub use keys::{Key, KeyKind};
 pub use mac::Mac;
 
 /// A device of an account.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     /// The device's document.
     pub document: Document,
@@ -29,6 +30,12 @@ pub struct Make {
     pub family: String,
     /// `provision.endpoint_model`, such as `t46s`.
     pub model: String,
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Device {} {}", self.document.id, self.document.revision)
+    }
 }
 
 impl Device {

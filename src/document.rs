@@ -1,5 +1,7 @@
 //! What accounts, users and devices have in common: a JSON body kept whole, under a revision.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,7 +11,7 @@ use crate::id::{Id, Revision};
 pub type Body = Map<String, Value>;
 
 /// A stored document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// Its name, for ever.
     pub id: Id,
@@ -23,6 +25,13 @@ pub struct Document {
     pub modified: u64,
     /// What the administrator sees and edits.
     pub body: Body,
+}
+
+/// The body may hold passwords: it is not shown.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document {} {}", self.id, self.revision)
+    }
 }
 
 impl Document {
@@ -86,6 +95,18 @@ mod tests {
         assert_eq!(document.at("sip.route"), None);
         assert_eq!(document.at("sip.username.first"), None);
         assert_eq!(document.flag("enabled"), Some(false));
+    }
+
+    #[test]
+    fn debugging_shows_which_document_it_is_and_nothing_of_its_body() {
+        use crate::{account::Account, device::Device, user::User};
+        let document = document(&json!({"sip": {"password": "hidden"}}));
+        let which = format!("{} {}", document.id, document.revision);
+        assert_eq!(format!("{document:?}"), format!("Document {which}"));
+        assert_eq!(format!("{:?}", Device { document: document.clone() }), format!("Device {which}"));
+        assert_eq!(format!("{:?}", User { document: document.clone() }), format!("User {which}"));
+        let account = Account { document, tree: Vec::new(), api_key: crate::id::Digest::of(b"key") };
+        assert_eq!(format!("{account:?}"), format!("Account {which}"));
     }
 
     #[test]

@@ -146,12 +146,13 @@ fn reason(refusal: &Refusal, mac: Mac) -> &'static str {
     }
 }
 
+/// `*` says nothing of what the phone holds, so that it is given the file.
 fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
     let unchanged = asked
         .if_none_match
         .split(',')
         .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
+        .any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
     let status = if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, file.etag.as_str()));
@@ -179,4 +180,24 @@ fn log(asked: &Asked<'_>, peer: Option<IpAddr>, given: Option<&Given>, decision:
 #[allow(clippy::disallowed_methods, reason = "a door reads the clock")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Digest;
+    use crate::render::Rendered;
+
+    #[test]
+    fn only_a_phone_that_names_the_digest_is_told_that_nothing_changed() {
+        let digest = Digest::of(b"body");
+        let rendered = Rendered { body: "body".into(), content_type: "text/plain".to_owned(), digest };
+        let etag = format!("\"{digest}\"");
+        let file = GivenFile { name: "a.cfg".to_owned(), rendered, etag: etag.clone(), secret: false };
+        let status = |if_none_match: &str| {
+            serve(&file, &Asked { name: "a.cfg", user_agent: "", if_none_match }).0.status().as_u16()
+        };
+        assert_eq!([etag.clone(), format!("\"x\", W/{etag}")].map(|tags| status(&tags)), [304, 304]);
+        assert_eq!(["", "*", "\"x\"", "\"x\", *"].map(status), [200; 4]);
+    }
 }

@@ -1,15 +1,23 @@
 //! A user: the person who owns devices.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::id::Id;
 
 /// A user of an account.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {
     /// The user's document.
     pub document: Document,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "User {} {}", self.document.id, self.document.revision)
+    }
 }
 
 impl User {

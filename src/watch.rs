@@ -14,7 +14,7 @@ use crate::circle::Circle;
 use crate::files::Files;
 use crate::pack::{self, Pack};
 use crate::resync::Scope;
-use crate::store::{Change, Note, Step, Store, StoreError, Table};
+use crate::store::{Change, Note, Step, Store, StoreError, Table, every_note};
 use crate::template::lint::{self, Sample};
 use crate::template::{Finding, Set};
 
@@ -106,15 +106,9 @@ fn source(brand: &str, digest: Option<&String>) -> Note {
 }
 
 async fn noted(store: &dyn Store) -> Result<Sources, StoreError> {
-    let mut found = Sources::new();
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = store.notes(Table::Source, after.as_deref(), 1000).await?;
-        let Some((last, _)) = page.last() else { return Ok(found) };
-        after = Some(last.clone());
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        found.extend(page.iter().map(|(brand, digest)| (text(brand), text(digest))));
-    }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let notes = every_note(store, Table::Source).await?;
+    Ok(notes.into_iter().map(|(brand, digest)| (text(brand), text(digest))).collect())
 }
 
 struct Watcher {

@@ -10,6 +10,7 @@ use super::error::Failure;
 use super::paging::Page;
 use super::request::Call;
 use crate::account::Account;
+use crate::auth;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
 use crate::id::Id;
@@ -24,6 +25,7 @@ pub(super) async fn list(call: Call) -> Reply {
 
 /// `PUT …/devices`
 pub(super) async fn create(call: Call) -> Reply {
+    check_realm(&call).await?;
     change::create(&call, Noun::Device).await
 }
 
@@ -34,11 +36,13 @@ pub(super) async fn get(call: Call) -> Reply {
 
 /// `POST …/devices/{D}`
 pub(super) async fn replace(call: Call) -> Reply {
+    check_realm(&call).await?;
     change::replace(&call, Noun::Device).await
 }
 
 /// `PATCH …/devices/{D}`
 pub(super) async fn patch(call: Call) -> Reply {
+    check_realm(&call).await?;
     change::patch(&call, Noun::Device).await
 }
 
@@ -129,6 +133,21 @@ fn summary(device: &Device) -> Map<String, Value> {
         row.insert(name.to_owned(), at(body, name).cloned().unwrap_or_else(|| usual.into()));
     }
     row
+}
+
+/// A device may name the realm of an account within the caller's reach, or one that no account has. Everything else
+/// that may be wrong with the request is left for others to say.
+async fn check_realm(call: &Call) -> Result<(), Failure> {
+    call.account().await?;
+    let data = call.data().unwrap_or_default();
+    let Some(realm) = at(&data, "sip.realm").and_then(Value::as_str) else { return Ok(()) };
+    let holder = call.desk.store.account_by_realm(realm).await?;
+    let caller = call.caller()?;
+    if holder.is_none_or(|holder| auth::may(caller, &holder)) {
+        return Ok(());
+    }
+    let problem = Problem::new("The realm belongs to another account").value(realm);
+    Err(Failure::problem("sip.realm", "invalid", problem))
 }
 
 /// What the schema cannot say of a device: its MAC address, how it logs in, and that it need not repeat the realm

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use crate::auth::{self, Token};
 use crate::document::{Body, Document};
 use crate::id::{Id, Revision};
 use crate::schema::Problem;
-use crate::store::{Note, Table};
+use crate::store::{Note, Store, StoreError, Table};
 
 /// The largest body that is read, in bytes.
 const MOST: usize = 8_000_000;
@@ -88,7 +88,8 @@ impl Call {
         }
         let id: Id = text.parse().map_err(|_| Failure::unknown(text))?;
         let account = self.desk.store.account(id).await?.ok_or_else(|| Failure::unknown(text))?;
-        if !auth::may(self.caller()?, &account) {
+        let caller = self.caller()?;
+        if !auth::may(caller, &account) || (self.switches(&account) && !auth::may_switch(caller, &account)) {
             return Err(Failure::forbidden());
         }
         self.readable().map(|()| account)
@@ -184,6 +185,14 @@ impl Call {
         given.or(own).filter(|text| !matches!(*text, "" | "undefined" | "automatic"))
     }
 
+    /// True when the request is to switch the account itself on or off.
+    fn switches(&self, account: &Account) -> bool {
+        let changes = matches!(*self.request.method(), Method::POST | Method::PATCH);
+        let wanted = self.envelope.get("data").and_then(|data| data.get("enabled"));
+        let wanted = wanted.is_some_and(|wanted| !wanted.is_null() && *wanted != account.enabled());
+        wanted && changes && self.request.match_pattern().is_some_and(|path| path.ends_with("/{account}"))
+    }
+
     fn token(&self) -> Option<String> {
         let header = |name| self.request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
         let own = header("x-auth-token").or_else(|| self.parameter("auth_token"));
@@ -206,8 +215,19 @@ impl Call {
             store.jot(vec![Note { table: Table::Token, key, value: None }]).await?;
             return Err(Failure::bad_token());
         }
-        store.account(token.account).await?.ok_or_else(Failure::bad_token)
+        let account = store.account(token.account).await?.filter(|account| token.is_of(account));
+        let account = account.ok_or_else(Failure::bad_token)?;
+        if is_enabled(&**store, &account).await? { Ok(account) } else { Err(Failure::bad_token()) }
     }
+}
+
+/// False when the account or one above it is switched off.
+pub(super) async fn is_enabled(store: &dyn Store, account: &Account) -> Result<bool, StoreError> {
+    let mut enabled = account.enabled();
+    for above in &account.tree {
+        enabled &= store.account(*above).await?.as_ref().is_none_or(Account::enabled);
+    }
+    Ok(enabled)
 }
 
 /// An id that nobody has.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Desk;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
-use super::request::Call;
+use super::request::{Call, is_enabled};
 use crate::account::Account;
 use crate::auth::{self, Token};
 use crate::document::at;
@@ -23,7 +23,7 @@ pub(super) async fn log_in(call: Call) -> Reply {
     let key = api_key(&call)?;
     let account = call.desk.store.account_by_key(auth::digest(&key)).await?;
     let account = account.ok_or_else(Failure::unknown_key)?;
-    if !account.enabled() {
+    if !is_enabled(&*call.desk.store, &account).await? {
         let problem = Problem::new("the account is switched off");
         return Err(Failure::problem("account", "disabled", problem));
     }
@@ -57,7 +57,7 @@ async fn issue(desk: &Desk, account: &Account, unix: u64) -> Result<String> {
     let token = auth::secret((desk.random)());
     let key = auth::digest(&token).as_bytes().to_vec();
     let mut notes = expired(desk, &key, unix).await?;
-    let value = serde_json::to_vec(&Token::issued(account.id(), unix)).ok();
+    let value = serde_json::to_vec(&Token::issued(account, unix)).ok();
     notes.push(Note { table: Table::Token, key, value });
     desk.store.jot(notes).await?;
     Ok(token)

@@ -78,15 +78,15 @@ fn share(combo: &mut BTreeMap<u16, KeySetting>, feature: BTreeMap<u16, KeySettin
     }
 }
 
-/// Takes `count` keys from position `first` on out of `keys`, with nothing on those that are not there.
-fn row(keys: &mut BTreeMap<u16, KeySetting>, count: u16, first: u16, module: u16) -> Vec<KeySetting> {
+/// Takes `count` keys from position `first` on out of `keys`, with nothing on those that are not there; none is at
+/// a position beyond 65535.
+fn row(keys: &mut BTreeMap<u16, KeySetting>, count: u16, first: u32, module: u16) -> Vec<KeySetting> {
     let none = || setting(KeyKind::None, String::new(), String::new());
-    let numbers = 1..=count;
-    numbers
-        .map(|number| KeySetting {
-            number,
-            module,
-            ..keys.remove(&(first + number - 1)).unwrap_or_else(none)
+    let mut at = |position: u32| keys.remove(&u16::try_from(position).ok()?);
+    (1..=count)
+        .map(|number| {
+            let key = at(first + u32::from(number) - 1).unwrap_or_else(none);
+            KeySetting { number, module, ..key }
         })
         .collect()
 }
@@ -98,7 +98,7 @@ fn expansion(keys: &mut BTreeMap<u16, KeySetting>, model: &Model) -> Vec<KeySett
         if !rest || model.expansion_keys == 0 {
             break;
         }
-        let first = model.keys.saturating_add((module - 1).saturating_mul(model.expansion_keys));
+        let first = u32::from(model.keys) + u32::from(module - 1) * u32::from(model.expansion_keys);
         placed.append(&mut row(keys, model.expansion_keys, first, module));
     }
     placed
@@ -130,5 +130,22 @@ fn resolve(key: &Key, users: &BTreeMap<Id, User>) -> KeySetting {
         }
         (KeyKind::Line, _) => setting(key.kind, named(String::new()), String::new()),
         _ => setting(KeyKind::None, String::new(), String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_position_is_beyond_the_last_one_and_no_key_is_taken_twice() {
+        let line = || setting(KeyKind::Line, String::new(), String::new());
+        let mut keys = BTreeMap::from([(0, line()), (u16::MAX, line())]);
+        let mut lines = |first| -> Vec<u16> {
+            let row = row(&mut keys, 9, first, 1).into_iter();
+            row.filter(|key| key.kind == KeyKind::Line.name()).map(|key| key.number).collect()
+        };
+        assert_eq!([65_536, 65_530, 65_530].map(&mut lines), [vec![], vec![6], vec![]]);
+        assert_eq!(keys.len(), 1);
     }
 }

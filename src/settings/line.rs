@@ -1,5 +1,7 @@
 //! A SIP account of a phone.
 
+use std::net::Ipv6Addr;
+
 use serde::Serialize;
 
 use super::layers::Layers;
@@ -106,17 +108,18 @@ fn srtp(layers: &Layers<'_>) -> &'static str {
     }
 }
 
-/// Reads `host`, `host:port`, `[2001:db8::1]:port`, with or without `sip:` before it.
+/// Reads `host`, `host:port`, `[2001:db8::1]:port`, with or without `sip:` before it. What is no port counts as
+/// none.
 fn host_port(text: &str, default: u16) -> HostPort {
     let text = text.trim().trim_start_matches("sips:").trim_start_matches("sip:");
     let text = text.split(';').next().unwrap_or_default();
-    let split = text.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
-    let (host, port) = match split.map(|(host, port)| (host, port.parse().ok())) {
-        Some((host, Some(port))) => (host, port),
-        _ => (text, default),
-    };
-    let bare_v6 = host.contains(':') && !host.starts_with('[');
-    HostPort { host: if bare_v6 { format!("[{host}]") } else { host.to_owned() }, port }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return HostPort { host: format!("[{text}]"), port: default };
+    }
+    let split = text.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+    let (host, port) = split.unwrap_or((text, ""));
+    let port = port.parse().ok().filter(|port| *port > 0).unwrap_or(default);
+    HostPort { host: host.to_owned(), port }
 }
 
 #[cfg(test)]
@@ -133,5 +136,10 @@ mod tests {
         assert_eq!(read("sip:pbx.example.com:5080;transport=tcp"), "pbx.example.com 5080");
         assert_eq!(read("[2001:db8::1]:5070"), "[2001:db8::1] 5070");
         assert_eq!(read("2001:db8::1"), "[2001:db8::1] 5060");
+        assert_eq!(read("[2001:db8::1]"), "[2001:db8::1] 5060");
+        for bad in ["pbx:99999", "pbx:0", "pbx:", "pbx:sip"] {
+            assert_eq!(read(bad), "pbx 5060", "{bad}");
+        }
+        assert_eq!(read("[2001:db8::1]:99999"), "[2001:db8::1] 5060");
     }
 }

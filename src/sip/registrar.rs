@@ -93,7 +93,8 @@ fn replace(
         same.iter().filter(goes).filter_map(|old| unbind(asked, old, bindings)).collect();
     if let Some(expires_at) = expires_at {
         let binding = binding(contact, expires_at, asked, who);
-        bindings.put(binding.clone());
+        let replaced = bindings.put(binding.clone()).filter(|old| old.device != binding.device);
+        changes.extend(replaced.map(Box::new).map(Change::Unbound));
         changes.extend(make_room(asked, &contact.target, bindings));
         changes.push(Change::Bound { binding: Box::new(binding), fresh: !known });
     }
@@ -171,11 +172,12 @@ mod tests {
     struct Desk {
         bindings: Bindings,
         cseq: u32,
+        device: &'static str,
     }
 
     impl Desk {
         fn new() -> Self {
-            Self { bindings: Bindings::default(), cseq: 0 }
+            Self { bindings: Bindings::default(), cseq: 0, device: "d" }
         }
 
         /// Carries out a REGISTER of `u1@pbx` with these `Contact` fields, at second 1000, with 300 s
@@ -197,7 +199,7 @@ mod tests {
             if !expires.is_empty() {
                 request.headers.push("Expires", expires);
             }
-            let who = Admitted { device: "d", credentials: None, expires: 300 };
+            let who = Admitted { device: self.device, credentials: None, expires: 300 };
             let asked = Registration::read(&request, "192.0.2.7:5062".parse().unwrap()).unwrap();
             super::register(&asked, who, 1000, &mut self.bindings)
         }
@@ -293,6 +295,20 @@ mod tests {
         desk.register(&["<sip:u1@Host>"], "").unwrap();
         assert_eq!(freshness(&desk.register(&["<sip:u1@host>"], "").unwrap()), [None, Some(false)]);
         assert_eq!(desk.bound(), [("sip:u1@host", 300)]);
+    }
+
+    #[test]
+    fn a_contact_that_another_device_takes_over_is_gone_from_the_first() {
+        let mut desk = Desk::new();
+        desk.register(&["<sip:u1@a>"], "").unwrap();
+        desk.device = "e";
+        let changes = desk.register(&["<sip:u1@a>"], "").unwrap();
+        let devices = changes.iter().map(|change| match change {
+            Change::Bound { binding, .. } => ("bound", binding.device.as_str()),
+            Change::Unbound(binding) => ("unbound", binding.device.as_str()),
+        });
+        assert_eq!(devices.collect::<Vec<_>>(), [("unbound", "d"), ("bound", "e")]);
+        assert_eq!(desk.register(&["<sip:u1@a>"], "").unwrap().len(), 1);
     }
 
     #[test]
