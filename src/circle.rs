@@ -59,6 +59,7 @@ enum Event {
     Stale(Id, Digest),
     InStep(Id),
     Judged(Vec<Sequence>, oneshot::Sender<()>),
+    CaughtUp(oneshot::Sender<()>),
     Told(Telling, Told, Result<Option<Outcome>, oneshot::error::RecvError>),
 }
 
@@ -88,6 +89,13 @@ impl Circle {
     /// A phone of this device has registered that was not registered before.
     pub fn arrived(&self, device: Id) {
         self.send(Event::Arrived(device));
+    }
+
+    /// Ends when everything that was told before is noted, or after a second.
+    pub async fn caught_up(&self) {
+        let (done, all_noted) = oneshot::channel();
+        self.send(Event::CaughtUp(done));
+        let _late = tokio::time::timeout(Duration::from_secs(1), all_noted).await;
     }
 
     /// The device is deleted.
@@ -223,6 +231,7 @@ impl Keeper {
         let now = self.now();
         let changed = match event {
             Event::Fetched(fetch) => return self.fetched(fetch).await,
+            Event::CaughtUp(done) => return done.send(()).unwrap_or_default(),
             Event::Judged(marks, done) => return self.judged(marks, done).await,
             Event::Told(telling, told, outcome) => return self.told(telling, told, outcome).await,
             Event::Arrived(id) | Event::InStep(id) if self.queue.pending(id).is_none() => return,

@@ -268,3 +268,12 @@ pub async fn every_note(store: &dyn Store, table: Table) -> Result<Vec<(Vec<u8>,
         found.append(&mut page);
     }
 }
+
+/// True while an account and all those above it are switched on.
+pub async fn is_switched_on(store: &dyn Store, account: &Account) -> Result<bool> {
+    let mut on = account.enabled();
+    for above in &account.tree {
+        on &= store.account(*above).await?.as_ref().is_none_or(Account::enabled);
+    }
+    Ok(on)
+}

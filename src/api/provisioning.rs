@@ -18,6 +18,7 @@ use crate::store::{Entity, Noun, Result};
 /// `GET …/devices/{D}/provisioning`
 pub(super) async fn get(call: Call) -> Reply {
     let found = find(&call, Noun::Device).await?;
+    call.desk.circle.caught_up().await;
     match &found.entity {
         Entity::Device(device) => Ok(Answer::data(standing(&call.desk, device).await?)),
         entity => Ok(Answer::document(entity.document())),
@@ -27,6 +28,7 @@ pub(super) async fn get(call: Call) -> Reply {
 /// `GET …/provisioning`: the devices of an account, paged as their list is.
 pub(super) async fn list(call: Call) -> Reply {
     let page = devices::page(&call).await?;
+    call.desk.circle.caught_up().await;
     let mut rows = Vec::new();
     for device in &page.rows {
         rows.push(standing(&call.desk, device).await?);

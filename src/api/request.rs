@@ -15,7 +15,7 @@ use crate::auth::{self, Token};
 use crate::document::{Body, Document};
 use crate::id::{Id, Revision};
 use crate::schema::Problem;
-use crate::store::{Note, Store, StoreError, Table};
+use crate::store::{Note, Table, is_switched_on};
 
 /// The largest body that is read, in bytes.
 const MOST: usize = 8_000_000;
@@ -217,17 +217,8 @@ impl Call {
         }
         let account = store.account(token.account).await?.filter(|account| token.is_of(account));
         let account = account.ok_or_else(Failure::bad_token)?;
-        if is_enabled(&**store, &account).await? { Ok(account) } else { Err(Failure::bad_token()) }
+        if is_switched_on(&**store, &account).await? { Ok(account) } else { Err(Failure::bad_token()) }
     }
-}
-
-/// False when the account or one above it is switched off.
-pub(super) async fn is_enabled(store: &dyn Store, account: &Account) -> Result<bool, StoreError> {
-    let mut enabled = account.enabled();
-    for above in &account.tree {
-        enabled &= store.account(*above).await?.as_ref().is_none_or(Account::enabled);
-    }
-    Ok(enabled)
 }
 
 /// An id that nobody has.

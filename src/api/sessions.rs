@@ -5,12 +5,12 @@ use serde_json::json;
 use super::Desk;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
-use super::request::{Call, is_enabled};
+use super::request::Call;
 use crate::account::Account;
 use crate::auth::{self, Token};
 use crate::document::at;
 use crate::schema::Problem;
-use crate::store::{Note, Result, Table};
+use crate::store::{Note, Result, Table, is_switched_on};
 
 /// An API key has this many characters.
 const KEY_LENGTH: usize = 64;
@@ -23,7 +23,7 @@ pub(super) async fn log_in(call: Call) -> Reply {
     let key = api_key(&call)?;
     let account = call.desk.store.account_by_key(auth::digest(&key)).await?;
     let account = account.ok_or_else(Failure::unknown_key)?;
-    if !is_enabled(&*call.desk.store, &account).await? {
+    if !is_switched_on(&*call.desk.store, &account).await? {
         let problem = Problem::new("the account is switched off");
         return Err(Failure::problem("account", "disabled", problem));
     }

@@ -1,9 +1,8 @@
 //! Which device a line belongs to, and how its phone proves itself.
 
-use crate::account::Account;
 use crate::device::Device;
 use crate::sip::{Line, Password, Proof};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, is_switched_on};
 use crate::user::User;
 
 /// The line `user` at `realm`, as the registrar wants it. A device without a password, or with an address that
@@ -23,10 +22,7 @@ pub(super) async fn find(store: &dyn Store, user: &str, realm: &str) -> Result<O
 /// A phone may register where it would be given its files, unless its owner is switched off.
 async fn is_enabled(store: &dyn Store, device: &Device) -> Result<bool, StoreError> {
     let Some(account) = store.account(device.account()).await? else { return Ok(false) };
-    let mut enabled = device.enabled() && account.enabled();
-    for above in &account.tree {
-        enabled &= store.account(*above).await?.as_ref().is_none_or(Account::enabled);
-    }
+    let mut enabled = device.enabled() && is_switched_on(store, &account).await?;
     if let Some(owner) = device.owner() {
         let owner = store.user(owner).await?.filter(|owner| owner.document.account == device.account());
         enabled &= owner.as_ref().is_none_or(User::enabled);
@@ -51,6 +47,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::account::Account;
     use crate::document::Document;
     use crate::id::{Digest, Id};
     use crate::store::{Change, Entity, Options, SledStore, Step};
