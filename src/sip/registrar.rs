@@ -93,10 +93,11 @@ fn replace(
         same.iter().filter(goes).filter_map(|old| unbind(asked, old, bindings)).collect();
     if let Some(expires_at) = expires_at {
         let binding = binding(contact, expires_at, asked, who);
-        let replaced = bindings.put(binding.clone()).filter(|old| old.device != binding.device);
-        changes.extend(replaced.map(Box::new).map(Change::Unbound));
+        let taken_over = bindings.put(binding.clone()).filter(|old| old.device != binding.device);
+        let fresh = !known || taken_over.is_some();
+        changes.extend(taken_over.map(Box::new).map(Change::Unbound));
         changes.extend(make_room(asked, &contact.target, bindings));
-        changes.push(Change::Bound { binding: Box::new(binding), fresh: !known });
+        changes.push(Change::Bound { binding: Box::new(binding), fresh });
     }
     changes
 }
