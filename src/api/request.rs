@@ -251,6 +251,6 @@ fn parse(body: &[u8]) -> Result<Map<String, Value>, Failure> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(envelope)) => Ok(envelope),
         Ok(_) => Err(Failure::no_json("it is not an object")),
-        Err(error) => Err(Failure::no_json(&format!("line {}, column {}", error.line(), error.column()))),
+        Err(error) => Err(Failure::no_json(&error.to_string())),
     }
 }

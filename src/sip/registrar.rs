@@ -309,6 +309,7 @@ mod tests {
             Change::Unbound(binding) => ("unbound", binding.device.as_str()),
         });
         assert_eq!(devices.collect::<Vec<_>>(), [("unbound", "d"), ("bound", "e")]);
+        assert_eq!(freshness(&changes), [None, Some(true)], "for the second it is new");
         assert_eq!(desk.register(&["<sip:u1@a>"], "").unwrap().len(), 1);
     }
 
