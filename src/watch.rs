@@ -28,6 +28,9 @@ use eyes::Eyes;
 /// Folders are read again this often even when nothing was seen: NFS and bind-mounted files tell nobody.
 const RESCAN: Duration = Duration::from_mins(1);
 
+/// And this often while they cannot be watched, perhaps because one was just being replaced.
+const BLIND: Duration = Duration::from_secs(2);
+
 /// Compiles a pack and tries every template on the shipped samples.
 pub fn compile(pack: &Pack) -> Result<Set, Vec<Finding>> {
     let place = |found: Vec<Finding>| found.into_iter().map(with_place).collect::<Vec<_>>();
@@ -50,7 +53,8 @@ pub async fn run(packs: Vec<PathBuf>, files: Arc<Files>, store: Arc<dyn Store>, 
     let mut watcher = Watcher { packs, files, store, circle, last: None, sender, eyes: None };
     loop {
         watcher.look().await;
-        let _rescan = tokio::time::timeout(RESCAN, ticks.recv()).await;
+        let patience = if watcher.eyes.is_some() { RESCAN } else { BLIND };
+        let _rescan = tokio::time::timeout(patience, ticks.recv()).await;
     }
 }
 
@@ -126,9 +130,12 @@ impl Watcher {
     /// a folder may have been replaced by another one of its name.
     async fn look(&mut self) {
         let (packs, sender) = (self.packs.clone(), self.sender.clone());
-        let looked = tokio::task::spawn_blocking(move || (Eyes::open(&packs, sender), load(&packs))).await;
+        let looked = tokio::task::spawn_blocking(move || (Eyes::open(&packs, &sender), load(&packs))).await;
         let Ok((eyes, read)) = looked else { return };
-        self.eyes = eyes.map_err(|error| warn!(%error, "pack folders are read once a minute only")).ok();
+        if let (Err(error), true) = (&eyes, self.eyes.is_some() || self.last.is_none()) {
+            warn!(%error, "pack folders cannot be watched and are read every two seconds");
+        }
+        self.eyes = eyes.ok();
         let read = read.map_err(LoadError::findings);
         if self.last.as_ref() != Some(&read) {
             self.last = Some(read.clone());

@@ -1,6 +1,7 @@
 //! What the system says about changes: a tick, and nothing else.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use tokio::sync::mpsc;
 /// A burst of changes has ended when nothing was seen for so long.
 const SETTLE: Duration = Duration::from_millis(300);
 
+/// How often the folders may turn out to have been replaced while their watching began.
+const TRIES: usize = 5;
+
 /// Watches until it is dropped.
 pub(super) struct Eyes {
     _debouncer: Debouncer<RecommendedWatcher, NoCache>,
@@ -19,11 +23,23 @@ pub(super) struct Eyes {
 
 impl Eyes {
     /// Watches each folder with all that is in it, and what its path consists of: a symlink on the way may be
-    /// turned elsewhere, the folder may be replaced. Every burst sends a tick, unless one is waiting already.
-    pub(super) fn open(packs: &[PathBuf], sender: mpsc::Sender<()>) -> notify::Result<Self> {
-        let places: Vec<Places> = packs.iter().map(|pack| Places::of(pack)).collect();
+    /// turned elsewhere, the folder may be replaced, even while watching begins. Every burst sends a tick, unless one is waiting already.
+    pub(super) fn open(packs: &[PathBuf], sender: &mpsc::Sender<()>) -> notify::Result<Self> {
+        let mut places = Places::all(packs);
+        for _ in 0..TRIES {
+            let eyes = Self::on(&places, sender.clone())?;
+            let meanwhile = Places::all(packs);
+            if meanwhile == places {
+                return Ok(eyes);
+            }
+            places = meanwhile;
+        }
+        Err(notify::Error::generic("the folders are being replaced all the time"))
+    }
+
+    fn on(places: &[Places], sender: mpsc::Sender<()>) -> notify::Result<Self> {
         let roots: Vec<PathBuf> = places.iter().map(|places| places.real.clone()).collect();
-        let doors: Vec<PathBuf> = places.into_iter().flat_map(|places| places.doors).collect();
+        let doors: Vec<PathBuf> = places.iter().flat_map(|places| places.doors.clone()).collect();
         let seen = (roots.clone(), doors.clone());
         let tell = move |result: DebounceEventResult| {
             let matters =
@@ -50,20 +66,28 @@ impl Eyes {
 }
 
 /// Where a pack folder is.
+#[derive(PartialEq)]
 struct Places {
     /// The folder itself.
     real: PathBuf,
     /// Names that lead to it: its own, and every symlink above it.
     doors: Vec<PathBuf>,
+    /// Device and inode, which change when another folder takes its name.
+    identity: Option<(u64, u64)>,
 }
 
 impl Places {
+    fn all(packs: &[PathBuf]) -> Vec<Self> {
+        packs.iter().map(|pack| Self::of(pack)).collect()
+    }
+
     fn of(pack: &Path) -> Self {
         let named = std::path::absolute(pack).unwrap_or_else(|_| pack.to_owned());
         let real = fs::canonicalize(&named).unwrap_or_else(|_| named.clone());
         let links = named.ancestors().skip(1).filter(|above| above.is_symlink()).map(Path::to_owned);
         let doors = [named.clone(), real.clone()].into_iter().chain(links).collect();
-        Self { real, doors }
+        let identity = fs::metadata(&real).ok().map(|folder| (folder.dev(), folder.ino()));
+        Self { real, doors, identity }
     }
 }
 
