@@ -174,9 +174,13 @@ struct Standing {
 
 impl Standing {
     async fn of(means: &Means, device: &Device) -> Result<Self, StoreError> {
+        Self::holding(means, device, &held(&*means.store, device.id()).await?).await
+    }
+
+    /// How a device stands that holds this.
+    async fn holding(means: &Means, device: &Device, held: &Held) -> Result<Self, StoreError> {
         let given = given(&means.files, device).await?;
-        let held = held(&*means.store, device.id()).await?;
-        let stale = given.as_ref().is_some_and(|given| given.auto_sync && held.is_stale(&given.digests()));
+        let stale = given.as_ref().is_some_and(|given| must_be_told(given, held));
         Ok(Self { given, stale })
     }
 
@@ -185,6 +189,11 @@ impl Standing {
         let event = events.map(|events| if ask == Ask::Reboot { &events.reboot } else { &events.reread });
         event.map_or("check-sync", String::as_str).to_owned()
     }
+}
+
+/// Whether a phone that holds this must be told without anybody asking.
+fn must_be_told(given: &Given, held: &Held) -> bool {
+    given.auto_sync && held.is_stale(&given.digests())
 }
 
 /// What a device would be given; `None` where it is given nothing. That the store failed is neither.

@@ -13,7 +13,7 @@ use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
 use crate::render::{Rendered, render};
 use crate::resync::Scope;
-use crate::settings::{self, Parts, Settings, SettingsError, Site};
+use crate::settings::{self, Parts, SettingsError, Site};
 use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
 use crate::user::User;
@@ -164,14 +164,6 @@ impl Files {
         let sequence = self.store.changes().latest();
         let documents = Documents::load(&*self.store, device).await?;
         self.give(device, &documents, sequence)
-    }
-
-    /// What this device's templates see.
-    pub async fn settings(&self, device: &Device) -> Result<Settings, Refusal> {
-        let documents = Documents::load(&*self.store, device).await?;
-        let set = self.set.load();
-        let entry = entry(set.catalog(), device)?;
-        Ok(settings::assemble(documents.parts(&self.site, device, entry))?.settings)
     }
 
     async fn make(&self, mac: Mac, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{debug, warn};
 
-use super::{Event, given, held};
+use super::{Event, given, held, must_be_told};
 use crate::device::Device;
 use crate::files::Files;
 use crate::id::Id;
@@ -97,7 +97,7 @@ impl Judge<'_> {
             return Ok(());
         }
         let Some(given) = given(self.files, device).await? else { return Ok(()) };
-        let stale = given.auto_sync && held.is_stale(&given.digests());
+        let stale = must_be_told(&given, &held);
         debug!(device = %device.id(), stale, "judged");
         self.send(if stale { Event::Stale(device.id(), given.digest()) } else { Event::InStep(device.id()) });
         Ok(())

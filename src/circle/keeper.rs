@@ -113,7 +113,7 @@ impl Keeper {
         let mut held = held(&*self.means.store, fetch.device).await?;
         held.fetch(&fetch.name, fetch.digest, fetch.unix);
         self.note(Table::Held, fetch.device, serde_json::to_vec(&held).ok()).await?;
-        Standing::of(&self.means, &device).await.map(Some)
+        Standing::holding(&self.means, &device, &held).await.map(Some)
     }
 
     /// Takes marks off once all that came of them is on disk; else the judge begins again.
