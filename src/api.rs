@@ -21,6 +21,7 @@ mod cors;
 mod devices;
 mod envelope;
 mod error;
+mod filter;
 mod intake;
 mod manner;
 mod paging;
