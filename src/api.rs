@@ -28,6 +28,7 @@ mod paging;
 mod place;
 mod provisioning;
 mod request;
+mod rows;
 mod sessions;
 mod table;
 mod templates;

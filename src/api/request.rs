@@ -115,6 +115,11 @@ impl Call {
         }
     }
 
+    /// What came with the request beside its headers.
+    pub(super) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
     /// A parameter of the query.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.intake.parameter(name)
