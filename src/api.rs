@@ -16,22 +16,27 @@ use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod accounts;
+mod audit;
 mod change;
 mod cors;
 mod devices;
+mod difference;
 mod envelope;
 mod error;
 mod filter;
+mod generate;
 mod intake;
 mod manner;
 mod paging;
 mod place;
+mod plan;
 mod provisioning;
 mod request;
 mod rows;
 mod sessions;
 mod table;
 mod templates;
+mod trash;
 mod users;
 
 pub use accounts::bootstrap;
@@ -80,6 +85,7 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/children").get(accounts::children).build())
         .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
         .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
         .service(at("/accounts/{account}/users/{user}")
