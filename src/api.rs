@@ -25,6 +25,7 @@ mod envelope;
 mod error;
 mod filter;
 mod generate;
+mod given;
 mod intake;
 mod manner;
 mod paging;
@@ -104,6 +105,9 @@ fn v2() -> actix_web::Scope {
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())
         .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
         .default_service(web::route().to(place::nowhere))
 }

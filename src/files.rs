@@ -36,7 +36,7 @@ pub struct GivenFile {
 }
 
 /// Everything a phone would be given now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Given {
     /// Whose files these are.
     pub device: Id,
