@@ -24,6 +24,7 @@ mod error;
 mod paging;
 mod provisioning;
 mod request;
+mod schemas;
 mod sessions;
 mod templates;
 mod users;
@@ -64,6 +65,8 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
         .service(at("/api_auth").route(web::put().to(sessions::log_in)))
+        .service(at("/schemas").route(get(schemas::list)))
+        .service(at("/schemas/{schema}").route(get(schemas::get)))
         .service(at("/templates").route(get(templates::get)))
         .service(at("/accounts").route(web::put().to(accounts::create_below_own)))
         .service(at("/accounts/{account}")

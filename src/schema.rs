@@ -10,6 +10,7 @@ mod arbitrary;
 mod complete;
 mod invalid;
 mod merge;
+mod published;
 mod report;
 mod spelling;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 use complete::Completion;
 pub use invalid::{Invalid, Problem};
 pub use merge::{merge, prune_null_keys};
+pub use published::{names, published};
 
 /// The kinds of document that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

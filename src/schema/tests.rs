@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::*;
 
+const EVERY: [Noun; 6] =
+    [Noun::Device, Noun::User, Noun::Account, Noun::AccessLists, Noun::RateLimits, Noun::DeviceNotify];
+
 fn map(value: Value) -> Map<String, Value> {
     let Value::Object(map) = value else { panic!("{value} is not an object") };
     map
@@ -271,6 +274,154 @@ fn members_of_users_and_accounts_have_their_limits() {
 }
 
 #[test]
+fn text_becomes_a_boolean_below_patterns_and_alternatives_too() {
+    let document = accepted(
+        Noun::Device,
+        json!({
+            "name": "phone",
+            "formatters": { "to": [{ "strip": "true" }], "from": { "match_invite_format": "false" } },
+            "provision": { "combo_keys": { "1": { "type": "parking", "value": { "value": "3" } } } },
+        }),
+    );
+    assert_eq!(
+        document["formatters"],
+        json!({ "to": [{ "strip": true }], "from": { "match_invite_format": false } })
+    );
+    assert_eq!(document["provision"]["combo_keys"]["1"]["value"], json!({ "value": "3" }));
+}
+
+#[test]
+fn the_newer_name_of_mwi_updates_is_not_contradicted() {
+    let of = |members: Value| {
+        let document = accepted(Noun::Device, merge_values(json!({ "name": "phone" }), members));
+        let names = ["mwi_unsolicitated_updates", "mwi_unsolicited_updates"];
+        names.map(|name| document.get(name).and_then(Value::as_bool))
+    };
+    assert_eq!(of(json!({})), [Some(true), None]);
+    assert_eq!(of(json!({ "mwi_unsolicited_updates": "false" })), [None, Some(false)]);
+    assert_eq!(of(json!({ "mwi_unsolicitated_updates": false })), [Some(false), None]);
+    let both = json!({ "mwi_unsolicitated_updates": true, "mwi_unsolicited_updates": false });
+    assert_eq!(of(both), [Some(true), Some(false)]);
+}
+
+fn merge_values(base: Value, patch: Value) -> Value {
+    Value::Object(merge(map(base), map(patch)))
+}
+
+#[test]
+fn members_of_newer_clients_are_known_by_their_types() {
+    let known = json!({
+        "name": "phone", "flags": ["a"], "caller_id_options": { "outbound_privacy": "full" },
+        "caller_id": { "asserted": { "name": "n", "number": "1", "realm": "r" } },
+        "hotdesk": { "users": { "0123456789abcdef0123456789ABCDEF": {} } },
+        "outbound_flags": { "static": [" fax "], "dynamic": ["zone"] },
+        "provision": { "check_sync_event": "check-sync", "check_sync_reboot": ";reboot=true",
+            "check_sync_reload": ";reboot=false", "id": "yealink_t4x_t46s" },
+        "sip": { "custom_sip_interface": "i", "forward": "f", "proxy": "p", "static_invite": "s", "transport": "tls",
+            "invite_format": "strip_plus" },
+    });
+    let document = accepted(Noun::Device, known);
+    assert_eq!(document["outbound_flags"], json!({ "static": ["fax"], "dynamic": ["zone"] }));
+    assert_eq!(document["sip"]["invite_format"], "strip_plus");
+    let wrong = json!({
+        "flags": [1], "caller_id_options": { "outbound_privacy": "some" },
+        "caller_id": { "asserted": { "name": "n".repeat(36), "number": 1, "realm": [] } },
+        "hotdesk": { "users": { "0123456789abcdef0123456789abcdef": "on", "short": "kept" } },
+        "outbound_flags": { "static": [1], "dynamic": "zone" },
+        "provision": { "check_sync_event": "a\r\nVia: b", "check_sync_reboot": "; x", "check_sync_reload": 1, "id": 1 },
+        "sip": { "custom_sip_interface": 1, "forward": 1, "proxy": 1, "static_invite": 1, "transport": 1 },
+    });
+    assert_eq!(
+        codes(&refused_device(wrong)),
+        [
+            "caller_id.asserted.name maxLength",
+            "caller_id.asserted.number type",
+            "caller_id.asserted.realm type",
+            "caller_id_options.outbound_privacy enum",
+            "flags.0 type",
+            "hotdesk.users.0123456789abcdef0123456789abcdef type",
+            "outbound_flags.dynamic type",
+            "outbound_flags.static.0 type",
+            "provision.check_sync_event pattern",
+            "provision.check_sync_reboot pattern",
+            "provision.check_sync_reload type",
+            "provision.id type",
+            "sip.custom_sip_interface type",
+            "sip.forward type",
+            "sip.proxy type",
+            "sip.static_invite type",
+            "sip.transport type",
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_way_to_log_in_has_a_message_of_its_own() {
+    assert_eq!(
+        refused_device(json!({ "sip": { "method": "x" } })),
+        json!({ "sip.method": { "enum": {
+            "message": "SIP authentication method is invalid", "target": ["password", "ip"], "cause": "x",
+        } } })
+    );
+}
+
+#[test]
+fn access_lists_name_networks_an_order_and_an_expression() {
+    let list = json!({
+        "order": "allow,deny", "cidrs": ["10.0.0.0/8", "2001:db8::/32", "0.0.0.0/0"], "user_agent": "^Yealink",
+    });
+    assert_eq!(accepted(Noun::AccessLists, list.clone()), list);
+    assert_eq!(accepted(Noun::AccessLists, json!({})), json!({}));
+    let wrong = json!({
+        "order": "allow", "user_agent": "(",
+        "cidrs": ["10.0.0.0", "10.0.0.0/33", "2001:db8::/129", "10.0.0.0/+8", "/8", 8, "x/8"],
+    });
+    let mut expected: Vec<String> = (0..7).map(|n| format!("cidrs.{n} wrong_format")).collect();
+    expected[5] = "cidrs.5 type".to_owned();
+    expected.extend(["order enum".to_owned(), "user_agent wrong_format".to_owned()]);
+    assert_eq!(codes(&refused(Noun::AccessLists, wrong)), expected);
+}
+
+#[test]
+fn rate_limits_are_counts() {
+    assert_eq!(
+        accepted(
+            Noun::RateLimits,
+            json!({ "per_second": { "invites": "5" }, "per_minute": { "registrations": 0 } })
+        ),
+        json!({ "per_second": { "invites": 5 }, "per_minute": { "registrations": 0 } })
+    );
+    let wrong = json!({ "per_second": 5, "per_minute": { "total_packets": -1, "invites": 1.5 } });
+    assert_eq!(
+        codes(&refused(Noun::RateLimits, wrong)),
+        ["per_minute.invites type", "per_minute.total_packets minimum", "per_second type"]
+    );
+}
+
+#[test]
+fn a_notify_has_an_event_that_fits_into_its_header_and_a_body_or_none() {
+    for event in ["check-sync", "check-sync;reboot=true", "talk"] {
+        assert_eq!(accepted(Noun::DeviceNotify, json!({ "event": event })), json!({ "event": event }));
+    }
+    let whole = json!({ "event": "x", "body": { "data": "", "content_type": "text/plain; charset=utf-8" } });
+    assert_eq!(accepted(Noun::DeviceNotify, whole.clone()), whole);
+    for event in ["a b", "a\r\nVia: b", "a\n", "é", ";a"] {
+        assert_eq!(
+            codes(&refused(Noun::DeviceNotify, json!({ "event": event }))),
+            ["event pattern"],
+            "{event:?}"
+        );
+    }
+    assert_eq!(codes(&refused(Noun::DeviceNotify, json!({}))), ["event required"]);
+    assert_eq!(
+        codes(&refused(Noun::DeviceNotify, json!({ "event": "x".repeat(65), "body": { "data": 1 } }))),
+        ["body.content_type required", "body.data type", "event maxLength"]
+    );
+    let header = json!({ "event": "x", "body": { "data": "", "content_type": "text/plain\r\nVia: b" } });
+    assert_eq!(codes(&refused(Noun::DeviceNotify, header)), ["body.content_type pattern"]);
+}
+
+#[test]
 fn every_reference_of_a_schema_leads_somewhere_in_it() {
     fn references(node: &Value) -> Vec<&str> {
         match node {
@@ -282,7 +433,7 @@ fn every_reference_of_a_schema_leads_somewhere_in_it() {
             _ => Vec::new(),
         }
     }
-    for noun in [Noun::Device, Noun::User, Noun::Account] {
+    for noun in EVERY {
         let schema = Schema::of(noun).json();
         for reference in references(schema) {
             let definition = schema.pointer(reference.trim_start_matches('#'));
