@@ -74,7 +74,9 @@ impl Completion {
             Value::Object(members) => self.object(node, members),
             Value::Array(items) => {
                 let node = node.get("items").map_or(&Value::Null, |node| self.resolve(node));
-                items.iter_mut().for_each(|item| self.element(node, item));
+                for item in items {
+                    self.element(node, item);
+                }
             }
             _ => {}
         }
