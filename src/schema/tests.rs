@@ -66,11 +66,20 @@ fn a_new_device_is_given_the_defaults_of_the_table() {
 fn users_and_accounts_are_given_theirs() {
     assert_eq!(
         accepted(Noun::User, json!({ "first_name": "Ada", "last_name": "Lovelace" })),
-        json!({ "first_name": "Ada", "last_name": "Lovelace", "enabled": true, "priv_level": "user" })
+        json!({
+            "call_restriction": {}, "caller_id": {}, "contact_list": {}, "dial_plan": {}, "enabled": true,
+            "first_name": "Ada",
+            "hotdesk": { "enabled": false, "keep_logged_in_elsewhere": false, "require_pin": false },
+            "last_name": "Lovelace", "music_on_hold": {}, "priv_level": "user",
+            "require_password_update": false, "ringtones": {}, "verified": false, "vm_to_email_enabled": true,
+        })
     );
     assert_eq!(
         accepted(Noun::Account, json!({ "name": "Engines", "provision": { "auto_sync": "false" } })),
-        json!({ "name": "Engines", "enabled": true, "provision": { "auto_sync": false } })
+        json!({
+            "call_restriction": {}, "caller_id": {}, "dial_plan": {}, "enabled": true, "music_on_hold": {},
+            "name": "Engines", "preflow": {}, "provision": { "auto_sync": false }, "ringtones": {},
+        })
     );
 }
 
@@ -246,30 +255,69 @@ fn a_document_as_deep_as_a_request_can_be_is_checked_to_the_bottom() {
 }
 
 #[test]
-fn members_of_users_and_accounts_have_their_limits() {
+fn members_of_users_have_their_limits() {
     let user = json!({
         "first_name": "", "last_name": "x".repeat(129), "username": "", "password": 7, "email": "nobody",
-        "timezone": "UTC", "priv_level": "king", "hotdesk": { "pin": 1234 },
+        "timezone": "UTC", "priv_level": "king", "hotdesk": { "pin": 1234, "id": "1".repeat(16), "enabled": "yes" },
+        "call_forward": { "number": "1".repeat(16) }, "caller_id": { "external": { "number": "1".repeat(36) } },
+        "contact_list": { "exclude": 1 }, "flags": "a", "media": { "audio": { "codecs": ["MP3"] } },
+        "presence_id": 7, "ringtones": { "internal": "r".repeat(257) }, "verified": "perhaps",
     });
     let problems = refused(Noun::User, user);
     assert_eq!(
         codes(&problems),
         [
+            "call_forward.number maxLength",
+            "caller_id.external.number maxLength",
+            "contact_list.exclude type",
             "email wrong_format",
             "first_name minLength",
+            "flags type",
+            "hotdesk.enabled type",
+            "hotdesk.id maxLength",
             "hotdesk.pin type",
             "last_name maxLength",
+            "media.audio.codecs.0 enum",
             "password type",
+            "presence_id type",
             "priv_level enum",
+            "ringtones.internal maxLength",
             "timezone minLength",
             "username minLength",
+            "verified type",
         ]
     );
     assert!(!problems.to_string().contains("1234"));
-    let account = json!({ "name": "x", "realm": "a b", "provision": { "auto_sync": "maybe" } });
+}
+
+#[test]
+fn members_of_accounts_have_their_limits() {
+    let account = json!({
+        "name": "x", "realm": "a b", "provision": { "auto_sync": "maybe" }, "timezone": "x".repeat(33),
+        "caller_id": { "emergency": { "name": 7 } }, "contact_list": { "includes": {} },
+        "call_recording": { "endpoint": { "any": { "onnet": { "time_limit": 1 } } } },
+        "call_restriction": { "did_us": { "action": "maybe" } }, "dial_plan": { "system": [7] },
+        "flags": [7], "language": 7, "music_on_hold": { "media_id": "m".repeat(129) },
+        "ringtones": { "external": 7 }, "preflow": [],
+    });
     assert_eq!(
         codes(&refused(Noun::Account, account)),
-        ["provision.auto_sync type", "realm minLength", "realm pattern"]
+        [
+            "call_recording.endpoint.any.onnet.time_limit minimum",
+            "call_restriction.did_us.action enum",
+            "caller_id.emergency.name type",
+            "contact_list.includes type",
+            "dial_plan.system.0 type",
+            "flags.0 type",
+            "language type",
+            "music_on_hold.media_id maxLength",
+            "preflow type",
+            "provision.auto_sync type",
+            "realm minLength",
+            "realm pattern",
+            "ringtones.external type",
+            "timezone maxLength",
+        ]
     );
 }
 

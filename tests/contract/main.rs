@@ -83,7 +83,7 @@ fn the_tables_are_complete() {
 }
 
 /// Members that the schema knows besides those of the tables: newer ones, and our own.
-const BESIDES: [(&str, &[&str]); 2] = [
+const BESIDES: [(&str, &[&str]); 3] = [
     (
         "devices",
         &[
@@ -116,6 +116,7 @@ const BESIDES: [(&str, &[&str]); 2] = [
             "sip.transport",
         ],
     ),
+    ("call_recording.parameters", &["record_on_answer", "record_on_bridge"]),
     ("caller_id", &["asserted", "asserted.name", "asserted.number", "asserted.realm"]),
 ];
 
