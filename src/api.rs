@@ -34,6 +34,7 @@ mod plan;
 mod provisioning;
 mod request;
 mod rows;
+mod schemas;
 mod sessions;
 mod table;
 mod templates;
@@ -74,6 +75,8 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
         .service(at("/api_auth").put(sessions::log_in).build())
+        .service(at("/schemas").get(schemas::list).build())
+        .service(at("/schemas/{schema}").get(schemas::get).build())
         .service(at("/templates").get(templates::get).build())
         .service(at("/accounts").put(accounts::create_below_own).build())
         .service(at("/accounts/{account}")
