@@ -16,8 +16,10 @@ use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod accounts;
+mod attached;
 mod audit;
 mod change;
+mod contacts;
 mod cors;
 mod devices;
 mod difference;
@@ -26,12 +28,14 @@ mod error;
 mod filter;
 mod generate;
 mod given;
+mod hotdesks;
 mod intake;
 mod manner;
 mod paging;
 mod place;
 mod plan;
 mod provisioning;
+mod registrations;
 mod request;
 mod rows;
 mod schemas;
@@ -89,6 +93,21 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/children").get(accounts::children).build())
         .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
         .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/siblings").get(accounts::siblings).build())
+        .service(at("/accounts/{account}/contact_list").get(contacts::list).build())
+        .service(at("/accounts/{account}/access_lists")
+            .get(attached::access_lists)
+            .post(attached::put_access_lists)
+            .delete(attached::drop_access_lists)
+            .build())
+        .service(at("/accounts/{account}/rate_limits")
+            .get(attached::rate_limits)
+            .post(attached::put_rate_limits)
+            .delete(attached::drop_rate_limits)
+            .build())
+        .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
+        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
+        .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
         .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
@@ -99,6 +118,7 @@ fn v2() -> actix_web::Scope {
             .delete(users::delete)
             .build())
         .service(at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user).build())
+        .service(at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user).build())
         .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
         .service(at("/accounts/{account}/devices/{device}")
@@ -108,6 +128,21 @@ fn v2() -> actix_web::Scope {
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/access_lists")
+            .get(attached::access_lists)
+            .post(attached::put_access_lists)
+            .delete(attached::drop_access_lists)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/rate_limits")
+            .get(attached::rate_limits)
+            .post(attached::put_rate_limits)
+            .delete(attached::drop_rate_limits)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/hotdesks").get(hotdesks::of_device).build())
+        .service(at("/accounts/{account}/devices/{device}/hotdesks/{user}")
+            .put(hotdesks::sign_in)
+            .delete(hotdesks::sign_out)
+            .build())
         .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
         .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
         .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())

@@ -65,6 +65,15 @@ pub(super) async fn children(call: Call) -> Reply {
     below(&call, parent, |account| account.parent() == Some(parent)).await
 }
 
+/// `GET /v2/accounts/{A}/siblings`: the accounts beside it, for those who may see the one above.
+pub(super) async fn siblings(call: Call) -> Reply {
+    let account = call.account().await?;
+    let Some(parent) = account.parent() else { return Ok(Answer::data(json!([]))) };
+    let may_see = auth::may(call.caller()?, &account) && call.caller()?.id() != account.id();
+    let own = account.id();
+    below(&call, parent, |other| may_see && other.parent() == Some(parent) && other.id() != own).await
+}
+
 /// `GET /v2/accounts/{A}/descendants`: the accounts below, at any depth.
 pub(super) async fn descendants(call: Call) -> Reply {
     let parent = call.account().await?.id();

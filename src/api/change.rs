@@ -208,7 +208,8 @@ fn check_type(call: &Call, before: &Document, after: &Document) -> Result<(), Fa
     Err(Failure::problem("device_type", "invalid", problem))
 }
 
-fn with(entity: &Entity, document: Document) -> Entity {
+/// The same kind of entity with another document.
+pub(super) fn with(entity: &Entity, document: Document) -> Entity {
     match entity {
         Entity::Account(account) => Entity::Account(Account { document, ..account.clone() }),
         Entity::User(_) => Entity::User(User { document }),
