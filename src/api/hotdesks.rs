@@ -61,9 +61,10 @@ async fn sign(call: &Call, inwards: bool) -> Reply {
         desk["users"] = json!({});
     }
     if let Some(users) = desk["users"].as_object_mut() {
-        match inwards {
-            true => drop(users.entry(user).or_insert_with(|| json!({}))),
-            false => drop(users.remove(&user)),
+        if inwards {
+            users.entry(user).or_insert_with(|| json!({}));
+        } else {
+            users.remove(&user);
         }
     }
     let entity = with(&found.entity, before.revised(body, call.unix()));
