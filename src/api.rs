@@ -16,22 +16,29 @@ use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod accounts;
+mod audit;
 mod change;
 mod cors;
 mod devices;
+mod difference;
 mod envelope;
 mod error;
 mod filter;
+mod generate;
+mod given;
 mod intake;
 mod manner;
 mod paging;
 mod place;
+mod plan;
 mod provisioning;
 mod request;
+mod rows;
 mod schemas;
 mod sessions;
 mod table;
 mod templates;
+mod trash;
 mod users;
 
 pub use accounts::bootstrap;
@@ -82,6 +89,7 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/children").get(accounts::children).build())
         .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
         .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
         .service(at("/accounts/{account}/users/{user}")
@@ -100,6 +108,9 @@ fn v2() -> actix_web::Scope {
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())
         .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
         .default_service(web::route().to(place::nowhere))
 }
