@@ -15,6 +15,8 @@ mod report;
 mod spelling;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_others;
 
 use std::net::IpAddr;
 use std::sync::LazyLock;

@@ -92,6 +92,26 @@ fn what_was_read_can_be_sent_back_and_is_the_same_revision() {
 }
 
 #[test]
+fn users_and_accounts_can_be_sent_back_as_well() {
+    run(async {
+        let world = World::new().await;
+        let (account, _) = world.account("Engines").await;
+        let user = json!({
+            "first_name": "Ada", "last_name": "Lovelace", "username": "ada", "password": "s3cret", "verified": "true",
+            "hotdesk": { "pin": "1234" }, "call_forward": {}, "ui_metadata": { "version": "4.2" },
+        });
+        let said = world.send("PUT", &format!("/v2/accounts/{account}/users"), user).await;
+        assert_eq!(said.status, 201, "{said:?}");
+        for path in [format!("/v2/accounts/{account}"), format!("/v2/accounts/{account}/users/{}", said.id())]
+        {
+            let (document, revision) = read(&world, &path).await;
+            let said = world.send("POST", &path, document.clone()).await;
+            assert_eq!((said.data(), said.json()["revision"].clone()), (document, revision), "{path}");
+        }
+    });
+}
+
+#[test]
 fn a_document_that_is_created_from_another_is_the_same_but_for_its_id() {
     run(async {
         let world = World::new().await;
