@@ -31,6 +31,7 @@ mod given;
 mod hotdesks;
 mod intake;
 mod manner;
+mod openapi;
 mod paging;
 mod place;
 mod plan;
@@ -47,7 +48,8 @@ mod users;
 
 pub use accounts::bootstrap;
 
-use place::{at, reading};
+use openapi::{accounts as account, devices as device, site};
+use place::{Described, Place, at};
 
 /// What the handlers work with.
 pub struct Desk {
@@ -68,86 +70,97 @@ pub struct Desk {
 /// Adds the routes of `/v2`, `/healthz`, and a 404 in JSON for everything else.
 pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |app| {
-        app.app_data(desk.clone())
-            .service(web::resource("/healthz").route(reading().to(healthz)))
-            .service(v2().wrap(from_fn(envelope::around)))
-            .default_service(web::route().to(nowhere));
+        app.app_data(desk.clone()).default_service(web::route().to(nowhere));
+        for place in outside() {
+            app.service(place.plain());
+        }
+        app.service(scope("/v2", v2()).wrap(from_fn(envelope::around)));
     }
 }
 
+fn scope(prefix: &str, places: Vec<Place>) -> actix_web::Scope {
+    let scope = places.into_iter().fold(web::scope(prefix), |scope, place| scope.service(place.build()));
+    scope.default_service(web::route().to(place::nowhere))
+}
+
+/// All paths, what their verbs do, and how that is described.
 #[rustfmt::skip]
-fn v2() -> actix_web::Scope {
-    web::scope("/v2")
-        .service(at("/api_auth").put(sessions::log_in).build())
-        .service(at("/schemas").get(schemas::list).build())
-        .service(at("/schemas/{schema}").get(schemas::get).build())
-        .service(at("/templates").get(templates::get).build())
-        .service(at("/accounts").put(accounts::create_below_own).build())
-        .service(at("/accounts/{account}")
-            .get(accounts::get)
-            .put(accounts::create)
-            .post(accounts::replace)
-            .patch(accounts::patch)
-            .delete(accounts::delete)
-            .build())
-        .service(at("/accounts/{account}/children").get(accounts::children).build())
-        .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
-        .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
-        .service(at("/accounts/{account}/siblings").get(accounts::siblings).build())
-        .service(at("/accounts/{account}/contact_list").get(contacts::list).build())
-        .service(at("/accounts/{account}/access_lists")
-            .get(attached::access_lists)
-            .post(attached::put_access_lists)
-            .delete(attached::drop_access_lists)
-            .build())
-        .service(at("/accounts/{account}/rate_limits")
-            .get(attached::rate_limits)
-            .post(attached::put_rate_limits)
-            .delete(attached::drop_rate_limits)
-            .build())
-        .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
-        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
-        .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
-        .service(at("/accounts/{account}/audit").get(audit::list).build())
-        .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
-        .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
-        .service(at("/accounts/{account}/users/{user}")
-            .get(users::get)
-            .post(users::replace)
-            .patch(users::patch)
-            .delete(users::delete)
-            .build())
-        .service(at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user).build())
-        .service(at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user).build())
-        .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
-        .service(at("/accounts/{account}/devices/status").get(devices::status).build())
-        .service(at("/accounts/{account}/devices/{device}")
-            .get(devices::get)
-            .post(devices::replace)
-            .patch(devices::patch)
-            .delete(devices::delete)
-            .build())
-        .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
-        .service(at("/accounts/{account}/devices/{device}/access_lists")
-            .get(attached::access_lists)
-            .post(attached::put_access_lists)
-            .delete(attached::drop_access_lists)
-            .build())
-        .service(at("/accounts/{account}/devices/{device}/rate_limits")
-            .get(attached::rate_limits)
-            .post(attached::put_rate_limits)
-            .delete(attached::drop_rate_limits)
-            .build())
-        .service(at("/accounts/{account}/devices/{device}/hotdesks").get(hotdesks::of_device).build())
-        .service(at("/accounts/{account}/devices/{device}/hotdesks/{user}")
-            .put(hotdesks::sign_in)
-            .delete(hotdesks::sign_out)
-            .build())
-        .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
-        .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
-        .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())
-        .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
-        .default_service(web::route().to(place::nowhere))
+fn v2() -> Vec<Place> {
+    vec![
+        at("/openapi.json").get(openapi::document, site::DOCUMENT),
+        at("/api_auth").put(sessions::log_in, account::LOG_IN),
+        at("/schemas").get(schemas::list, site::SCHEMAS),
+        at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
+        at("/templates").get(templates::get, site::TEMPLATES),
+        at("/accounts").put(accounts::create_below_own, account::CREATE_BELOW_OWN),
+        at("/accounts/{account}")
+            .get(accounts::get, account::GET)
+            .put(accounts::create, account::CREATE)
+            .post(accounts::replace, account::REPLACE)
+            .patch(accounts::patch, account::PATCH)
+            .delete(accounts::delete, account::DELETE),
+        at("/accounts/{account}/children").get(accounts::children, account::CHILDREN),
+        at("/accounts/{account}/descendants").get(accounts::descendants, account::DESCENDANTS),
+        at("/accounts/{account}/api_key").put(accounts::rotate_key, account::ROTATE_KEY),
+        at("/accounts/{account}/siblings").get(accounts::siblings, account::SIBLINGS),
+        at("/accounts/{account}/contact_list").get(contacts::list, account::CONTACTS),
+        at("/accounts/{account}/access_lists")
+            .get(attached::access_lists, site::ACCOUNT_ACCESS.get)
+            .post(attached::put_access_lists, site::ACCOUNT_ACCESS.put)
+            .delete(attached::drop_access_lists, site::ACCOUNT_ACCESS.delete),
+        at("/accounts/{account}/rate_limits")
+            .get(attached::rate_limits, site::ACCOUNT_RATES.get)
+            .post(attached::put_rate_limits, site::ACCOUNT_RATES.put)
+            .delete(attached::drop_rate_limits, site::ACCOUNT_RATES.delete),
+        at("/accounts/{account}/hotdesks").get(hotdesks::of_account, account::HOTDESKS),
+        at("/accounts/{account}/registrations").get(registrations::list, device::REGISTRATIONS),
+        at("/accounts/{account}/registrations/count").get(registrations::count, device::REGISTRATION_COUNT),
+        at("/accounts/{account}/audit").get(audit::list, account::AUDIT),
+        at("/accounts/{account}/provisioning").get(provisioning::list, device::STANDINGS),
+        at("/accounts/{account}/users").get(users::list, account::USERS).put(users::create, account::CREATE_USER),
+        at("/accounts/{account}/users/{user}")
+            .get(users::get, account::USER_GET)
+            .post(users::replace, account::USER_REPLACE)
+            .patch(users::patch, account::USER_PATCH)
+            .delete(users::delete, account::USER_DELETE),
+        at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user, device::LIST_OF_USER),
+        at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user, account::HOTDESKS_OF_USER),
+        at("/accounts/{account}/devices").get(devices::list, device::LIST).put(devices::create, device::CREATE),
+        at("/accounts/{account}/devices/status").get(devices::status, device::STATUS),
+        at("/accounts/{account}/devices/{device}")
+            .get(devices::get, device::GET)
+            .post(devices::replace, device::REPLACE)
+            .patch(devices::patch, device::PATCH)
+            .delete(devices::delete, device::DELETE),
+        at("/accounts/{account}/devices/{device}/sync").post(devices::sync, device::SYNC),
+        at("/accounts/{account}/devices/{device}/access_lists")
+            .get(attached::access_lists, site::DEVICE_ACCESS.get)
+            .post(attached::put_access_lists, site::DEVICE_ACCESS.put)
+            .delete(attached::drop_access_lists, site::DEVICE_ACCESS.delete),
+        at("/accounts/{account}/devices/{device}/rate_limits")
+            .get(attached::rate_limits, site::DEVICE_RATES.get)
+            .post(attached::put_rate_limits, site::DEVICE_RATES.put)
+            .delete(attached::drop_rate_limits, site::DEVICE_RATES.delete),
+        at("/accounts/{account}/devices/{device}/hotdesks").get(hotdesks::of_device, account::HOTDESKS_OF_DEVICE),
+        at("/accounts/{account}/devices/{device}/hotdesks/{user}")
+            .put(hotdesks::sign_in, account::SIGN_IN)
+            .delete(hotdesks::sign_out, account::SIGN_OUT),
+        at("/accounts/{account}/devices/{device}/config").get(given::list, device::FILES),
+        at("/accounts/{account}/devices/{device}/config/{file}").get(given::get, device::FILE),
+        at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff, device::FILE_DIFF),
+        at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get, device::STANDING),
+    ]
+}
+
+/// What stands beside the API.
+fn outside() -> Vec<Place> {
+    vec![at("/healthz").get(healthz, site::HEALTH), at("/docs").get(openapi::page, site::PAGE)]
+}
+
+/// How every path is described.
+fn described() -> Vec<Described> {
+    let outside = outside().into_iter().map(|place| place.described(""));
+    outside.chain(v2().iter().map(|place| place.described("/v2"))).collect()
 }
 
 async fn nowhere() -> HttpResponse {

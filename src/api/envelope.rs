@@ -210,7 +210,7 @@ fn refused(failure: &Failure, trace: &Trace) -> HttpResponse {
     failure.response(trace)
 }
 
-fn is_known(request: &HttpRequest, revision: &str) -> bool {
+pub(super) fn is_known(request: &HttpRequest, revision: &str) -> bool {
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     matches!(*request.method(), Method::GET | Method::HEAD)
         && known.is_some_and(|known| names(known, revision))

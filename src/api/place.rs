@@ -1,79 +1,93 @@
-//! A path and what its verbs do. Other verbs are answered with 405 and those that there are; OPTIONS is answered
-//! everywhere, and HEAD wherever GET is.
+//! A path, what its verbs do, and how that is described. Other verbs are answered with 405 and those that there are;
+//! OPTIONS is answered everywhere, and HEAD wherever GET is.
 
 use actix_web::guard::{Any, Get, Guard, Head};
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
 
+use utoipa::openapi::path::HttpMethod;
+
 use super::error::Failure;
+use super::openapi::Op;
 use super::request::Call;
 
 /// A path under construction.
 pub(super) struct Place {
+    path: &'static str,
     resource: Resource,
-    verbs: Vec<&'static str>,
+    operations: Vec<(HttpMethod, Op)>,
+}
+
+/// A path, and how what its verbs do is described.
+pub(super) struct Described {
+    pub(super) path: String,
+    pub(super) operations: Vec<(HttpMethod, Op)>,
 }
 
 /// A path that has no verbs yet.
-pub(super) fn at(path: &str) -> Place {
-    Place { resource: web::resource(path), verbs: Vec::new() }
+pub(super) fn at(path: &'static str) -> Place {
+    Place { path, resource: web::resource(path), operations: Vec::new() }
 }
 
 impl Place {
     /// What GET does, and HEAD with it.
-    pub(super) fn get<F, Args>(self, handler: F) -> Self
+    pub(super) fn get<F, Args>(self, handler: F, op: Op) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.with(&["GET", "HEAD"], reading().to(handler))
+        self.with(HttpMethod::Get, op, reading().to(handler))
     }
 
     /// What PUT does.
-    pub(super) fn put<F, Args>(self, handler: F) -> Self
+    pub(super) fn put<F, Args>(self, handler: F, op: Op) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.with(&["PUT"], web::put().to(handler))
+        self.with(HttpMethod::Put, op, web::put().to(handler))
     }
 
     /// What POST does.
-    pub(super) fn post<F, Args>(self, handler: F) -> Self
+    pub(super) fn post<F, Args>(self, handler: F, op: Op) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.with(&["POST"], web::post().to(handler))
+        self.with(HttpMethod::Post, op, web::post().to(handler))
     }
 
     /// What PATCH does.
-    pub(super) fn patch<F, Args>(self, handler: F) -> Self
+    pub(super) fn patch<F, Args>(self, handler: F, op: Op) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.with(&["PATCH"], web::patch().to(handler))
+        self.with(HttpMethod::Patch, op, web::patch().to(handler))
     }
 
     /// What DELETE does.
-    pub(super) fn delete<F, Args>(self, handler: F) -> Self
+    pub(super) fn delete<F, Args>(self, handler: F, op: Op) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.with(&["DELETE"], web::delete().to(handler))
+        self.with(HttpMethod::Delete, op, web::delete().to(handler))
+    }
+
+    /// What its verbs do, for a path below this prefix.
+    pub(super) fn described(&self, prefix: &str) -> Described {
+        Described { path: format!("{prefix}{}", self.path), operations: self.operations.clone() }
     }
 
     /// The path, which answers every other verb.
-    pub(super) fn build(mut self) -> Resource {
-        self.verbs.push("OPTIONS");
-        let allowed = self.verbs.join(", ");
+    pub(super) fn build(self) -> Resource {
+        let allowed = self.allowed();
         let other = move |request: HttpRequest, call: Result<Call, Failure>| {
             let allowed = allowed.clone();
             async move { other_verb(&request, call, allowed) }
@@ -81,14 +95,30 @@ impl Place {
         self.resource.default_service(web::route().to(other))
     }
 
-    fn with(mut self, verbs: &[&'static str], route: Route) -> Self {
-        self.verbs.extend(verbs);
+    /// The path, whose other verbs get no envelope.
+    pub(super) fn plain(self) -> Resource {
+        self.resource
+    }
+
+    fn allowed(&self) -> String {
+        let verbs = self.operations.iter().map(|(verb, _)| match verb {
+            HttpMethod::Get => "GET, HEAD",
+            HttpMethod::Put => "PUT",
+            HttpMethod::Post => "POST",
+            HttpMethod::Patch => "PATCH",
+            _ => "DELETE",
+        });
+        verbs.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+    }
+
+    fn with(mut self, verb: HttpMethod, op: Op, route: Route) -> Self {
+        self.operations.push((verb, op));
         Self { resource: self.resource.route(route), ..self }
     }
 }
 
 /// GET or HEAD.
-pub(super) fn reading() -> Route {
+fn reading() -> Route {
     web::route().guard(get_or_head())
 }
 
