@@ -58,6 +58,7 @@ async fn get(call: &Call, kind: Kind) -> Reply {
 }
 
 async fn put(call: &Call, kind: Kind) -> Reply {
+    call.account().await?;
     let mut data = call.data()?;
     data.remove("id");
     let accepted = Schema::of(kind.schema).accept(data).map_err(|invalid| Failure::invalid(&invalid))?;
