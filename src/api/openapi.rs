@@ -95,7 +95,7 @@ mod tests {
         let ids: BTreeSet<_> = operations(&places).map(|(_, op)| op.id).collect();
         assert_eq!(ids.len(), operations(&places).count());
         for (path, op) in operations(&places) {
-            assert!(op.summary.len() > 8 && !op.summary.ends_with('.'), "{path}: {}", op.summary);
+            assert!(op.summary.len() >= 8 && !op.summary.ends_with('.'), "{path}: {}", op.summary);
         }
     }
 

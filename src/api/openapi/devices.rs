@@ -40,8 +40,12 @@ pub(in crate::api) const REGISTRATIONS: Op = read(
     "Who is registered where, one row for each contact",
     Gives::Rows("registration"),
 );
-pub(in crate::api) const REGISTRATION_COUNT: Op =
-    read(Tag::Devices, "countRegistrations", "How many contacts are registered", Gives::Data("count"));
+pub(in crate::api) const REGISTRATION_COUNT: Op = read(
+    Tag::Devices,
+    "countRegistrations",
+    "How many contacts are registered",
+    Gives::Data("registration_count"),
+);
 
 pub(in crate::api) const SYNC: Op = change(
     Tag::Phones,

@@ -180,10 +180,10 @@ mod tests {
         let page = of(&json!({
             "info": {"title": "<b>", "description": "a `<i>` b"},
             "tags": [{"name": "t", "description": "\"x\" & y"}],
-            "paths": {"/<p>": {"get": {"tags": ["t"], "operationId": "o", "summary": "<script>", "responses": {}}}},
+            "paths": {"/<path>": {"get": {"tags": ["t"], "operationId": "o", "summary": "<script>", "responses": {}}}},
         }));
-        for raw in ["<b>", "<i>", "<p>", "<script>"] {
-            assert!(!page.replace("<b></b>", "").contains(raw), "{raw}");
+        for raw in ["<b>", "<i>", "<path>", "<script>"] {
+            assert!(!page.contains(raw), "{raw}");
         }
         assert!(page.contains("&lt;script&gt;"));
     }

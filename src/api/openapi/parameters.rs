@@ -109,7 +109,7 @@ fn schema(kind: Kind) -> Option<Schema> {
         List => json!({"type": "string", "contentMediaType": "application/json"}),
         Filters => json!({
             "type": "object",
-            "propertyNames": {"pattern": "^filter_[a-z_.]+$"},
+            "propertyNames": {"type": "string", "pattern": "^filter_[a-z_.]+$"},
             "additionalProperties": {"type": "string"},
         }),
     };

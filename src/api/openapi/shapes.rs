@@ -202,7 +202,7 @@ fn site() -> Value {
             "language": text(), "reseller_id": id(), "apps": {"type": "array"},
         })),
         "api_key": record(&["api_key"], json!({"api_key": text()})),
-        "count": record(&["count"], json!({"count": whole("How many")})),
+        "registration_count": record(&["count"], json!({"count": whole("How many")})),
         "name": text(),
         "sentence": text(),
         "schema": {"type": "object", "description": "A JSON Schema, draft 2020-12"},
