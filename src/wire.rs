@@ -256,6 +256,7 @@ impl Shell {
             Command::Bound { binding, fresh } => self.bound(&binding, fresh),
             Command::Unbound(binding) => self.unbound(&binding),
             Command::Notified { id, outcome } => self.notified(id, outcome),
+            Command::Called { .. } => {}
         }
     }
 
