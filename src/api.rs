@@ -10,7 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::circle::Circle;
+use crate::circle::{Circle, Dialer};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
@@ -22,11 +22,13 @@ mod devices;
 mod envelope;
 mod error;
 mod filter;
+mod history;
 mod intake;
 mod manner;
 mod paging;
 mod place;
 mod provisioning;
+mod quickcall;
 mod request;
 mod rows;
 mod sessions;
@@ -46,6 +48,8 @@ pub struct Desk {
     pub files: Arc<Files>,
     /// Who hears of marks, and of phones that somebody asks for.
     pub circle: Circle,
+    /// Who makes calls.
+    pub dialer: Dialer,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
     /// The wall clock, in Unix milliseconds.
@@ -98,6 +102,11 @@ fn v2() -> actix_web::Scope {
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/quickcall/{number}")
+            .get(quickcall::ring)
+            .post(quickcall::ring)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/history").get(history::list).build())
         .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
         .default_service(web::route().to(place::nowhere))
 }

@@ -18,8 +18,11 @@ use crate::resync::{Ask, Held, Pace, Pending, Queue, Telling, Told};
 use crate::sip::Outcome;
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
+mod call;
 mod judge;
 mod keeper;
+
+pub use call::{Dialer, Ring};
 
 use keeper::Keeper;
 
@@ -30,6 +33,8 @@ pub enum Order {
     Tell(Tell),
     /// Forget where a device's phones are, because it is deleted.
     Forget(Id),
+    /// Ring a device's phones.
+    Call(Ring),
 }
 
 /// A NOTIFY to send to wherever a device's phones are.

@@ -140,7 +140,7 @@ impl Fate {
             Self::NoAnswer => "the phone rang and nobody answered".to_owned(),
             Self::NotRegistered => "the device is not registered".to_owned(),
             Self::HungUp => "the phone was hung up before it was connected to the number".to_owned(),
-            Self::Cancelled => "the call was given up because the daemon stopped".to_owned(),
+            Self::Cancelled => "the call was given up here".to_owned(),
             Self::TransferFailed(None) => {
                 "the phone was answered and never said that it reached the number".to_owned()
             }

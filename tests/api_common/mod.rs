@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test, web};
 use checksync::api::{self, Desk};
-use checksync::circle::{Circle, Means, start};
+use checksync::circle::{Circle, Dialer, Means, Order, start};
 use checksync::files::Files;
 use checksync::id::Id;
 use checksync::pack::Pack;
@@ -70,6 +70,7 @@ pub(crate) struct World {
     pub(crate) registrations: Arc<Registrations>,
     pub(crate) master: Id,
     pub(crate) token: String,
+    ordered: std::cell::RefCell<tokio::sync::mpsc::Receiver<Order>>,
     desk: web::Data<Desk>,
     stopped: std::cell::RefCell<Option<std::pin::Pin<Box<dyn Future<Output = ()>>>>>,
     _folder: tempfile::TempDir,
@@ -85,19 +86,21 @@ impl World {
         let key = api::bootstrap(&*store, Some(KEY), random, NOW).await.unwrap();
         assert_eq!(key.as_deref(), Some(KEY));
         let (circle, running) = circle(&store).await;
+        let (orders, ordered) = tokio::sync::mpsc::channel(8);
         let registrations = Arc::new(Registrations::default());
         let desk = web::Data::new(Desk {
             store: store.clone(),
             files: files(&store),
             circle,
+            dialer: Dialer::new(orders),
             registrations: registrations.clone(),
             clock: || CLOCK.get(),
             random,
         });
         let master = store.accounts(None, Span::ascending(None, 1)).await.unwrap().rows[0].id();
         let stopped = std::cell::RefCell::new(Some(running));
-        let mut world =
-            Self { store, registrations, master, token: String::new(), desk, stopped, _folder: folder };
+        let (ordered, token) = (std::cell::RefCell::new(ordered), String::new());
+        let mut world = Self { store, registrations, master, token, ordered, desk, stopped, _folder: folder };
         world.forget_marks().await;
         world.token = world.log_in(KEY).await;
         world
@@ -170,6 +173,11 @@ impl World {
     pub(crate) async fn forget_marks(&self) {
         let marks = self.store.marks(1000).await.unwrap().into_iter().map(|(sequence, _)| sequence).collect();
         self.store.unmark(marks, Vec::new()).await.unwrap();
+    }
+
+    /// What the SIP side was asked to do since the last time.
+    pub(crate) fn ordered(&self) -> Option<Order> {
+        self.ordered.borrow_mut().try_recv().ok()
     }
 
     /// Lets the circle work for a moment.

@@ -156,10 +156,13 @@ impl Calls {
             Arrival::Again => {}
             Arrival::Answered(to, datagram) => out.push(send(to, datagram)),
             Arrival::New => {
-                let (to, datagram) = (request.return_address(from), self.agree(request, from).to_bytes());
+                let (to, response) = (request.return_address(from), self.agree(request, from));
+                let datagram = response.to_bytes();
                 self.servers.answer(now, &key, to, datagram.clone());
                 out.push(send(to, datagram));
-                self.with(now, id, out, |talk, sender| talk.request(side, request, sender));
+                if response.code == 200 {
+                    self.with(now, id, out, |talk, sender| talk.request(side, request, sender));
+                }
             }
         }
     }
