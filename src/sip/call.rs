@@ -32,6 +32,8 @@ pub mod talk;
 mod handset;
 #[cfg(test)]
 mod journeys;
+#[cfg(test)]
+mod transfers;
 
 /// A call to make.
 #[derive(Debug, Clone, PartialEq, Eq)]

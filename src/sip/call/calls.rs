@@ -27,7 +27,7 @@ pub struct Calls {
     local: SocketAddr,
     agent: String,
     chance: Chance,
-    calls: BTreeMap<CallId, Talk>,
+    talks: BTreeMap<CallId, Talk>,
     by_call_id: HashMap<String, CallId>,
     timers: Timers<Instant, CallId>,
     transactions: Clients<(CallId, Errand)>,
@@ -43,7 +43,7 @@ impl Calls {
             local,
             agent: agent.to_owned(),
             chance,
-            calls: BTreeMap::new(),
+            talks: BTreeMap::new(),
             by_call_id: HashMap::new(),
             timers: Timers::default(),
             transactions: Clients::default(),
@@ -56,20 +56,20 @@ impl Calls {
     pub fn call(&mut self, now: Instant, call: Call, out: &mut Vec<Command>) -> CallId {
         self.begun += 1;
         let id = CallId(self.begun);
-        if self.calls.len() >= MAX_CALLS || self.by_call_id.contains_key(&call.call_id) {
+        if self.talks.len() >= MAX_CALLS || self.by_call_id.contains_key(&call.call_id) {
             out.push(Command::Called { id, fate: Fate::Overloaded });
             return id;
         }
         self.by_call_id.insert(call.call_id.clone(), id);
         let talk = Talk::begin(id, call, &mut self.sender(now, out).1);
-        self.calls.insert(id, talk);
+        self.talks.insert(id, talk);
         self.settle(id);
         id
     }
 
     /// Gives all calls up: what can be cancelled or ended is, once.
     pub fn give_up(&mut self, now: Instant, out: &mut Vec<Command>) {
-        for id in self.calls.keys().copied().collect::<Vec<_>>() {
+        for id in self.talks.keys().copied().collect::<Vec<_>>() {
             self.with(now, id, out, Talk::give_up);
         }
     }
@@ -111,7 +111,7 @@ impl Calls {
 
     /// How many calls are under way.
     pub fn under_way(&self) -> usize {
-        self.calls.len()
+        self.talks.len()
     }
 
     /// When [`Calls::wake`] has something to do next.
@@ -139,7 +139,7 @@ impl Calls {
     fn find(&self, request: &Request) -> Option<(CallId, usize)> {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let id = *self.by_call_id.get(field("Call-ID"))?;
-        Some((id, self.calls.get(&id)?.side(tag(field("To")), tag(field("From")))?))
+        Some((id, self.talks.get(&id)?.side(tag(field("To")), tag(field("From")))?))
     }
 
     /// Answers a request of a phone, and the same again when it comes again.
@@ -198,8 +198,8 @@ impl Calls {
         out: &mut Vec<Command>,
         act: impl FnOnce(&mut Talk, &mut Sender<'_>),
     ) {
-        let (calls, mut sender) = self.sender(now, out);
-        let Some(talk) = calls.get_mut(&id) else { return };
+        let (talks, mut sender) = self.sender(now, out);
+        let Some(talk) = talks.get_mut(&id) else { return };
         act(talk, &mut sender);
         self.settle(id);
     }
@@ -209,18 +209,18 @@ impl Calls {
         now: Instant,
         out: &'a mut Vec<Command>,
     ) -> (&'a mut BTreeMap<CallId, Talk>, Sender<'a>) {
-        let Self { local, agent, chance, calls, transactions, .. } = self;
-        (calls, Sender { now, local: *local, agent, chance, transactions, out })
+        let Self { local, agent, chance, talks, transactions, .. } = self;
+        (talks, Sender { now, local: *local, agent, chance, transactions, out })
     }
 
     /// Sets the clock of a call that something happened to, or forgets it.
     fn settle(&mut self, id: CallId) {
-        let Some(talk) = self.calls.get(&id) else { return };
+        let Some(talk) = self.talks.get(&id) else { return };
         match talk.deadline() {
             _ if talk.has_ended() => {
                 self.by_call_id.remove(talk.call_id());
                 self.timers.clear(&id);
-                self.calls.remove(&id);
+                self.talks.remove(&id);
             }
             Some(at) => self.timers.set(&id, at),
             None => self.timers.clear(&id),
