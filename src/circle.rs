@@ -19,10 +19,12 @@ use crate::sip::Outcome;
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
 mod call;
+mod copies;
 mod judge;
 mod keeper;
 
 pub use call::{Dialer, Ring};
+pub use copies::fetched;
 
 use keeper::Keeper;
 

@@ -74,6 +74,7 @@ pub(super) async fn status(call: Call) -> Reply {
 /// files again.
 pub(super) async fn sync(call: Call) -> Reply {
     let found = find(&call, Noun::Device).await?;
+    call.must_be_meant()?;
     let document = found.entity.document();
     let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
     call.desk.circle.ask(document.id, if reread { Ask::Reread } else { Ask::Reboot });

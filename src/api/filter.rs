@@ -35,6 +35,8 @@ enum Test {
     HoldsNone(Vec<String>),
 }
 
+type Compare = fn(Vec<String>) -> Test;
+
 /// The filters of a request.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Filter(Vec<Rule>);
@@ -77,7 +79,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 fn rule(name: &str, value: &str) -> Option<Rule> {
-    const PREFIXES: [(&str, fn(Vec<String>) -> Test); 7] = [
+    const PREFIXES: [(&str, Compare); 7] = [
         ("filter_array_intersect_all_", Test::HoldsAll),
         ("filter_array_intersect_any_", Test::HoldsAny),
         ("filter_array_intersect_none_", Test::HoldsNone),

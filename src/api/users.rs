@@ -57,7 +57,8 @@ pub(super) fn hide_password(body: &mut Body) {
     body.insert("pvt_credentials".to_owned(), json!(auth::digest(&credentials)));
 }
 
-fn summary(user: &User) -> Map<String, Value> {
+/// What a list says of a user. What is not set is left out.
+pub(super) fn summary(user: &User) -> Map<String, Value> {
     let body = &user.document.body;
     let mut row = Map::new();
     for name in
