@@ -29,18 +29,18 @@ pub struct Dialog {
 impl Dialog {
     /// What a 2xx to `invite` begins.
     pub fn begin(invite: &Request, way: &Way, response: &Response, sender: &mut Sender<'_>) -> Self {
-        let field = |name| response.headers.get(name).unwrap_or_default();
+        let remote = answerer(invite, response);
         let contact = response.headers.all("Contact").flat_map(list).find_map(contact);
         let mut route: Vec<String> =
             response.headers.all("Record-Route").flat_map(list).map(str::to_owned).collect();
         route.reverse();
         let mut dialog = Self {
-            tag: tag(field("To")).to_owned(),
+            tag: tag(remote).to_owned(),
             to: next_hop(way, contact.as_ref(), &route),
             ack: Bytes::new(),
             call_id: invite.headers.get("Call-ID").unwrap_or_default().to_owned(),
             local: invite.headers.get("From").unwrap_or_default().to_owned(),
-            remote: field("To").to_owned(),
+            remote: remote.to_owned(),
             target: contact.unwrap_or_else(|| way.target.clone()),
             route,
             cseq: cseq(&invite.headers).map_or(1, |(number, _)| number),
@@ -92,6 +92,13 @@ impl Dialog {
             None => (target.to_owned(), self.route.clone()),
         }
     }
+}
+
+/// Who answered, as the `To` of a response says; of one that cannot be read, whoever was asked.
+pub fn answerer<'a>(invite: &'a Request, response: &'a Response) -> &'a str {
+    let readable = |to: &&str| NameAddr::read(to).is_some();
+    let asked = || invite.headers.get("To").unwrap_or_default();
+    response.headers.get("To").filter(readable).unwrap_or_else(asked)
 }
 
 /// The tag in the value of a From or To; empty if there is none.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::dialog::answerer;
 use crate::sip::message::{Request, Response, cseq};
 use crate::sip::transaction::T1;
 
@@ -98,7 +99,7 @@ impl Invite {
                 Heard::Accepted
             }
             (State::Calling { .. } | State::Proceeding { .. }, _) => {
-                let ack = self.beside(rsip::Method::Ack, response.headers.get("To")).to_bytes();
+                let ack = self.beside(rsip::Method::Ack, answerer(&self.request, response)).to_bytes();
                 self.state = State::Completed { until: now + TIMER_D, ack: ack.clone() };
                 Heard::Refused(ack)
             }
@@ -118,7 +119,7 @@ impl Invite {
         if self.can_be_cancelled() {
             self.state = State::Proceeding { until: Some(now + CANCELLED) };
         }
-        self.beside(rsip::Method::Cancel, self.request.headers.get("To"))
+        self.beside(rsip::Method::Cancel, self.request.headers.get("To").unwrap_or_default())
     }
 
     /// Whether no final response has come yet.
@@ -162,7 +163,7 @@ impl Invite {
     }
 
     /// A request that goes the same way hop by hop, under the same branch (RFC 3261 §9.1 and §17.1.1.3).
-    fn beside(&self, method: rsip::Method, to: Option<&str>) -> Request {
+    fn beside(&self, method: rsip::Method, to: &str) -> Request {
         let headers = &self.request.headers;
         let number = cseq(headers).map_or(1, |(number, _)| number);
         let mut request = Request::new(method, &self.request.uri);
@@ -171,7 +172,7 @@ impl Invite {
                 request.headers.push(name, value);
             }
         }
-        request.headers.push("To", to.unwrap_or_default());
+        request.headers.push("To", to);
         request.headers.push("Call-ID", headers.get("Call-ID").unwrap_or_default());
         request.headers.push("CSeq", format!("{number} {method}"));
         request

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::dialog::{Dialog, tag};
+use super::dialog::{Dialog, answerer, tag};
 use super::leg::{Leg, Turn};
 use super::refer::{News, news, refer_to};
 use super::sender::{Errand, Sender};
@@ -152,7 +152,7 @@ impl Talk {
 
     /// A phone has answered: the first is told whom to call, and all others hear goodbye.
     fn answered(&mut self, (leg, at): (usize, usize), response: &Response, sender: &mut Sender<'_>) {
-        let theirs = tag(response.headers.get("To").unwrap_or_default());
+        let theirs = tag(answerer(self.legs[leg].request(at), response)).to_owned();
         let known = |side: &&Side| side.leg == leg && side.dialog.tag == theirs;
         if let Some(known) = self.sides.iter().find(known) {
             return sender.send(known.dialog.to, known.dialog.ack.clone());
