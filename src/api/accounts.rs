@@ -119,22 +119,33 @@ pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
 }
 
 async fn create_below(call: &Call, parent: &Account) -> Reply {
-    let (mut body, _) = wish(call, Noun::Account)?;
+    let (body, _) = wish(call, Noun::Account)?;
+    let (account, key) = found(&call.desk, parent, call.fresh_id(), body, call.unix()).await?;
+    let answer = Answer::document(&account.document).created(format!("/v2/accounts/{}", account.id()));
+    Ok(answer.once("api_key", key))
+}
+
+/// Makes an account below `parent` under an id that no account has, and gives it back with its API key. Realm and
+/// administrator's password are made up where it would have none.
+pub(super) async fn found(
+    desk: &Desk,
+    parent: &Account,
+    id: Id,
+    mut body: Body,
+    unix: u64,
+) -> Result<(Account, String), Failure> {
     if !body.contains_key("realm") {
-        make_up_realm(&mut body, call.desk.random);
+        make_up_realm(&mut body, desk.random);
     }
-    if !has_admin_password(&call.desk, parent, &body).await? {
-        make_up_admin_password(&mut body, &call.desk);
+    if !has_admin_password(desk, parent, &body).await? {
+        make_up_admin_password(&mut body, desk);
     }
     let body = accept(Noun::Account, parent, None, body)?;
-    let key = auth::secret((call.desk.random)());
-    let id = call.fresh_id();
+    let key = auth::secret((desk.random)());
     let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
-    let document = Document::new(id, id, body, call.unix());
-    let entity = Entity::Account(Account { document, tree, api_key: auth::digest(&key) });
-    put(&call.desk, &entity, None).await?;
-    let answer = Answer::document(entity.document()).created(format!("/v2/accounts/{id}"));
-    Ok(answer.once("api_key", key))
+    let account = Account { document: Document::new(id, id, body, unix), tree, api_key: auth::digest(&key) };
+    put(desk, &Entity::Account(account.clone()), None).await?;
+    Ok((account, key))
 }
 
 fn make_up_realm(body: &mut Body, random: fn() -> [u8; 32]) {

@@ -159,7 +159,7 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     Ok(Answer::document(revised.document()))
 }
 
-fn with(entity: &Entity, document: Document) -> Entity {
+pub(super) fn with(entity: &Entity, document: Document) -> Entity {
     match entity {
         Entity::Account(account) => Entity::Account(Account { document, ..account.clone() }),
         Entity::User(_) => Entity::User(User { document }),

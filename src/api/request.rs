@@ -49,7 +49,7 @@ impl FromRequest for Call {
     }
 }
 
-async fn read(payload: web::Payload) -> Result<web::Bytes, Failure> {
+pub(super) async fn read(payload: web::Payload) -> Result<web::Bytes, Failure> {
     let body = payload.to_bytes_limited(MOST).await.map_err(|_| Failure::too_large(MOST))?;
     body.map_err(|_| Failure::no_json("it broke off"))
 }
@@ -244,7 +244,7 @@ fn is_json(request: &HttpRequest) -> bool {
     named.contains(&kind.as_str()) || kind == "application/x-www-form-urlencoded" || kind.ends_with("+json")
 }
 
-fn parse(body: &[u8]) -> Result<Map<String, Value>, Failure> {
+pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Failure> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
