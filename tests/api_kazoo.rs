@@ -70,13 +70,9 @@ fn device_path(mac: &str) -> String {
 /// A cluster that has pushed its account and one phone.
 async fn cluster() -> World {
     let world = World::new().await;
-    let pushed = kazoo(
-        &world,
-        "POST",
-        &format!("/accounts/{ACCOUNT}"),
-        &account_push("shop.example.com", "America/New_York"),
-    );
-    assert_eq!(pushed.await.status, 200);
+    let body = account_push("shop.example.com", "America/New_York");
+    let pushed = kazoo(&world, "POST", &format!("/accounts/{ACCOUNT}"), &body).await;
+    assert_eq!(pushed.status, 200, "{pushed:?}");
     let pushed = kazoo(&world, "POST", &device_path(MAC), &envelope(&yealink())).await;
     assert_eq!(pushed.status, 200, "{pushed:?}");
     assert_eq!(pushed.json()["status"], "success");
@@ -156,6 +152,8 @@ fn a_pushed_device_is_a_document_like_any_other() {
         let said = world.send("PATCH", &path, json!({"name": "Reception"})).await;
         assert_eq!(said.status, 200);
         has_lines(&world.given(MAC).await, &["account.1.display_name = Reception", "linekey.2.value = 102"]);
+        let said = kazoo(&world, "DELETE", &format!("/accounts/{ACCOUNT}"), &json!({})).await;
+        assert_eq!(said.status, 200, "it is still one that Kazoo has pushed");
     });
 }
 
@@ -174,6 +172,26 @@ fn the_same_push_again_writes_nothing_and_another_marks_the_device() {
         assert_eq!(push(&world, &changed).await.status, 200);
         assert_eq!(world.marks().await, [Scope::Device(before.id())]);
         has_lines(&world.given(MAC).await, &["account.1.password = another-s3cret"]);
+    });
+}
+
+#[test]
+fn pushes_of_one_device_at_the_same_moment_make_one_device_and_all_succeed() {
+    run(async {
+        let world = World::new().await;
+        let pushes: Vec<Value> = (0..4)
+            .map(|number| {
+                let mut data = yealink();
+                data["settings"]["lines"]["0"]["advanced"]["expire"] = json!(300 + number);
+                data
+            })
+            .collect();
+        let under_way = pushes.iter().map(|data| push(&world, data));
+        for said in futures_util::future::join_all(under_way).await {
+            assert_eq!(said.status, 200, "{said:?}");
+        }
+        let listed = world.get(&format!("/v2/accounts/{ACCOUNT}/devices")).await.data();
+        assert_eq!(listed.as_array().unwrap().len(), 1);
     });
 }
 
@@ -327,7 +345,13 @@ fn a_mac_address_belongs_to_one_account_only() {
 fn a_search_says_whose_a_phone_is() {
     run(async {
         let world = cluster().await;
-        for path in ["/devices/search/805ec0123456", "/api/devices/search/80:5E:C0:12:34:56"] {
+        let paths = [
+            "/devices/search/805ec0123456",
+            "/api/devices/search/80:5E:C0:12:34:56",
+            "//devices/search/805ec0123456",
+            "/api//devices/search/805ec0123456",
+        ];
+        for path in paths {
             let said = kazoo(&world, "GET", path, &json!({})).await;
             assert_eq!((said.status, &said.data()["account_id"]), (200, &json!(ACCOUNT)));
         }

@@ -55,8 +55,9 @@ fn is_ours(prefix: &str, context: &GuardContext<'_>) -> bool {
     first.is_some_and(|first| ["devices", "accounts", "locks", "phones", "ui"].contains(&first))
 }
 
+/// A path, also behind the two slashes that come of a `provisioning_url` with one at its end.
 fn at(path: &str) -> Resource {
-    web::resource(path).default_service(web::route().to(wrong_verb))
+    web::resource(vec![path.to_owned(), format!("/{path}")]).default_service(web::route().to(wrong_verb))
 }
 
 async fn wrong_verb() -> Reply {

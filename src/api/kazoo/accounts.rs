@@ -47,7 +47,9 @@ pub(super) async fn delete(pushed: Pushed) -> Reply {
         let delete = Step::Delete { noun: Noun::Account, id, replaces };
         let change = Change { steps: vec![delete, Step::Mark(Scope::Account(id))] };
         pushed.desk.store.commit(change).await?;
-        devices.iter().for_each(|device| pushed.desk.circle.gone(device.id()));
+        for device in devices {
+            pushed.desk.circle.gone(device.id());
+        }
         pushed.desk.circle.marked();
         Ok(Answer::data(said))
     })

@@ -65,9 +65,9 @@ fn tree(catalog: &Catalog) -> Value {
     let mut brands = Map::new();
     for entry in catalog.entries() {
         let Entry { brand_id, family_id, model_id, .. } = entry;
-        let brand = child(&mut brands, brand_id, brand_id.to_owned(), &entry.brand.name, "families");
+        let brand = child(&mut brands, brand_id, brand_id, &entry.brand.name, "families");
         let family_name = format!("{brand_id}_{family_id}");
-        let family = brand.map(|brand| child(brand, family_id, family_name, &entry.family.name, "models"));
+        let family = brand.map(|brand| child(brand, family_id, &family_name, &entry.family.name, "models"));
         if let Some(models) = family.flatten() {
             let id = format!("{brand_id}_{family_id}_{model_id}");
             models.insert(model_id.to_owned(), json!({"id": id, "name": entry.model.name}));
@@ -80,7 +80,7 @@ fn tree(catalog: &Catalog) -> Value {
 fn child<'m>(
     nodes: &'m mut Map<String, Value>,
     key: &str,
-    id: String,
+    id: &str,
     name: &str,
     below: &str,
 ) -> Option<&'m mut Map<String, Value>> {

@@ -159,7 +159,7 @@ mod tests {
         Value::Object(account(&data))
     }
 
-    fn of_line(line: Value) -> Value {
+    fn of_line(line: &Value) -> Value {
         of(json!({"settings": {"lines": {"0": line}}}))
     }
 
@@ -213,24 +213,24 @@ mod tests {
 
     #[test]
     fn a_line_is_enabled_only_when_device_user_and_account_are() {
-        assert_eq!(of_line(json!({"basic": {"enable": false, "enabled": true}}))["enabled"], false);
-        assert_eq!(of_line(json!({"basic": {"enabled": true}}))["enabled"], true);
+        assert_eq!(of_line(&json!({"basic": {"enable": false, "enabled": true}}))["enabled"], false);
+        assert_eq!(of_line(&json!({"basic": {"enabled": true}}))["enabled"], true);
     }
 
     #[test]
     fn encryption_that_is_no_longer_named_is_switched_off() {
-        let methods = |advanced: Value| {
-            of_line(json!({"advanced": advanced}))["media"]["encryption"]["methods"].clone()
+        let methods = |advanced: &Value| {
+            of_line(&json!({"advanced": advanced}))["media"]["encryption"]["methods"].clone()
         };
-        assert_eq!(methods(json!({"expire": 300, "zrtp": "true", "srtp": true})), json!(["srtp", "zrtp"]));
-        assert_eq!(methods(json!({"expire": 300, "srtp": false})), json!([]));
-        assert_eq!(methods(Value::Null), Value::Null);
+        assert_eq!(methods(&json!({"expire": 300, "zrtp": "true", "srtp": true})), json!(["srtp", "zrtp"]));
+        assert_eq!(methods(&json!({"expire": 300, "srtp": false})), json!([]));
+        assert_eq!(methods(&Value::Null), Value::Null);
     }
 
     #[test]
     fn empty_and_null_take_away_and_what_is_not_mentioned_stays() {
         assert_eq!(
-            of_line(json!({"sip": {"username": "", "realm": null}})),
+            of_line(&json!({"sip": {"username": "", "realm": null}})),
             json!({"sip": {"username": null, "realm": null}})
         );
         assert_eq!(of(json!({"settings": {"feature_keys": {}, "codecs": {}, "lines": {}}})), json!({}));
@@ -278,8 +278,8 @@ mod tests {
                 of_account(json!({"settings": {place: wrong}}));
             }
             of(json!({"settings": wrong, "brand": wrong, "name": wrong}));
-            of_line(json!({"basic": wrong, "sip": wrong, "advanced": wrong}));
+            of_line(&json!({"basic": wrong, "sip": wrong, "advanced": wrong}));
         }
-        assert_eq!(of_line(json!({"sip": {"username": [1]}}))["sip"]["username"], json!([1]));
+        assert_eq!(of_line(&json!({"sip": {"username": [1]}}))["sip"]["username"], json!([1]));
     }
 }
