@@ -6,35 +6,46 @@
 
 use std::sync::Arc;
 
-use actix_web::guard::{Any, Get, Guard, Head};
 use actix_web::middleware::from_fn;
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
+use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::circle::Circle;
 use crate::files::Files;
 use crate::registrations::Registrations;
-use crate::store::Store;
+use crate::store::{Span, Store};
 
 mod accounts;
+mod audit;
 mod change;
+mod cors;
 mod devices;
+mod difference;
 mod envelope;
 mod error;
+mod filter;
+mod generate;
+mod given;
+mod intake;
 mod kazoo;
+mod manner;
 mod paging;
+mod place;
+mod plan;
 mod provisioning;
 mod request;
+mod rows;
+mod schemas;
 mod sessions;
+mod table;
 mod templates;
+mod trash;
 mod users;
 
 pub use accounts::bootstrap;
 pub use kazoo::{Network, NoNetwork};
 
-use envelope::Reply;
-use error::Failure;
-use request::Call;
+use place::{at, reading};
 
 /// What the handlers work with.
 pub struct Desk {
@@ -69,72 +80,45 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 #[rustfmt::skip]
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
-        .service(at("/api_auth").route(web::put().to(sessions::log_in)))
-        .service(at("/templates").route(get(templates::get)))
-        .service(at("/accounts").route(web::put().to(accounts::create_below_own)))
+        .service(at("/api_auth").put(sessions::log_in).build())
+        .service(at("/schemas").get(schemas::list).build())
+        .service(at("/schemas/{schema}").get(schemas::get).build())
+        .service(at("/templates").get(templates::get).build())
+        .service(at("/accounts").put(accounts::create_below_own).build())
         .service(at("/accounts/{account}")
-            .route(get(accounts::get))
-            .route(web::put().to(accounts::create))
-            .route(web::post().to(accounts::replace))
-            .route(web::patch().to(accounts::patch))
-            .route(web::delete().to(accounts::delete)))
-        .service(at("/accounts/{account}/children").route(get(accounts::children)))
-        .service(at("/accounts/{account}/descendants").route(get(accounts::descendants)))
-        .service(at("/accounts/{account}/api_key").route(web::put().to(accounts::rotate_key)))
-        .service(at("/accounts/{account}/provisioning").route(get(provisioning::list)))
-        .service(at("/accounts/{account}/users")
-            .route(get(users::list))
-            .route(web::put().to(users::create)))
+            .get(accounts::get)
+            .put(accounts::create)
+            .post(accounts::replace)
+            .patch(accounts::patch)
+            .delete(accounts::delete)
+            .build())
+        .service(at("/accounts/{account}/children").get(accounts::children).build())
+        .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
+        .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/audit").get(audit::list).build())
+        .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
+        .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
         .service(at("/accounts/{account}/users/{user}")
-            .route(get(users::get))
-            .route(web::post().to(users::replace))
-            .route(web::patch().to(users::patch))
-            .route(web::delete().to(users::delete)))
-        .service(at("/accounts/{account}/users/{user}/devices").route(get(devices::list_of_user)))
-        .service(at("/accounts/{account}/devices")
-            .route(get(devices::list))
-            .route(web::put().to(devices::create)))
-        .service(at("/accounts/{account}/devices/status").route(get(devices::status)))
+            .get(users::get)
+            .post(users::replace)
+            .patch(users::patch)
+            .delete(users::delete)
+            .build())
+        .service(at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user).build())
+        .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
+        .service(at("/accounts/{account}/devices/status").get(devices::status).build())
         .service(at("/accounts/{account}/devices/{device}")
-            .route(get(devices::get))
-            .route(web::post().to(devices::replace))
-            .route(web::patch().to(devices::patch))
-            .route(web::delete().to(devices::delete)))
-        .service(at("/accounts/{account}/devices/{device}/sync").route(web::post().to(devices::sync)))
-        .service(at("/accounts/{account}/devices/{device}/provisioning").route(get(provisioning::get)))
-        .default_service(web::route().to(not_found))
-}
-
-/// A path, which answers other verbs than its own with 405.
-fn at(path: &str) -> Resource {
-    web::resource(path).default_service(web::route().to(wrong_verb))
-}
-
-/// GET, and HEAD with it.
-fn get<F, Args>(handler: F) -> Route
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    reading().to(handler)
-}
-
-fn reading() -> Route {
-    web::route().guard(get_or_head())
-}
-
-fn get_or_head() -> impl Guard {
-    Any(Get()).or(Head())
-}
-
-/// Both take the [`Call`], so that a broken body or a bad token is said first.
-async fn not_found(_: Call) -> Reply {
-    Err(Failure::not_found())
-}
-
-async fn wrong_verb(_: Call) -> Reply {
-    Err(Failure::wrong_verb())
+            .get(devices::get)
+            .post(devices::replace)
+            .patch(devices::patch)
+            .delete(devices::delete)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())
+        .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
+        .default_service(web::route().to(place::nowhere))
 }
 
 async fn nowhere() -> HttpResponse {
@@ -145,7 +129,7 @@ async fn nowhere() -> HttpResponse {
 
 /// For whoever watches the daemon: whether the database answers.
 async fn healthz(desk: web::Data<Desk>) -> HttpResponse {
-    match desk.store.accounts(None, None, 1).await {
+    match desk.store.accounts(None, Span::ascending(None, 1)).await {
         Ok(_) => HttpResponse::Ok().json(json!({"status": "ok"})),
         Err(error) => {
             tracing::warn!(%error, "the database does not answer");

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::Desk;
+use super::audit::{self, Deed};
 use super::change::{self, accept, put, wish};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::paging::Page;
+use super::plan;
 use super::request::{Call, fresh_id};
 use crate::account::Account;
 use crate::auth;
@@ -14,7 +16,7 @@ use crate::document::{Body, Document, at};
 use crate::id::Id;
 use crate::resync::Scope;
 use crate::schema::{self, Schema};
-use crate::store::{Change, Entity, Noun, Step, Store, StoreError};
+use crate::store::{Change, Entity, Noun, Span, Step, Store, StoreError};
 
 /// `PUT /v2/accounts`: a new account below the caller's.
 pub(super) async fn create_below_own(call: Call) -> Reply {
@@ -72,13 +74,20 @@ pub(super) async fn descendants(call: Call) -> Reply {
 /// `PUT /v2/accounts/{A}/api_key`: a new key, shown this once. The old one is good no longer.
 pub(super) async fn rotate_key(call: Call) -> Reply {
     let account = call.account().await?;
+    call.must_be_meant()?;
     call.check_revision(&account.document)?;
     let key = auth::secret((call.desk.random)());
     let document = account.document.revised(account.document.body.clone(), call.unix());
     let replaces = Some(account.document.revision);
+    let id = account.id();
     let entity = Entity::Account(Account { document, api_key: auth::digest(&key), ..account });
     let answer = Answer::data(json!({"api_key": key})).revision(entity.document());
-    call.desk.store.commit(Change { steps: vec![Step::Put { entity, replaces }] }).await?;
+    let after = entity.document().clone();
+    let deed =
+        Deed { what: "api_key changed", noun: Noun::Account, before: Some(&after), after: Some(&after) };
+    let mut steps = audit::steps(&call, id, &deed).await?;
+    steps.push(Step::Put { entity, replaces });
+    call.desk.store.commit(Change { steps }).await?;
     Ok(answer)
 }
 
@@ -90,7 +99,7 @@ pub async fn bootstrap(
     random: fn() -> [u8; 32],
     unix: u64,
 ) -> Result<Option<String>, StoreError> {
-    if !store.accounts(None, None, 1).await?.is_empty() {
+    if !store.accounts(None, Span::ascending(None, 1)).await?.rows.is_empty() {
         return Ok(None);
     }
     let key = api_key.map_or_else(|| auth::secret(random()), str::to_ascii_lowercase);
@@ -121,12 +130,18 @@ pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
 async fn create_below(call: &Call, parent: &Account) -> Reply {
     let (body, _) = wish(call, Noun::Account)?;
     let (account, key) = found(&call.desk, parent, call.fresh_id(), body, call.unix()).await?;
-    let answer = Answer::document(&account.document).created(format!("/v2/accounts/{}", account.id()));
+    let entity = Entity::Account(account);
+    if call.is_dry_run() {
+        return plan::put(call, &entity, None).await;
+    }
+    put(call, &entity, None).await?;
+    let document = entity.document();
+    let answer = Answer::document(document).created(format!("/v2/accounts/{}", document.id));
     Ok(answer.once("api_key", key))
 }
 
-/// Makes an account below `parent` under an id that no account has, and gives it back with its API key. Realm and
-/// administrator's password are made up where it would have none.
+/// A new account below `parent`, not stored yet, and its API key. Realm and administrator's password are made up where
+/// it would have none.
 pub(super) async fn found(
     desk: &Desk,
     parent: &Account,
@@ -143,9 +158,7 @@ pub(super) async fn found(
     let body = accept(Noun::Account, parent, None, body)?;
     let key = auth::secret((desk.random)());
     let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
-    let account = Account { document: Document::new(id, id, body, unix), tree, api_key: auth::digest(&key) };
-    put(desk, &Entity::Account(account.clone()), None).await?;
-    Ok((account, key))
+    Ok((Account { document: Document::new(id, id, body, unix), tree, api_key: auth::digest(&key) }, key))
 }
 
 fn make_up_realm(body: &mut Body, random: fn() -> [u8; 32]) {
@@ -173,7 +186,7 @@ fn make_up_admin_password(body: &mut Body, desk: &Desk) {
 }
 
 async fn below(call: &Call, parent: Id, keep: impl Fn(&Account) -> bool) -> Reply {
-    let fetch = async |after, limit| call.desk.store.accounts(Some(parent), after, limit).await;
+    let fetch = async |span| call.desk.store.accounts(Some(parent), span).await;
     let page = Page::of(call, Account::id, keep, fetch).await?;
     Ok(page.answer(|account| {
         let text = |path| account.document.text(path);
@@ -184,9 +197,11 @@ async fn below(call: &Call, parent: Id, keep: impl Fn(&Account) -> bool) -> Repl
 async fn devices_of(store: &dyn Store, account: Id) -> Result<Vec<Id>, StoreError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let devices = store.devices(&Scope::Account(account), after, 1000).await?;
-        let Some(last) = devices.last() else { return Ok(found) };
-        after = Some(last.id());
-        found.extend(devices.iter().map(crate::device::Device::id));
+        let devices = store.devices(&Scope::Account(account), Span::ascending(after, 1000)).await?;
+        found.extend(devices.rows.iter().map(crate::device::Device::id));
+        after = devices.last;
+        if after.is_none() {
+            return Ok(found);
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::net::Ipv4Addr;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::change::{self, find};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
+use super::rows::Rows;
 use crate::account::Account;
 use crate::auth;
 use crate::device::{Device, Mac};
@@ -16,11 +18,13 @@ use crate::document::{Body, at};
 use crate::id::Id;
 use crate::resync::{Ask, Scope};
 use crate::schema::{Invalid, Problem};
-use crate::store::{Noun, StoreError};
+use crate::store::{Listed, Noun, Span, StoreError};
 
-/// `GET …/devices`: summaries. `filter_mac_address` takes any notation.
+/// `GET …/devices`: summaries, or what [`Rows`] makes of the devices that the filters keep.
 pub(super) async fn list(call: Call) -> Reply {
-    Ok(page(&call).await?.answer(|device| Value::Object(summary(&device))))
+    let page = page(&call).await?;
+    let rows = Rows::of(call.intake(), &call.desk.registrations);
+    Ok(page.answer(|device| Value::Object(rows.row(&device))))
 }
 
 /// `PUT …/devices`
@@ -56,48 +60,48 @@ pub(super) async fn status(call: Call) -> Reply {
     let scope = Scope::Account(call.account().await?.id());
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
-        let devices = call.desk.store.devices(&scope, after, 1000).await?;
-        let Some(last) = devices.last() else { break };
-        after = Some(last.id());
-        let registered = devices.iter().filter(|device| call.desk.registrations.contains(device.id()));
+        let devices = call.desk.store.devices(&scope, Span::ascending(after, 1000)).await?;
+        let registered = devices.rows.iter().filter(|device| call.desk.registrations.contains(device.id()));
         rows.extend(registered.map(|device| json!({"device_id": device.id(), "registered": true})));
+        after = devices.last;
+        if after.is_none() {
+            return Ok(Answer::data(Value::Array(rows)));
+        }
     }
-    Ok(Answer::data(Value::Array(rows)))
 }
 
 /// `POST …/devices/{D}/sync`: the phone is told whatever it holds, to restart, or with `reboot=false` to read its
 /// files again.
 pub(super) async fn sync(call: Call) -> Reply {
     let found = find(&call, Noun::Device).await?;
+    call.must_be_meant()?;
     let document = found.entity.document();
     let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
     call.desk.circle.ask(document.id, if reread { Ask::Reread } else { Ask::Reboot });
     Ok(Answer::data(json!("sync request sent")).revision(document))
 }
 
-/// `GET …/users/{U}/devices`: those that the user owns.
+/// `GET …/users/{U}/devices`: those that the user owns, and those that he is signed in to.
 pub(super) async fn list_of_user(call: Call) -> Reply {
     let found = find(&call, Noun::User).await?;
-    let owner = found.entity.document().id.to_string();
-    let page = filtered(&call, found.account.id(), Some(&owner)).await?;
-    Ok(page.answer(|device| {
-        let mut row = summary(&device);
-        row.retain(|name, _| !matches!(name.as_str(), "username" | "mobile"));
-        row.insert("hotdesked".to_owned(), false.into());
-        Value::Object(row)
-    }))
+    let user = found.entity.document().id;
+    let filter = Filter::of(call.intake());
+    let keep = |device: &Device| {
+        let is_his = device.owner() == Some(user) || device.hotdesked().contains(&user);
+        device.account() == found.account.id() && is_his && filter.keeps(&device.document)
+    };
+    let fetch = async |span| call.desk.store.devices(&Scope::User(user), span).await;
+    let page = Page::of(&call, Device::id, keep, fetch).await?;
+    let rows = Rows::of(call.intake(), &call.desk.registrations);
+    Ok(page.answer(|device| Value::Object(rows.row_of_user(&device, device.owner() != Some(user)))))
 }
 
 /// The page of devices that a list asks for.
 pub(super) async fn page(call: &Call) -> Result<Page<Device>, Failure> {
     let account = call.account().await?.id();
-    filtered(call, account, call.parameter("filter_owner_id")).await
-}
-
-async fn filtered(call: &Call, account: Id, owner: Option<&str>) -> Result<Page<Device>, Failure> {
-    let owns = |device: &Device| owner.is_none_or(|owner| device.document.text("owner_id") == Some(owner));
-    let keep = |device: &Device| device.account() == account && owns(device);
-    let fetch = async |after, limit| candidates(call, account, owner, after, limit).await;
+    let filter = Filter::of(call.intake());
+    let keep = |device: &Device| device.account() == account && filter.keeps(&device.document);
+    let fetch = async |span| candidates(call, account, &filter, span).await;
     Page::of(call, Device::id, keep, fetch).await
 }
 
@@ -105,34 +109,18 @@ async fn filtered(call: &Call, account: Id, owner: Option<&str>) -> Result<Page<
 async fn candidates(
     call: &Call,
     account: Id,
-    owner: Option<&str>,
-    after: Option<Id>,
-    limit: usize,
-) -> Result<Vec<Device>, StoreError> {
+    filter: &Filter,
+    span: Span,
+) -> Result<Listed<Device>, StoreError> {
     let store = &call.desk.store;
-    if let Some(mac) = call.parameter("filter_mac_address") {
-        return match mac.parse::<Mac>() {
-            Ok(mac) if after.is_none() => Ok(store.device_by_mac(mac).await?.into_iter().collect()),
-            _ => Ok(Vec::new()),
-        };
+    if let Some(mac) = filter.wanted("mac_address").filter(|mac| !mac.is_empty()) {
+        let Ok(mac) = mac.parse::<Mac>() else { return Ok(Listed::whole(Vec::new())) };
+        let found = store.device_by_mac(mac).await?.filter(|device| span.admits(device.id()));
+        return Ok(Listed::whole(found.into_iter().collect()));
     }
-    let owner = owner.and_then(|owner| owner.parse().ok());
-    store.devices(&owner.map_or(Scope::Account(account), Scope::User), after, limit).await
-}
-
-/// What a list says of a device. What is not set is left out.
-fn summary(device: &Device) -> Map<String, Value> {
-    let body = &device.document.body;
-    let mut row = Map::new();
-    for name in ["name", "owner_id", "enabled", "call_recording", "mobile", "flags"] {
-        row.extend(at(body, name).map(|value| (name.to_owned(), value.clone())));
-    }
-    row.extend(device.username().map(|username| ("username".to_owned(), username.into())));
-    row.insert("id".to_owned(), json!(device.id()));
-    for (name, usual) in [("mac_address", ""), ("device_type", "sip_device")] {
-        row.insert(name.to_owned(), at(body, name).cloned().unwrap_or_else(|| usual.into()));
-    }
-    row
+    let span = Span { containing: filter.text(), ..span };
+    let owner = filter.wanted("owner_id").and_then(|owner| owner.parse().ok());
+    store.devices(&owner.map_or(Scope::Account(account), Scope::User), span).await
 }
 
 /// A device may name the realm of an account within the caller's reach, or one that no account has. Everything else

@@ -5,12 +5,13 @@
 //! `/api` too.
 
 use actix_web::guard::{GuardContext, fn_guard};
-use actix_web::{Resource, Scope, web};
+use actix_web::{Scope, web};
 
 use super::change::{accept, put, with};
 use super::envelope::Reply;
 use super::error::Failure;
-use super::{get, nowhere};
+use super::nowhere;
+use super::place::{Place, at_any};
 use crate::account::Account;
 use crate::document::Body;
 use crate::store::Entity;
@@ -32,20 +33,20 @@ use pushed::Pushed;
 pub(super) fn routes(prefix: &'static str) -> Scope {
     web::scope(prefix)
         .guard(fn_guard(move |context| is_ours(prefix, context)))
-        .service(at("/devices/search/{mac}").route(get(devices::search)))
+        .service(at("/devices/search/{mac}").get(devices::search).build())
         .service(at("/devices/{account}/{mac}")
-            .route(web::post().to(devices::push))
-            .route(web::delete().to(devices::delete)))
+            .post(devices::push)
+            .delete(devices::delete).build())
         .service(at("/accounts/{account}")
-            .route(web::post().to(accounts::push))
-            .route(web::delete().to(accounts::delete)))
-        .service(at("/locks/{account}/{mac}").route(web::delete().to(devices::unlock)))
-        .service(at("/phones").route(get(phones::list)))
-        .service(at("/phones/").route(get(phones::list)))
-        .service(at("/phones/{brand}").route(get(phones::list)))
-        .service(at("/phones/{brand}/{family}").route(get(phones::list)))
-        .service(at("/phones/{brand}/{family}/{model}").route(get(phones::list)))
-        .service(at("/ui/{brand}/{family}/{model}").route(get(phones::ui)))
+            .post(accounts::push)
+            .delete(accounts::delete).build())
+        .service(at("/locks/{account}/{mac}").delete(devices::unlock).build())
+        .service(at("/phones").get(phones::list).build())
+        .service(at("/phones/").get(phones::list).build())
+        .service(at("/phones/{brand}").get(phones::list).build())
+        .service(at("/phones/{brand}/{family}").get(phones::list).build())
+        .service(at("/phones/{brand}/{family}/{model}").get(phones::list).build())
+        .service(at("/ui/{brand}/{family}/{model}").get(phones::ui).build())
         .default_service(web::route().to(nowhere))
 }
 
@@ -56,12 +57,8 @@ fn is_ours(prefix: &str, context: &GuardContext<'_>) -> bool {
 }
 
 /// A path, also behind the two slashes that come of a `provisioning_url` with one at its end.
-fn at(path: &str) -> Resource {
-    web::resource(vec![path.to_owned(), format!("/{path}")]).default_service(web::route().to(wrong_verb))
-}
-
-async fn wrong_verb() -> Reply {
-    Err(Failure::wrong_verb())
+fn at(path: &str) -> Place {
+    at_any(vec![path.to_owned(), format!("/{path}")])
 }
 
 /// Stores what a push has made of a document's body, if that is another than before.
@@ -71,7 +68,7 @@ async fn revise(pushed: &Pushed, account: &Account, entity: &Entity, body: Body)
     if body == before.body {
         return Ok(());
     }
-    put(&pushed.desk, &with(entity, before.revised(body, pushed.unix())), Some(before)).await
+    put(&pushed.call, &with(entity, before.revised(body, pushed.unix())), Some(before)).await
 }
 
 /// How often a change is tried again when somebody else changes the same document.

@@ -6,6 +6,7 @@ use super::pushed::Pushed;
 use super::{devices, persist, push, revise};
 use crate::account::Account;
 use crate::api::accounts::found;
+use crate::api::change::{put, remove};
 use crate::api::envelope::{Answer, Reply};
 use crate::api::error::Failure;
 use crate::auth;
@@ -13,7 +14,7 @@ use crate::device::Device;
 use crate::document::Body;
 use crate::resync::Scope;
 use crate::schema::{Problem, merge};
-use crate::store::{Change, Entity, Noun, Step};
+use crate::store::{Entity, Span};
 
 /// `POST /accounts/{A}`: realm and time zone. An account that is not known is made under this very id.
 pub(super) async fn push(pushed: Pushed) -> Reply {
@@ -43,14 +44,10 @@ pub(super) async fn delete(pushed: Pushed) -> Reply {
             return Err(Failure::forbidden());
         }
         let devices = all_pushed(&pushed, &account).await?;
-        let (id, replaces) = (account.id(), account.document.revision);
-        let delete = Step::Delete { noun: Noun::Account, id, replaces };
-        let change = Change { steps: vec![delete, Step::Mark(Scope::Account(id))] };
-        pushed.desk.store.commit(change).await?;
+        remove(&pushed.call, &Entity::Account(account), true).await?;
         for device in devices {
             pushed.desk.circle.gone(device.id());
         }
-        pushed.desk.circle.marked();
         Ok(Answer::data(said))
     })
     .await
@@ -66,6 +63,7 @@ pub(super) async fn create(pushed: &Pushed, mut body: Body) -> Result<Account, F
     body.entry("name").or_insert_with(|| id.to_string().into());
     let (account, _key_that_nobody_needs) =
         found(&pushed.desk, &parent(pushed).await?, id, body, pushed.unix()).await?;
+    put(&pushed.call, &Entity::Account(account.clone()), None).await?;
     Ok(account)
 }
 
@@ -81,12 +79,12 @@ async fn parent(pushed: &Pushed) -> Result<Account, Failure> {
 /// The account's devices, if Kazoo has pushed every one and there is nothing else that would be lost.
 async fn all_pushed(pushed: &Pushed, account: &Account) -> Result<Vec<Device>, Failure> {
     let (store, scope) = (&pushed.desk.store, Scope::Account(account.id()));
-    if !store.users(account.id(), None, 1).await?.is_empty() {
+    if !store.users(account.id(), Span::ascending(None, 1)).await?.rows.is_empty() {
         return Err(in_use("users"));
     }
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = store.devices(&scope, after, 1000).await?;
+        let page = store.devices(&scope, Span::ascending(after, 1000)).await?.rows;
         let Some(last) = page.last() else { return Ok(found) };
         after = Some(last.id());
         if !page.iter().all(devices::is_pushed) {

@@ -5,16 +5,15 @@ use serde_json::{Value, json};
 use super::pushed::Pushed;
 use super::{accounts, persist, phones, push, revise};
 use crate::account::Account;
-use crate::api::change::{accept, put};
+use crate::api::change::{accept, put, remove};
 use crate::api::envelope::{Answer, Reply};
 use crate::api::error::Failure;
 use crate::api::request::fresh_id;
 use crate::auth;
 use crate::device::{Device, Mac};
 use crate::document::{Body, Document, at};
-use crate::resync::Scope;
 use crate::schema::{Problem, merge};
-use crate::store::{Change, Entity, Noun, Step};
+use crate::store::{Entity, Noun};
 
 /// What a device's document has that Kazoo made. Only the server writes it.
 const PUSHED: &str = "pvt_pushed_by";
@@ -43,11 +42,7 @@ pub(super) async fn delete(pushed: Pushed) -> Reply {
         let mac = pushed.mac()?;
         let Some(account) = pushed.account().await? else { return Ok(said(&pushed)) };
         let Some(device) = of(&pushed, &account, mac).await? else { return Ok(said(&pushed)) };
-        let (id, replaces) = (device.id(), device.document.revision);
-        let delete = Step::Delete { noun: Noun::Device, id, replaces };
-        pushed.desk.store.commit(Change { steps: vec![delete, Step::Mark(Scope::Device(id))] }).await?;
-        pushed.desk.circle.gone(id);
-        pushed.desk.circle.marked();
+        remove(&pushed.call, &Entity::Device(device), true).await?;
         Ok(said(&pushed))
     })
     .await
@@ -123,7 +118,7 @@ async fn create(pushed: &Pushed, account: &Account, mac: Mac, patch: Body) -> Re
     let mut body = accept(Noun::Device, account, None, body)?;
     body.insert(PUSHED.to_owned(), "kazoo".into());
     let document = Document::new(fresh_id(pushed.desk.random), account.id(), body, pushed.unix());
-    let stored = put(&pushed.desk, &Entity::Device(Device { document }), None).await;
+    let stored = put(&pushed.call, &Entity::Device(Device { document }), None).await;
     match stored {
         Err(_) if of(pushed, account, mac).await?.is_some() => Err(Failure::conflict()),
         stored => stored,

@@ -3,62 +3,59 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, dev, web};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::push::is_true;
 use crate::account::Account;
 use crate::api::Desk;
 use crate::api::error::Failure;
-use crate::api::request::{Call, parse, read};
+use crate::api::request::Call;
 use crate::auth;
 use crate::device::Mac;
 use crate::document::Body;
 use crate::id::Id;
 use crate::schema::Problem;
-use crate::store::Store;
+use crate::store::{Span, Store};
 
-/// A request whose sender is known. The body of anything but a POST is not looked at.
+/// A request whose sender is known.
 pub(super) struct Pushed {
+    pub(super) call: Call,
     pub(super) desk: web::Data<Desk>,
     /// Whose administrator the sender is.
     pub(super) caller: Account,
-    request: HttpRequest,
-    envelope: Map<String, Value>,
 }
 
 impl FromRequest for Pushed {
     type Error = Failure;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let payload = web::Payload::from_request(request, payload);
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
             let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
-            let caller = caller(&desk, &request).await?;
-            let body = read(payload.await.map_err(|_| Failure::no_json("it broke off"))?).await?;
-            let envelope = if request.method() == Method::POST { parse(&body)? } else { Map::new() };
-            Ok(Self { desk, caller, request, envelope })
+            let call = call(&desk, &request).await?;
+            let caller = call.caller()?.clone();
+            Ok(Self { call, desk, caller })
         })
     }
 }
 
 /// From the networks that the operator trusts everything is the master account's: the token that comes with it is
 /// Kazoo's own, and says nothing here. From elsewhere it must be one of ours. Only the connection's own address counts.
-async fn caller(desk: &Desk, request: &HttpRequest) -> Result<Account, Failure> {
+async fn call(desk: &web::Data<Desk>, request: &HttpRequest) -> Result<Call, Failure> {
     let peer = request.peer_addr().map(|peer| peer.ip());
     if peer.is_some_and(|peer| desk.kazoo_from.iter().any(|network| network.contains(peer))) {
-        return master(&*desk.store).await;
+        let master = master(&*desk.store).await?;
+        return Ok(Call::taken_as(master, request, desk.clone()));
     }
-    let call = Call::from_request(request, &mut dev::Payload::None).await?;
-    call.caller().cloned()
+    Call::from_request(request, &mut dev::Payload::None).await
 }
 
 /// Every account knows which one is above all others.
 async fn master(store: &dyn Store) -> Result<Account, Failure> {
-    let any = store.accounts(None, None, 1).await?.pop().ok_or_else(Failure::no_token)?;
+    let any =
+        store.accounts(None, Span::ascending(None, 1)).await?.rows.pop().ok_or_else(Failure::no_token)?;
     match any.tree.first() {
         None => Ok(any),
         Some(master) => store.account(*master).await?.ok_or_else(Failure::no_token),
@@ -92,12 +89,12 @@ impl Pushed {
 
     /// What the path has at this place.
     pub(super) fn named(&self, place: &str) -> &str {
-        self.request.match_info().get(place).unwrap_or_default()
+        self.call.named(place)
     }
 
     /// The object under `data`; an account's push may have none.
     pub(super) fn data(&self) -> Result<Body, Failure> {
-        match self.envelope.get("data") {
+        match self.call.intake().envelope.get("data") {
             None | Some(Value::Null) => Ok(Body::new()),
             Some(Value::Object(data)) => Ok(data.clone()),
             Some(_) => {
@@ -109,12 +106,12 @@ impl Pushed {
 
     /// Whether a member beside the data is switched on.
     pub(super) fn wants(&self, name: &str) -> bool {
-        is_true(self.envelope.get(name))
+        is_true(self.call.intake().envelope.get(name))
     }
 
     /// The id in a member beside the data.
     pub(super) fn id(&self, name: &str) -> Option<Id> {
-        self.envelope.get(name)?.as_str()?.parse().ok()
+        self.call.intake().envelope.get(name)?.as_str()?.parse().ok()
     }
 
     /// The time, in Unix seconds.
