@@ -31,6 +31,7 @@ mod given;
 mod history;
 mod hotdesks;
 mod intake;
+mod kazoo;
 mod manner;
 mod paging;
 mod place;
@@ -48,6 +49,7 @@ mod trash;
 mod users;
 
 pub use accounts::bootstrap;
+pub use kazoo::{Network, NoNetwork};
 
 use place::{at, reading};
 
@@ -63,18 +65,22 @@ pub struct Desk {
     pub dialer: Dialer,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
+    pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
     /// Unpredictable bytes: ids, keys, tokens and passwords are made of them.
     pub random: fn() -> [u8; 32],
 }
 
-/// Adds the routes of `/v2`, `/healthz`, and a 404 in JSON for everything else.
+/// Adds the routes of `/v2`, those of Kazoo's provisioner, `/healthz`, and a 404 in JSON for everything else.
 pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |app| {
         app.app_data(desk.clone())
             .service(web::resource("/healthz").route(reading().to(healthz)))
             .service(v2().wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("/api").wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("").wrap(from_fn(envelope::around)))
             .default_service(web::route().to(nowhere));
     }
 }

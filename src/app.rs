@@ -211,6 +211,7 @@ fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Confi
         circle: ground.circle.clone(),
         dialer: ground.dialer.clone(),
         registrations: ground.registrations.clone(),
+        kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
         random,
     };
