@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use crate::api::{self, Desk};
-use crate::circle::{self, Circle, Dialer};
+use crate::circle::{self, Circle, Switchboard};
 use crate::config::{ApiKey, Config};
 use crate::demo::{self, PlantError, Planted};
 use crate::files::Files;
@@ -84,7 +84,7 @@ struct Ground {
     files: Arc<Files>,
     circle: Circle,
     registrations: Arc<Registrations>,
-    dialer: Dialer,
+    switchboard: Switchboard,
 }
 
 impl App {
@@ -116,14 +116,14 @@ impl App {
         listeners::mark_moved_site(&*store, &site).await?;
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
-        let dialer = Dialer::new(orders.clone());
+        let switchboard = Switchboard::new(orders.clone());
         let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
         let means =
             circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let registrations = Arc::default();
-        let ground = Ground { store: store.clone(), files, circle, registrations, dialer };
+        let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let servers =
@@ -209,7 +209,7 @@ fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Confi
         store: ground.store.clone(),
         files: ground.files.clone(),
         circle: ground.circle.clone(),
-        dialer: ground.dialer.clone(),
+        switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
         kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
