@@ -19,13 +19,13 @@ pub(super) async fn act(call: Call) -> Reply {
         return Err(Failure::not_found());
     };
     match call.option("action").as_deref() {
-        Some("notify") => notify(&call, device).await,
+        Some("notify") => notify(&call, device),
         None => Err(Failure::no_action("action required")),
         Some(_) => Err(Failure::no_action("invalid action")),
     }
 }
 
-async fn notify(call: &Call, device: Device) -> Reply {
+fn notify(call: &Call, device: Device) -> Reply {
     call.must_be_meant()?;
     let said = Schema::of(schema::Noun::DeviceNotify).accept(inner(call.data()?));
     let said = said.map_err(|invalid| Failure::invalid(&invalid))?;
