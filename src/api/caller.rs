@@ -75,9 +75,7 @@ async fn log_in(
     let look = by_credentials(desk, account.as_ref(), credentials);
     let user = desk.doorman.attempt(source, named, look).await?;
     let (Some(account), Some(user)) = (account, user) else { return Err(Failure::bad_token()) };
-    if !is_switched_on(&*desk.store, &account).await? {
-        return Err(Failure::bad_token());
-    }
-    desk.doorman.remember(shown, Token::issued(&account, Some(&user), (desk.clock)() / 1000));
-    Ok(Caller { account, user: Some(user) })
+    let token = Token::issued(&account, Some(&user), (desk.clock)() / 1000);
+    desk.doorman.remember(shown, token);
+    behind(desk, &token).await?.ok_or_else(Failure::bad_token)
 }

@@ -82,13 +82,12 @@ impl Doorman {
         account: Option<Digest>,
         login: impl Future<Output = Result<Option<T>, Failure>>,
     ) -> Result<Option<T>, Failure> {
-        if let Step::Refuse(wait) = self.throttle().begin(source, (self.clock)()) {
-            return Err(Failure::too_many(wait));
-        }
+        let mut charge = self.admit(source).await?;
         let done = login.await;
+        charge.is_open = false;
         match &done {
             Ok(None) => self.wrong(source, account).await,
-            Ok(Some(_)) | Err(_) => self.throttle().right(source, (self.clock)()),
+            Ok(Some(_)) | Err(_) => self.throttle().right(source),
         }
         done
     }
@@ -96,7 +95,7 @@ impl Doorman {
     /// What is said to a token that is none.
     pub(super) fn bad_token(&self, source: Source) -> Failure {
         match self.throttle().bad_token(source, (self.clock)()) {
-            Step::Pass => Failure::bad_token(),
+            Step::Pass | Step::Wait(_) => Failure::bad_token(),
             Step::Refuse(wait) => Failure::too_many(wait),
         }
     }
@@ -113,6 +112,17 @@ impl Doorman {
     pub(super) fn remembered(&self, shown: &Shown) -> Option<Token> {
         let token = self.remembered.get(&self.name(shown)?)?;
         token.is_live((self.clock)() / 1000).then_some(token)
+    }
+
+    async fn admit(&self, source: Source) -> Result<Charge<'_>, Failure> {
+        loop {
+            let step = self.throttle().begin(source, (self.clock)());
+            match step {
+                Step::Pass => return Ok(Charge { doorman: self, source, is_open: true }),
+                Step::Wait(wait) => tokio::time::sleep(wait).await,
+                Step::Refuse(wait) => return Err(Failure::too_many(wait)),
+            }
+        }
     }
 
     async fn wrong(&self, source: Source, account: Option<Digest>) {
@@ -144,6 +154,21 @@ impl Doorman {
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A login under way. One whose client hangs up before the answer was wrong.
+struct Charge<'d> {
+    doorman: &'d Doorman,
+    source: Source,
+    is_open: bool,
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            let _nobody_waits = self.doorman.throttle().wrong(self.source, None, (self.doorman.clock)());
+        }
     }
 }
 
@@ -194,6 +219,30 @@ mod tests {
         assert!(done.len() == 40 && done.iter().all(Result::is_ok));
         let allowed = std::thread::available_parallelism().unwrap().get() / 2 + 1;
         assert!(most.load(Ordering::SeqCst) <= allowed);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_has_guessed_wrong() {
+        let (_folder, doorman) = doorman().await;
+        let source = Source::of([192, 0, 2, 1].into());
+        for _ in 0..Patience::USUAL.most {
+            let login = doorman.attempt(source, None, std::future::pending::<Result<Option<()>, Failure>>());
+            assert!(tokio::time::timeout(Duration::from_millis(1), login).await.is_err());
+        }
+        let login = doorman.attempt(source, None, async { Ok(Some(())) });
+        assert!(login.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn of_many_right_logins_at_once_none_is_refused() {
+        let (_folder, doorman) = doorman().await;
+        let source = Source::of([192, 0, 2, 1].into());
+        let logins = (0..60).map(|_| {
+            let login = async { Ok(doorman.api_key("x").await.ok()) };
+            doorman.attempt(source, None, login)
+        });
+        let done = futures_util::future::join_all(logins).await;
+        assert!(done.iter().all(|done| matches!(done, Ok(Some(_)))));
     }
 
     #[tokio::test]

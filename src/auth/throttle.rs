@@ -2,10 +2,12 @@
 //!
 //! Each source, and each account that somebody tried to log in to, has a count that failures raise and time lowers.
 //! The count of an account only slows the answers to failures: a right login is answered at once whoever else has
-//! failed. A source whose count is full is refused until it has fallen. A login is charged when it begins and the
-//! charge is given back when it was right, so that many at once, or hanging up before the answer, gain nothing.
+//! failed. A source whose count is full is refused until it has fallen. Logins under way could all fail, so no more of
+//! them are looked at than failures are left; the others wait. So many at once gain nothing, and lose nothing when they
+//! are right.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -43,8 +45,10 @@ impl Patience {
 /// What becomes of a login that begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// It is looked at.
+    /// It is looked at; then [`Throttle::right`] or [`Throttle::wrong`] must be told.
     Pass,
+    /// Others from this source are being looked at: it begins again after so long.
+    Wait(Duration),
     /// It is not looked at, and none from this source for so long.
     Refuse(Duration),
 }
@@ -71,6 +75,7 @@ impl Source {
 pub struct Throttle {
     patience: Patience,
     sources: Tallies<Source>,
+    under_way: BTreeMap<Source, u32>,
     accounts: Tallies<Digest>,
 }
 
@@ -78,32 +83,43 @@ impl Throttle {
     /// A throttle that has seen nothing yet.
     pub fn new(patience: Patience) -> Self {
         let tallies = patience.remembers;
-        Self { patience, sources: Tallies::new(tallies), accounts: Tallies::new(tallies) }
+        Self {
+            patience,
+            sources: Tallies::new(tallies),
+            under_way: BTreeMap::new(),
+            accounts: Tallies::new(tallies),
+        }
     }
 
-    /// A login begins. One that passes is charged to its source until [`Self::right`] gives the charge back.
+    /// A login begins.
     pub fn begin(&mut self, source: Source, now: u64) -> Step {
-        let forgets = self.forgets();
-        let most = f64::from(self.patience.most);
-        let count = self.sources.count(source, now, forgets);
-        if count + 1.0 > most {
-            return Step::Refuse(self.patience.forgets.mul_f64(count + 1.0 - most));
+        if let Some(wait) = self.full(source, 1.0, now) {
+            return Step::Refuse(wait);
         }
-        self.sources.add(source, 1.0, now, forgets);
+        let under_way = self.under_way.get(&source).copied().unwrap_or(0);
+        if self.full(source, f64::from(under_way) + 1.0, now).is_some() {
+            return Step::Wait(self.patience.first.min(self.patience.longest));
+        }
+        self.under_way.insert(source, under_way + 1);
         Step::Pass
     }
 
-    /// The login that began was right.
-    pub fn right(&mut self, source: Source, now: u64) {
-        let forgets = self.forgets();
-        self.sources.add(source, -1.0, now, forgets);
+    /// The login that passed was right.
+    pub fn right(&mut self, source: Source) {
+        if let Entry::Occupied(mut under_way) = self.under_way.entry(source) {
+            *under_way.get_mut() -= 1;
+            if *under_way.get() == 0 {
+                under_way.remove();
+            }
+        }
     }
 
-    /// The login that began was wrong; `account` stands for the account that it named. Gives how long the answer
-    /// takes.
+    /// The login that passed was wrong, or was given up before it was known; `account` stands for the account that it
+    /// named. Gives how long the answer takes.
     pub fn wrong(&mut self, source: Source, account: Option<Digest>, now: u64) -> Duration {
+        self.right(source);
         let forgets = self.forgets();
-        let own = self.sources.count(source, now, forgets);
+        let own = self.sources.add(source, 1.0, now, forgets);
         let others = account.map_or(0.0, |account| self.accounts.add(account, 1.0, now, forgets));
         self.delay(own.max(others))
     }
@@ -111,14 +127,18 @@ impl Throttle {
     /// A token was none. That is no guess at a password, and clients repeat an old token without knowing, so it
     /// counts for a tenth.
     pub fn bad_token(&mut self, source: Source, now: u64) -> Step {
-        let forgets = self.forgets();
-        let most = f64::from(self.patience.most);
-        let count = self.sources.count(source, now, forgets);
-        if count + 0.1 > most {
-            return Step::Refuse(self.patience.forgets.mul_f64(count + 0.1 - most));
+        if let Some(wait) = self.full(source, 0.1, now) {
+            return Step::Refuse(wait);
         }
+        let forgets = self.forgets();
         self.sources.add(source, 0.1, now, forgets);
         Step::Pass
+    }
+
+    /// For how long a source has no room for so many more failures.
+    fn full(&self, source: Source, more: f64, now: u64) -> Option<Duration> {
+        let over = self.sources.count(source, now, self.forgets()) + more - f64::from(self.patience.most);
+        (over > 0.0).then(|| self.patience.forgets.mul_f64(over))
     }
 
     fn delay(&self, count: f64) -> Duration {
@@ -202,7 +222,7 @@ mod tests {
     fn fail(throttle: &mut Throttle, source: Source, now: u64) -> Option<Duration> {
         match throttle.begin(source, now) {
             Step::Pass => Some(throttle.wrong(source, Some(ACCOUNT), now)),
-            Step::Refuse(_) => None,
+            Step::Wait(_) | Step::Refuse(_) => None,
         }
     }
 
@@ -233,7 +253,7 @@ mod tests {
             fail(&mut throttle, source(last), NOW);
         }
         assert_eq!(throttle.begin(source(250), NOW), Step::Pass);
-        throttle.right(source(250), NOW);
+        throttle.right(source(250));
         assert_eq!(fail(&mut throttle, source(251), NOW).unwrap(), Patience::USUAL.longest);
     }
 
@@ -242,16 +262,36 @@ mod tests {
         let mut throttle = throttle();
         for _ in 0..100 {
             assert_eq!(throttle.begin(source(1), NOW), Step::Pass);
-            throttle.right(source(1), NOW);
+            throttle.right(source(1));
         }
-        assert!(throttle.sources.counts.is_empty());
+        assert!(throttle.sources.counts.is_empty() && throttle.under_way.is_empty());
     }
 
     #[test]
-    fn many_at_once_are_no_more_than_one_after_the_other() {
+    fn many_guesses_at_once_are_no_more_than_one_after_the_other() {
         let mut throttle = throttle();
         let passed = (0..1000).filter(|_| throttle.begin(source(1), NOW) == Step::Pass).count();
         assert_eq!(passed, 20);
+        for _ in 0..20 {
+            assert!(matches!(throttle.begin(source(1), NOW), Step::Wait(_)));
+            throttle.wrong(source(1), None, NOW);
+        }
+        assert_eq!(throttle.begin(source(1), NOW), Step::Refuse(Duration::from_secs(30)));
+        assert!(throttle.under_way.is_empty());
+    }
+
+    #[test]
+    fn of_many_right_logins_at_once_some_wait_and_none_is_refused() {
+        let mut throttle = throttle();
+        let (mut waiting, mut done) = (100, 0);
+        while waiting > 0 {
+            let passed = (0..waiting).filter(|_| throttle.begin(source(1), NOW) == Step::Pass).count();
+            assert!((1..=20).contains(&passed));
+            (0..passed).for_each(|_| throttle.right(source(1)));
+            waiting -= passed;
+            done += passed;
+        }
+        assert_eq!(done, 100);
     }
 
     #[test]
