@@ -33,6 +33,7 @@ mod generate;
 mod given;
 mod hotdesks;
 mod intake;
+mod kazoo;
 mod login;
 mod manner;
 mod paging;
@@ -51,6 +52,7 @@ mod users;
 
 pub use accounts::bootstrap;
 pub use doorman::{Doorman, Means};
+pub use kazoo::{Network, NoNetwork};
 
 use place::{at, reading};
 
@@ -66,18 +68,22 @@ pub struct Desk {
     pub registrations: Arc<Registrations>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
+    /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
+    pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
     /// Unpredictable bytes: ids, keys, tokens and passwords are made of them.
     pub random: fn() -> [u8; 32],
 }
 
-/// Adds the routes of `/v2`, `/healthz`, and a 404 in JSON for everything else.
+/// Adds the routes of `/v2`, those of Kazoo's provisioner, `/healthz`, and a 404 in JSON for everything else.
 pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |app| {
         app.app_data(desk.clone())
             .service(web::resource("/healthz").route(reading().to(healthz)))
             .service(v2().wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("/api").wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("").wrap(from_fn(envelope::around)))
             .default_service(web::route().to(nowhere));
     }
 }

@@ -222,6 +222,7 @@ fn admin_server(
         circle: ground.circle.clone(),
         registrations: ground.registrations.clone(),
         doorman,
+        kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
         random,
     };

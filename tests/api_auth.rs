@@ -410,7 +410,7 @@ fn old_tokens_are_swept_by_new_ones() {
 
 async fn guess(world: &World, peer: &str, password: &str) -> Said {
     let body = json!({"data": as_ada(password)}).to_string();
-    world.raw_from(peer, "PUT", "/v2/user_auth", &[], &body).await
+    world.raw_from(&format!("{peer}:4711"), "PUT", "/v2/user_auth", &[], &body).await
 }
 
 #[test]
@@ -427,12 +427,15 @@ fn a_source_that_guesses_is_refused_for_a_while_and_nobody_else_is() {
         assert_eq!(refused.json()["message"], "too_many_requests");
         assert!(refused.data()["message"].as_str().unwrap().contains("30 seconds"), "{refused:?}");
         let key = json!({"data": {"api_key": KEY}}).to_string();
-        assert_eq!(world.raw_from("192.0.2.1", "PUT", "/v2/api_auth", &[], &key).await.status, 429);
+        assert_eq!(world.raw_from("192.0.2.1:4711", "PUT", "/v2/api_auth", &[], &key).await.status, 429);
         let forwarded = [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.1")];
-        assert_eq!(world.raw_from("192.0.2.1", "PUT", "/v2/api_auth", &forwarded, &key).await.status, 429);
+        assert_eq!(
+            world.raw_from("192.0.2.1:4711", "PUT", "/v2/api_auth", &forwarded, &key).await.status,
+            429
+        );
         let header = [("x-auth-token", &*token)];
         assert_eq!(
-            world.raw_from("192.0.2.1", "GET", &user, &header, "").await.status,
+            world.raw_from("192.0.2.1:4711", "GET", &user, &header, "").await.status,
             200,
             "tokens are good"
         );
@@ -451,14 +454,14 @@ fn guesses_at_keys_and_with_every_request_count_and_made_up_tokens_count_less() 
         let path = format!("/v2/accounts/{account}/devices");
         let basic = format!("Basic {}", base64(&format!("{account}:{}", md5("ada@x", "wrong"))));
         for _ in 0..10 {
-            assert_eq!(world.raw_from("192.0.2.1", "PUT", "/v2/api_auth", &[], &key).await.status, 404);
+            assert_eq!(world.raw_from("192.0.2.1:4711", "PUT", "/v2/api_auth", &[], &key).await.status, 404);
             let header = [("authorization", &*basic)];
-            assert_eq!(world.raw_from("192.0.2.1", "GET", &path, &header, "").await.status, 401);
+            assert_eq!(world.raw_from("192.0.2.1:4711", "GET", &path, &header, "").await.status, 401);
         }
         let made_up = [("x-auth-token", "made up")];
-        assert_eq!(world.raw_from("192.0.2.1", "GET", &path, &made_up, "").await.status, 429);
+        assert_eq!(world.raw_from("192.0.2.1:4711", "GET", &path, &made_up, "").await.status, 429);
         for _ in 0..150 {
-            assert_eq!(world.raw_from("192.0.2.2", "GET", &path, &made_up, "").await.status, 401);
+            assert_eq!(world.raw_from("192.0.2.2:4711", "GET", &path, &made_up, "").await.status, 401);
         }
     });
 }

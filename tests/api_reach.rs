@@ -392,3 +392,21 @@ fn a_person_signs_himself_out_of_a_device_but_into_none_of_others_and_sets_no_li
         }
     });
 }
+
+#[test]
+fn a_person_is_no_provisioner() {
+    run(async {
+        let world = World::new().await;
+        let me = Person::of(&world, "user").await;
+        let id = me.account.rsplit('/').next().unwrap();
+        for (verb, path) in [
+            ("POST", format!("/api/accounts/{id}")),
+            ("POST", format!("/api/devices/{id}/805ec0000001")),
+            ("DELETE", format!("/api/devices/{id}/805ec0000001")),
+            ("DELETE", format!("/api/locks/{id}/805ec0000001")),
+            ("GET", "/api/devices/search/805ec0000001".to_owned()),
+        ] {
+            assert_eq!(me.status(&world, verb, &path, json!({})).await, 403, "{verb} {path}");
+        }
+    });
+}
