@@ -10,7 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::circle::Circle;
+use crate::circle::{Circle, Dialer};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
@@ -31,6 +31,7 @@ mod error;
 mod filter;
 mod generate;
 mod given;
+mod history;
 mod hotdesks;
 mod intake;
 mod kazoo;
@@ -40,6 +41,7 @@ mod paging;
 mod place;
 mod plan;
 mod provisioning;
+mod quickcall;
 mod registrations;
 mod request;
 mod rows;
@@ -64,6 +66,8 @@ pub struct Desk {
     pub files: Arc<Files>,
     /// Who hears of marks, and of phones that somebody asks for.
     pub circle: Circle,
+    /// Who makes calls.
+    pub dialer: Dialer,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
     /// Who checks what is shown at the door.
@@ -144,6 +148,11 @@ fn v2() -> actix_web::Scope {
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/quickcall/{number}")
+            .get(quickcall::ring)
+            .post(quickcall::ring)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/history").get(history::list).build())
         .service(at("/accounts/{account}/devices/{device}/access_lists")
             .get(attached::access_lists)
             .post(attached::put_access_lists)

@@ -18,10 +18,12 @@ use crate::resync::{Ask, Held, Pace, Pending, Queue, Telling, Told};
 use crate::sip::Outcome;
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
+mod call;
 mod copies;
 mod judge;
 mod keeper;
 
+pub use call::{Dialer, Ring};
 pub use copies::fetched;
 
 use keeper::Keeper;
@@ -33,6 +35,8 @@ pub enum Order {
     Tell(Tell),
     /// Forget where a device's phones are, because it is deleted.
     Forget(Id),
+    /// Ring a device's phones.
+    Call(Ring),
 }
 
 /// A NOTIFY to send to wherever a device's phones are.

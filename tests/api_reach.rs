@@ -139,6 +139,14 @@ fn a_person_sees_his_devices_and_changes_those_that_he_owns() {
         for (path, status) in [(&me.own, 200), (&me.guest, 403), (&me.other, 403)] {
             assert_eq!(me.status(&world, "POST", &format!("{path}/sync"), json!({})).await, status, "{path}");
         }
+        for path in [&me.guest, &me.other] {
+            assert_eq!(
+                me.status(&world, "GET", &format!("{path}/quickcall/100"), json!({})).await,
+                403,
+                "{path}"
+            );
+        }
+        assert_ne!(me.status(&world, "GET", &format!("{}/quickcall/100", me.own), json!({})).await, 403);
         for (path, status) in [(&me.own, 200), (&me.guest, 200), (&me.other, 403)] {
             assert_eq!(me.status(&world, "GET", &format!("{path}/provisioning"), json!({})).await, status);
         }

@@ -10,7 +10,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test, web};
 use checksync::api::{self, Desk, Doorman};
 use checksync::auth::{Cost, Patience};
-use checksync::circle::{Circle, Means, start};
+use checksync::circle::{Circle, Dialer, Means, Order, start};
 use checksync::files::Files;
 use checksync::id::Id;
 use checksync::pack::Pack;
@@ -73,6 +73,7 @@ pub(crate) struct World {
     pub(crate) registrations: Arc<Registrations>,
     pub(crate) master: Id,
     pub(crate) token: String,
+    ordered: std::cell::RefCell<tokio::sync::mpsc::Receiver<Order>>,
     desk: web::Data<Desk>,
     stopped: std::cell::RefCell<Option<std::pin::Pin<Box<dyn Future<Output = ()>>>>>,
     folder: tempfile::TempDir,
@@ -110,11 +111,13 @@ impl World {
         let key = api::bootstrap(&*store, &doorman, Some(KEY), random, NOW).await.unwrap();
         assert!(key.is_none_or(|key| key == KEY));
         let (circle, running) = circle(&store).await;
+        let (orders, ordered) = tokio::sync::mpsc::channel(8);
         let registrations = Arc::new(Registrations::default());
         let desk = web::Data::new(Desk {
             store: store.clone(),
             files: files(&store),
             circle,
+            dialer: Dialer::new(orders),
             registrations: registrations.clone(),
             doorman,
             kazoo_from: vec![KAZOO.parse().unwrap()],
@@ -124,7 +127,8 @@ impl World {
         let accounts = store.accounts(None, Span::ascending(None, 1000)).await.unwrap().rows;
         let master = accounts.iter().find(|account| account.tree.is_empty()).unwrap().id();
         let stopped = std::cell::RefCell::new(Some(running));
-        Self { store, registrations, master, token: String::new(), desk, stopped, folder }
+        let (ordered, token) = (std::cell::RefCell::new(ordered), String::new());
+        Self { store, registrations, master, token, ordered, desk, stopped, folder }
     }
 
     pub(crate) async fn log_in(&self, key: &str) -> String {
@@ -214,6 +218,11 @@ impl World {
     pub(crate) async fn forget_marks(&self) {
         let marks = self.store.marks(1000).await.unwrap().into_iter().map(|(sequence, _)| sequence).collect();
         self.store.unmark(marks, Vec::new()).await.unwrap();
+    }
+
+    /// What the SIP side was asked to do since the last time.
+    pub(crate) fn ordered(&self) -> Option<Order> {
+        self.ordered.borrow_mut().try_recv().ok()
     }
 
     /// Lets the circle work for a moment.
