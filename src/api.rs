@@ -10,13 +10,14 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::circle::{Circle, Dialer};
+use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod access;
 mod accounts;
+mod action;
 mod attached;
 mod audit;
 mod caller;
@@ -66,8 +67,8 @@ pub struct Desk {
     pub files: Arc<Files>,
     /// Who hears of marks, and of phones that somebody asks for.
     pub circle: Circle,
-    /// Who makes calls.
-    pub dialer: Dialer,
+    /// The way to the SIP side.
+    pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
     /// Who checks what is shown at the door.
@@ -126,8 +127,9 @@ fn v2() -> actix_web::Scope {
             .delete(attached::drop_rate_limits)
             .build())
         .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
-        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
+        .service(at("/accounts/{account}/registrations").get(registrations::list).delete(registrations::flush).build())
         .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
+        .service(at("/accounts/{account}/registrations/{username}").delete(registrations::flush_one).build())
         .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
@@ -143,6 +145,7 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
         .service(at("/accounts/{account}/devices/{device}")
             .get(devices::get)
+            .put(action::act)
             .post(devices::replace)
             .patch(devices::patch)
             .delete(devices::delete)

@@ -13,7 +13,7 @@ use tracing::info;
 
 use crate::api::{self, Desk};
 use crate::auth::{Cost, Patience};
-use crate::circle::{self, Circle, Dialer};
+use crate::circle::{self, Circle, Switchboard};
 use crate::config::{ApiKey, Config};
 use crate::demo::{self, PlantError, Planted};
 use crate::files::Files;
@@ -85,7 +85,7 @@ struct Ground {
     files: Arc<Files>,
     circle: Circle,
     registrations: Arc<Registrations>,
-    dialer: Dialer,
+    switchboard: Switchboard,
 }
 
 impl App {
@@ -119,14 +119,14 @@ impl App {
         listeners::mark_moved_site(&*store, &site).await?;
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
-        let dialer = Dialer::new(orders.clone());
+        let switchboard = Switchboard::new(orders.clone());
         let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
         let means =
             circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let registrations = Arc::default();
-        let ground = Ground { store: store.clone(), files, circle, registrations, dialer };
+        let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let servers = [
@@ -223,7 +223,7 @@ fn admin_server(
         store: ground.store.clone(),
         files: ground.files.clone(),
         circle: ground.circle.clone(),
-        dialer: ground.dialer.clone(),
+        switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
         doorman,
         kazoo_from: config.kazoo_from.clone(),

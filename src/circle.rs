@@ -18,13 +18,14 @@ use crate::resync::{Ask, Held, Pace, Pending, Queue, Telling, Told};
 use crate::sip::Outcome;
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
-mod call;
 mod copies;
 mod judge;
 mod keeper;
+mod switchboard;
 
-pub use call::{Dialer, Ring};
 pub use copies::fetched;
+
+pub use switchboard::{Ring, Switchboard};
 
 use keeper::Keeper;
 
@@ -39,6 +40,15 @@ pub enum Order {
     Call(Ring),
 }
 
+/// The body of a NOTIFY.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its `Content-Type`.
+    pub kind: String,
+    /// Its bytes.
+    pub body: bytes::Bytes,
+}
+
 /// A NOTIFY to send to wherever a device's phones are.
 #[derive(Debug)]
 pub struct Tell {
@@ -46,6 +56,8 @@ pub struct Tell {
     pub device: Box<Device>,
     /// The `Event` header.
     pub event: String,
+    /// The body, for the events that have one.
+    pub content: Option<Content>,
     /// Takes what came of it; `None` when nobody knows where the device is.
     pub outcome: oneshot::Sender<Option<Outcome>>,
 }

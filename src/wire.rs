@@ -206,15 +206,19 @@ impl Shell {
 
     /// One NOTIFY to each contact, or one to the proxy; none where the device is nowhere.
     async fn notifies(&mut self, tell: &Tell) -> Result<Vec<Notify>, Outcome> {
+        let content = tell.content.as_ref().map(|content| (content.kind.clone(), content.body.clone()));
         let Some(proxy) = &mut self.proxy else {
-            let bindings = self.endpoint.bindings(&tell.device.id().to_string()).collect::<Vec<_>>();
-            return Ok(bindings.into_iter().map(|binding| binding.notify(&tell.event)).collect());
+            let device = tell.device.id().to_string();
+            let bindings = self.endpoint.bindings(&device);
+            let notify =
+                |binding: &Binding| Notify { content: content.clone(), ..binding.notify(&tell.event) };
+            return Ok(bindings.map(notify).collect());
         };
         let Some(line) = line_of(&*self.store, &tell.device).await.map_err(|_| Outcome::Failed(500))? else {
             return Ok(Vec::new());
         };
         let to = proxy.address().await.ok_or(Outcome::Unreachable(None))?;
-        Ok(vec![Notify::through(to, line, &tell.event, credentials(&tell.device))])
+        Ok(vec![Notify { content, ..Notify::through(to, line, &tell.event, credentials(&tell.device)) }])
     }
 
     /// Rings every contact of the device, or has the proxy ring it.

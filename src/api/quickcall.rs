@@ -33,7 +33,7 @@ pub(super) async fn ring(call: Call, method: Method) -> Reply {
     let body = body(&wish, &device, &line, &call_id);
     let answer = Answer::data(body).revision(&device.document);
     if method != Method::HEAD {
-        call.desk.dialer.ring(ordered(&call, wish, device, call_id)).await;
+        call.desk.switchboard.ring(ordered(&call, wish, device, call_id)).await;
     }
     Ok(answer)
 }

@@ -10,7 +10,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test, web};
 use checksync::api::{self, Desk, Doorman};
 use checksync::auth::{Cost, Patience};
-use checksync::circle::{Circle, Dialer, Means, Order, start};
+use checksync::circle::{Circle, Means, Order, Switchboard, start};
 use checksync::files::Files;
 use checksync::id::Id;
 use checksync::pack::Pack;
@@ -117,7 +117,7 @@ impl World {
             store: store.clone(),
             files: files(&store),
             circle,
-            dialer: Dialer::new(orders),
+            switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
             doorman,
             kazoo_from: vec![KAZOO.parse().unwrap()],
