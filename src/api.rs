@@ -15,15 +15,18 @@ use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
+mod access;
 mod accounts;
 mod action;
 mod attached;
 mod audit;
+mod caller;
 mod change;
 mod contacts;
 mod cors;
 mod devices;
 mod difference;
+mod doorman;
 mod envelope;
 mod error;
 mod filter;
@@ -33,6 +36,7 @@ mod history;
 mod hotdesks;
 mod intake;
 mod kazoo;
+mod login;
 mod manner;
 mod paging;
 mod place;
@@ -50,6 +54,7 @@ mod trash;
 mod users;
 
 pub use accounts::bootstrap;
+pub use doorman::{Doorman, Means};
 pub use kazoo::{Network, NoNetwork};
 
 use place::{at, reading};
@@ -66,6 +71,8 @@ pub struct Desk {
     pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// Who checks what is shown at the door.
+    pub doorman: Doorman,
     /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
     pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
@@ -89,7 +96,10 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 #[rustfmt::skip]
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
-        .service(at("/api_auth").put(sessions::log_in).build())
+        .service(at("/api_auth").put(sessions::with_key).build())
+        .service(at("/user_auth").put(sessions::with_password).build())
+        .service(at("/user_auth/{token}").get(sessions::about).build())
+        .service(at("/token_auth").get(sessions::about).delete(sessions::log_out).build())
         .service(at("/schemas").get(schemas::list).build())
         .service(at("/schemas/{schema}").get(schemas::get).build())
         .service(at("/templates").get(templates::get).build())
@@ -103,7 +113,7 @@ fn v2() -> actix_web::Scope {
             .build())
         .service(at("/accounts/{account}/children").get(accounts::children).build())
         .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
-        .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/api_key").get(accounts::no_key).put(accounts::rotate_key).build())
         .service(at("/accounts/{account}/siblings").get(accounts::siblings).build())
         .service(at("/accounts/{account}/contact_list").get(contacts::list).build())
         .service(at("/accounts/{account}/access_lists")
