@@ -10,32 +10,40 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::circle::Circle;
+use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
+mod access;
 mod accounts;
+mod action;
 mod attached;
 mod audit;
+mod caller;
 mod change;
 mod contacts;
 mod cors;
 mod devices;
 mod difference;
+mod doorman;
 mod envelope;
 mod error;
 mod filter;
 mod generate;
 mod given;
+mod history;
 mod hotdesks;
 mod intake;
+mod kazoo;
+mod login;
 mod manner;
 mod openapi;
 mod paging;
 mod place;
 mod plan;
 mod provisioning;
+mod quickcall;
 mod registrations;
 mod request;
 mod rows;
@@ -47,8 +55,10 @@ mod trash;
 mod users;
 
 pub use accounts::bootstrap;
+pub use doorman::{Doorman, Means};
+pub use kazoo::{Network, NoNetwork};
 
-use openapi::{accounts as account, devices as device, site};
+use openapi::{accounts as account, devices as device, phones as phone, sessions as session, site};
 use place::{Described, Place, at};
 
 /// What the handlers work with.
@@ -59,15 +69,21 @@ pub struct Desk {
     pub files: Arc<Files>,
     /// Who hears of marks, and of phones that somebody asks for.
     pub circle: Circle,
+    /// The way to the SIP side.
+    pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// Who checks what is shown at the door.
+    pub doorman: Doorman,
+    /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
+    pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
     /// Unpredictable bytes: ids, keys, tokens and passwords are made of them.
     pub random: fn() -> [u8; 32],
 }
 
-/// Adds the routes of `/v2`, `/healthz`, and a 404 in JSON for everything else.
+/// Adds the routes of `/v2`, those of Kazoo's provisioner, `/healthz`, and a 404 in JSON for everything else.
 pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |app| {
         app.app_data(desk.clone()).default_service(web::route().to(nowhere));
@@ -75,6 +91,9 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
             app.service(place.plain());
         }
         app.service(scope("/v2", v2()).wrap(from_fn(envelope::around)));
+        for prefix in ["/api", ""] {
+            app.service(kazoo::routes(prefix).wrap(from_fn(envelope::around)));
+        }
     }
 }
 
@@ -88,7 +107,10 @@ fn scope(prefix: &str, places: Vec<Place>) -> actix_web::Scope {
 fn v2() -> Vec<Place> {
     vec![
         at("/openapi.json").get(openapi::document, site::DOCUMENT),
-        at("/api_auth").put(sessions::log_in, account::LOG_IN),
+        at("/api_auth").put(sessions::with_key, session::WITH_KEY),
+        at("/user_auth").put(sessions::with_password, session::WITH_PASSWORD),
+        at("/user_auth/{token}").get(sessions::about, session::ABOUT_IT),
+        at("/token_auth").get(sessions::about, session::ABOUT).delete(sessions::log_out, session::LOG_OUT),
         at("/schemas").get(schemas::list, site::SCHEMAS),
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
@@ -101,7 +123,7 @@ fn v2() -> Vec<Place> {
             .delete(accounts::delete, account::DELETE),
         at("/accounts/{account}/children").get(accounts::children, account::CHILDREN),
         at("/accounts/{account}/descendants").get(accounts::descendants, account::DESCENDANTS),
-        at("/accounts/{account}/api_key").put(accounts::rotate_key, account::ROTATE_KEY),
+        at("/accounts/{account}/api_key").get(accounts::no_key, account::NO_KEY).put(accounts::rotate_key, account::ROTATE_KEY),
         at("/accounts/{account}/siblings").get(accounts::siblings, account::SIBLINGS),
         at("/accounts/{account}/contact_list").get(contacts::list, account::CONTACTS),
         at("/accounts/{account}/access_lists")
@@ -113,10 +135,13 @@ fn v2() -> Vec<Place> {
             .post(attached::put_rate_limits, site::ACCOUNT_RATES.put)
             .delete(attached::drop_rate_limits, site::ACCOUNT_RATES.delete),
         at("/accounts/{account}/hotdesks").get(hotdesks::of_account, account::HOTDESKS),
-        at("/accounts/{account}/registrations").get(registrations::list, device::REGISTRATIONS),
-        at("/accounts/{account}/registrations/count").get(registrations::count, device::REGISTRATION_COUNT),
+        at("/accounts/{account}/registrations")
+            .get(registrations::list, phone::REGISTRATIONS)
+            .delete(registrations::flush, phone::FLUSH),
+        at("/accounts/{account}/registrations/count").get(registrations::count, phone::REGISTRATION_COUNT),
+        at("/accounts/{account}/registrations/{username}").delete(registrations::flush_one, phone::FLUSH_ONE),
         at("/accounts/{account}/audit").get(audit::list, account::AUDIT),
-        at("/accounts/{account}/provisioning").get(provisioning::list, device::STANDINGS),
+        at("/accounts/{account}/provisioning").get(provisioning::list, phone::STANDINGS),
         at("/accounts/{account}/users").get(users::list, account::USERS).put(users::create, account::CREATE_USER),
         at("/accounts/{account}/users/{user}")
             .get(users::get, account::USER_GET)
@@ -129,10 +154,15 @@ fn v2() -> Vec<Place> {
         at("/accounts/{account}/devices/status").get(devices::status, device::STATUS),
         at("/accounts/{account}/devices/{device}")
             .get(devices::get, device::GET)
+            .put(action::act, phone::NOTIFY)
             .post(devices::replace, device::REPLACE)
             .patch(devices::patch, device::PATCH)
             .delete(devices::delete, device::DELETE),
-        at("/accounts/{account}/devices/{device}/sync").post(devices::sync, device::SYNC),
+        at("/accounts/{account}/devices/{device}/sync").post(devices::sync, phone::SYNC),
+        at("/accounts/{account}/devices/{device}/quickcall/{number}")
+            .get(quickcall::ring, phone::RING)
+            .post(quickcall::ring, phone::RING_BY_POST),
+        at("/accounts/{account}/devices/{device}/history").get(history::list, phone::HISTORY),
         at("/accounts/{account}/devices/{device}/access_lists")
             .get(attached::access_lists, site::DEVICE_ACCESS.get)
             .post(attached::put_access_lists, site::DEVICE_ACCESS.put)
@@ -145,10 +175,10 @@ fn v2() -> Vec<Place> {
         at("/accounts/{account}/devices/{device}/hotdesks/{user}")
             .put(hotdesks::sign_in, account::SIGN_IN)
             .delete(hotdesks::sign_out, account::SIGN_OUT),
-        at("/accounts/{account}/devices/{device}/config").get(given::list, device::FILES),
-        at("/accounts/{account}/devices/{device}/config/{file}").get(given::get, device::FILE),
-        at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff, device::FILE_DIFF),
-        at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get, device::STANDING),
+        at("/accounts/{account}/devices/{device}/config").get(given::list, phone::FILES),
+        at("/accounts/{account}/devices/{device}/config/{file}").get(given::get, phone::FILE),
+        at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff, phone::FILE_DIFF),
+        at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get, phone::STANDING),
     ]
 }
 
@@ -160,7 +190,8 @@ fn outside() -> Vec<Place> {
 /// How every path is described.
 fn described() -> Vec<Described> {
     let outside = outside().into_iter().map(|place| place.described(""));
-    outside.chain(v2().iter().map(|place| place.described("/v2"))).collect()
+    let api = v2().into_iter().map(|place| place.described("/v2"));
+    outside.chain(api).chain(kazoo::places().into_iter().map(|place| place.described("/api"))).collect()
 }
 
 async fn nowhere() -> HttpResponse {

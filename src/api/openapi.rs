@@ -14,11 +14,14 @@ use crate::id::Digest;
 pub(super) mod accounts;
 mod build;
 pub(super) mod devices;
+pub(super) mod kazoo;
 mod members;
 mod op;
 mod page;
 mod parameters;
+pub(super) mod phones;
 mod schemas;
+pub(super) mod sessions;
 mod shapes;
 pub(super) mod site;
 

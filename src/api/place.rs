@@ -4,7 +4,6 @@
 use actix_web::guard::{Any, Get, Guard, Head};
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
-
 use utoipa::openapi::path::HttpMethod;
 
 use super::error::Failure;
@@ -13,7 +12,7 @@ use super::request::Call;
 
 /// A path under construction.
 pub(super) struct Place {
-    path: &'static str,
+    path: String,
     resource: Resource,
     operations: Vec<(HttpMethod, Op)>,
 }
@@ -25,8 +24,14 @@ pub(super) struct Described {
 }
 
 /// A path that has no verbs yet.
-pub(super) fn at(path: &'static str) -> Place {
-    Place { path, resource: web::resource(path), operations: Vec::new() }
+pub(super) fn at(path: &str) -> Place {
+    Place { path: path.to_owned(), resource: web::resource(path), operations: Vec::new() }
+}
+
+/// The same for several patterns, of which the first is described.
+pub(super) fn at_any(paths: Vec<String>) -> Place {
+    let path = paths.first().cloned().unwrap_or_default();
+    Place { path, resource: web::resource(paths), operations: Vec::new() }
 }
 
 impl Place {
@@ -81,8 +86,8 @@ impl Place {
     }
 
     /// What its verbs do, for a path below this prefix.
-    pub(super) fn described(&self, prefix: &str) -> Described {
-        Described { path: format!("{prefix}{}", self.path), operations: self.operations.clone() }
+    pub(super) fn described(self, prefix: &str) -> Described {
+        Described { path: format!("{prefix}{}", self.path), operations: self.operations }
     }
 
     /// The path, which answers every other verb.

@@ -166,6 +166,10 @@ impl Administrator {
         administrator
     }
 
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Sends, and gives `None` where no answer came.
     pub fn try_call(&self, method: &str, path: &str, data: &Value) -> Option<(u16, Value)> {
         let request = ureq::http::Request::builder()

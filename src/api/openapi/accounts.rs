@@ -6,12 +6,6 @@ const ACCOUNT: Gives = Gives::Data("account");
 const USER: Gives = Gives::Data("user");
 const BELOW: Gives = Gives::Rows("account_summary");
 
-pub(in crate::api) const LOG_IN: Op =
-    change(Tag::Sessions, "logIn", "Gives a token for an account's API key", Gives::Data("session"))
-        .takes("credentials.key")
-        .creates()
-        .open();
-
 pub(in crate::api) const CREATE_BELOW_OWN: Op =
     change(Tag::Accounts, "createAccountBelowOwn", "Adds an account below the caller's", ACCOUNT)
         .takes("accounts")
@@ -47,6 +41,8 @@ pub(in crate::api) const ROTATE_KEY: Op = change(
     "Gives an account a new API key, shown this once",
     Gives::Data("api_key"),
 );
+pub(in crate::api) const NO_KEY: Op =
+    read(Tag::Accounts, "getApiKey", "Says that API keys cannot be read, only changed", Gives::Nothing);
 pub(in crate::api) const CONTACTS: Op =
     read(Tag::Accounts, "listContacts", "Everybody in an account who has a number", Gives::Rows("contact"));
 pub(in crate::api) const AUDIT: Op = read(

@@ -20,7 +20,7 @@ use crate::api::place::Described;
 const SAYS: &str = include_str!("about.md");
 
 /// What statuses that are no success mean, and the names of their answers in the document.
-const FAILURES: [(u16, &str, &str); 9] = [
+const FAILURES: [(u16, &str, &str); 10] = [
     (400, "invalid", "The body is no JSON, or what it asks for is not as it must be"),
     (401, "no_token", "There is no token, or it is not good any more"),
     (403, "forbidden", "It is not within the token's reach"),
@@ -33,6 +33,11 @@ const FAILURES: [(u16, &str, &str); 9] = [
     (409, "conflict", "The document was changed since it was read"),
     (412, "stale", "The document is no longer at the revision that If-Match names"),
     (415, "unsupported", "The body is of a type that is not read"),
+    (
+        429,
+        "too_many",
+        "Too many logins from this address have failed: Retry-After says how many seconds to wait",
+    ),
     (503, "unavailable", "The disk is full, or the database does not answer; nothing was changed"),
 ];
 
@@ -111,7 +116,7 @@ pub(super) fn names(path: &str) -> impl Iterator<Item = &str> {
 /// The parameters beside those of the path.
 fn asked(verb: &HttpMethod, op: &Op) -> impl Iterator<Item = &'static str> + use<> {
     let own = op.parameters.iter().copied().flatten().copied();
-    let plain = matches!(op.gives, Gives::Plain(_));
+    let plain = matches!(op.gives, Gives::Plain(_) | Gives::Nothing);
     let more = [
         ("accept", matches!(op.gives, Gives::Rows(_))),
         ("dry_run", op.can_be_tried),
@@ -122,8 +127,11 @@ fn asked(verb: &HttpMethod, op: &Op) -> impl Iterator<Item = &'static str> + use
 }
 
 fn body(op: &Op) -> Option<utoipa::openapi::request_body::RequestBody> {
-    let Takes::Data(schema) = op.takes else { return None };
-    let envelope = ObjectBuilder::new().property("data", to(schema)).required("data");
+    let envelope: RefOr<Schema> = match op.takes {
+        Takes::Nothing => return None,
+        Takes::Data(schema) => ObjectBuilder::new().property("data", to(schema)).required("data").into(),
+        Takes::Whole(schema) => to(schema),
+    };
     let content = ContentBuilder::new().schema(Some(envelope)).build();
     Some(
         RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build(),
@@ -131,13 +139,16 @@ fn body(op: &Op) -> Option<utoipa::openapi::request_body::RequestBody> {
 }
 
 fn answers(operation: OperationBuilder, op: &Op) -> OperationBuilder {
-    let mut operation = operation.response(op.status.to_string(), success(op));
+    let mut operation = match success(op) {
+        Some(success) => operation.response(op.status.to_string(), success),
+        None => operation,
+    };
     if op.can_be_tried && op.status != 200 {
         let plan = ContentBuilder::new().schema(Some(enveloped("envelope", to("plan")))).build();
         let answer = ResponseBuilder::new().description("What it would do").content("application/json", plan);
         operation = operation.response("200", answer.build());
     }
-    if op.reads {
+    if op.reads && !matches!(op.gives, Gives::Nothing) {
         operation = operation.response("304", Response::new("It is still what If-None-Match names"));
     }
     let failures = FAILURES.iter().filter(|(status, ..)| op.fails.contains(status));
@@ -146,13 +157,12 @@ fn answers(operation: OperationBuilder, op: &Op) -> OperationBuilder {
     })
 }
 
-fn success(op: &Op) -> Response {
+fn success(op: &Op) -> Option<Response> {
     let data: RefOr<Schema> = match op.gives {
+        Gives::Nothing => return None,
         Gives::Plain(kind) => {
-            return ResponseBuilder::new()
-                .description(op.summary)
-                .content(kind, ContentBuilder::new())
-                .build();
+            let plain = ResponseBuilder::new().description(op.summary).content(kind, ContentBuilder::new());
+            return Some(plain.build());
         }
         Gives::Data(schema) if op.can_be_tried && op.status == 200 => {
             AnyOfBuilder::new().item(to(schema)).item(to("plan")).into()
@@ -162,10 +172,10 @@ fn success(op: &Op) -> Response {
     };
     let json = ContentBuilder::new().schema(Some(enveloped("envelope", data))).build();
     let response = ResponseBuilder::new().description(op.summary).content("application/json", json);
-    match op.gives {
+    Some(match op.gives {
         Gives::Rows(_) => response.content("text/csv", text()).build(),
         _ => response.build(),
-    }
+    })
 }
 
 /// An envelope around some data.

@@ -10,12 +10,13 @@ pub(in crate::api) enum Tag {
     Phones,
     Limits,
     Hotdesks,
+    Provisioner,
     Site,
 }
 
 impl Tag {
     /// All, as they follow each other on the page.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Sessions,
         Self::Accounts,
         Self::Users,
@@ -23,6 +24,7 @@ impl Tag {
         Self::Phones,
         Self::Limits,
         Self::Hotdesks,
+        Self::Provisioner,
         Self::Site,
     ];
 
@@ -45,6 +47,9 @@ impl Tag {
             Self::Phones => ("phones", "What each phone holds, would be given, and is told."),
             Self::Limits => ("limits", "From where devices may register, and how often they may ask."),
             Self::Hotdesks => ("hotdesks", "Users who work at a device for a while."),
+            Self::Provisioner => {
+                ("provisioner", "What Kazoo asks of its provisioner; at the root as well as below /api.")
+            }
             Self::Site => ("site", "What this daemon ships, and how it does."),
         }
     }
@@ -57,6 +62,8 @@ pub(in crate::api) enum Takes {
     Nothing,
     /// What this schema of the document allows.
     Data(&'static str),
+    /// The body as a whole is what this schema describes.
+    Whole(&'static str),
 }
 
 /// What a good answer holds.
@@ -68,6 +75,8 @@ pub(in crate::api) enum Gives {
     Rows(&'static str),
     /// No envelope: a body of this type.
     Plain(&'static str),
+    /// There is no good answer.
+    Nothing,
 }
 
 /// The parameters of a list of which a page is read at a time.
@@ -136,6 +145,11 @@ impl Op {
     /// The schema of what stands under `data` in the request.
     pub(in crate::api) const fn takes(self, schema: &'static str) -> Self {
         Self { takes: Takes::Data(schema), ..self }
+    }
+
+    /// A body that holds more than data.
+    pub(in crate::api) const fn sends(self, takes: Takes) -> Self {
+        Self { takes, ..self }
     }
 
     /// Parameters of the query, by their names among [`super::parameters`].

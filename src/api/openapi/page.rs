@@ -28,6 +28,7 @@ struct Operation<'d> {
     needs_token: bool,
     parameters: Vec<Parameter<'d>>,
     takes: Option<Kind<'d>>,
+    takes_data: bool,
     answers: Vec<Answer<'d>>,
 }
 
@@ -124,7 +125,8 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 fn operation<'d>(document: &'d Value, path: &'d str, verb: &str, one: &'d Value) -> Operation<'d> {
     let parameters = one["parameters"].as_array().into_iter().flatten();
     let answers = one["responses"].as_object().into_iter().flatten();
-    let data = &one["requestBody"]["content"]["application/json"]["schema"]["properties"]["data"];
+    let body = &one["requestBody"]["content"]["application/json"]["schema"];
+    let data = &body["properties"]["data"];
     Operation {
         id: text(&one["operationId"]),
         verb: verb.to_ascii_uppercase(),
@@ -132,7 +134,8 @@ fn operation<'d>(document: &'d Value, path: &'d str, verb: &str, one: &'d Value)
         summary: text(&one["summary"]),
         needs_token: one["security"].is_array(),
         parameters: parameters.map(|one| parameter(resolve(document, one))).collect(),
-        takes: (!data.is_null()).then(|| kind(data)),
+        takes: [data, body].into_iter().find(|some| !some.is_null()).map(kind),
+        takes_data: !data.is_null(),
         answers: answers.map(|(status, one)| answer(status, resolve(document, one))).collect(),
     }
 }

@@ -21,6 +21,8 @@ enum Kind {
     Flag,
     Count,
     Second,
+    /// How long a phone rings.
+    Seconds,
     /// What this expression matches.
     Like(&'static str),
     OneOf(&'static [&'static str]),
@@ -30,7 +32,7 @@ enum Kind {
     Filters,
 }
 
-use Kind::{Count, Filters, Flag, Like, List, OneOf, Second, Text};
+use Kind::{Count, Filters, Flag, Like, List, OneOf, Second, Seconds, Text};
 use Place::{Header, Path, Query};
 
 #[rustfmt::skip]
@@ -40,6 +42,13 @@ const ALL: &[(&str, Place, Kind, &str)] = &[
     ("device", Path, Like(ID), "The id of a device"),
     ("file", Path, Like("^[A-Za-z0-9._-]+$"), "The name of a file, as the phone asks for it"),
     ("schema", Path, Like("^[a-z_.]+$"), "The name of a schema"),
+    ("token", Path, Like("^[0-9a-f]{64}$"), "A token; it is the one that was sent that counts"),
+    ("username", Path, Text, "The SIP username of a line"),
+    ("number", Path, Like("^[0-9+*#]+$"), "A number to be dialled"),
+    ("mac", Path, Like("^[0-9a-fA-F]{12}$"), "A MAC address"),
+    ("brand", Path, Like("^[a-z0-9]+$"), "A brand of the catalog"),
+    ("family", Path, Like("^[a-z0-9]+$"), "A family of the brand"),
+    ("model", Path, Like("^[a-z0-9]+$"), "A model of the family"),
 
     ("page_size", Query, Count, "How many rows a page has; 50 unless given"),
     ("start_key", Query, Text, "The next_start_key of the page before"),
@@ -68,6 +77,15 @@ const ALL: &[(&str, Place, Kind, &str)] = &[
     ("should_soft_delete", Query, Flag, "false: nothing is kept for those who ask later"),
     ("reboot", Query, Flag, "false: the phone reads its files again and does not restart"),
     ("secrets", Query, Flag, "true: secrets are shown, which the audit trail then says"),
+
+    ("auto_answer", Query, Flag, "false: somebody must take the call; true unless given"),
+    ("cid-name", Query, Text, "What the phone shows as calling"),
+    ("cid-number", Query, Text, "The number that the phone shows as calling"),
+    ("ignore-early-media", Query, Flag, "true unless given"),
+    ("media", Query, OneOf(&["process", "bypass"]), "What is done with the call's media"),
+    ("number_filter", Query, Text, "true: only letters and digits of the number count; or an expression, whose first \
+        group is the number"),
+    ("timeout", Query, Seconds, "How many seconds it rings; 30 unless given"),
 
     ("If-None-Match", Header, Text, "A revision: 304 while it is still that one"),
     ("If-Match", Header, Text, "A revision: 412 when it is no longer that one"),
@@ -104,6 +122,7 @@ fn schema(kind: Kind) -> Option<Schema> {
         Flag => json!({"type": "boolean"}),
         Count => json!({"type": "integer", "minimum": 1}),
         Second => json!({"type": "integer", "minimum": 0}),
+        Seconds => json!({"type": "integer", "minimum": 3, "maximum": 300}),
         Like(pattern) => json!({"type": "string", "pattern": pattern}),
         OneOf(values) => json!({"type": "string", "enum": values}),
         List => json!({"type": "string", "contentMediaType": "application/json"}),

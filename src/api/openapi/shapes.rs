@@ -7,7 +7,7 @@ use super::schemas::ID;
 
 /// All of them, by name.
 pub(super) fn all() -> Map<String, Value> {
-    let all = [envelopes(), requests(), documents(), rows(), phones(), site()];
+    let all = [envelopes(), requests(), documents(), rows(), phones(), calls(), provisioner(), site()];
     all.into_iter().flat_map(|some| some.as_object().cloned().unwrap_or_default()).collect()
 }
 
@@ -71,7 +71,19 @@ fn requests() -> Value {
             "type": "object",
             "required": ["api_key"],
             "properties": {"api_key": {"type": "string", "minLength": 64, "maxLength": 64}},
+            "additionalProperties": false,
         },
+        "credentials.password": record(&["credentials"], json!({
+            "credentials": {"type": "string", "description": "The digest of username:password, in hexadecimal digits"},
+            "method": {"enum": ["md5", "sha"], "default": "md5"},
+            "account_name": text(), "account_realm": text(), "realm": text(), "phone_number": text(),
+        })),
+        "notify": record(&["action", "data"], json!({"action": {"const": "notify"}, "data": to("devices_notify")})),
+        "push": record(&[], json!({
+            "data": {"type": "object", "description": "The merged document, as Kazoo has it"},
+            "create_if_missing": {"type": "boolean"}, "merge": {"type": "boolean"},
+            "reseller_id": {"type": "string", "description": "Below which account a new one is made"},
+        })),
         "devices.new": {"allOf": [to("devices"), wishes]},
         "devices.patch": {"allOf": [to("devices.members"), wishes]},
     })
@@ -194,10 +206,30 @@ fn phones() -> Value {
     })
 }
 
+fn calls() -> Value {
+    json!({
+        "quickcall": record(&["endpoints"], json!({"endpoints": {"type": "array", "items": {"type": "object"}}})),
+        "event": record(&["at"], json!({"at": whole("Unix seconds"), "what": text(), "message": text()})),
+    })
+}
+
+fn provisioner() -> Value {
+    json!({
+        "owner": record(&["account_id"], json!({"account_id": id()})),
+        "pushed": record(&["account_id"], json!({"account_id": text(), "mac_address": text()})),
+        "words": record(&["message"], json!({"message": text()})),
+        "phones": {"type": "object", "description": "Brands with their families, families with their models, or a model"},
+        "phone_keys": record(&["template"], json!({"template": {"type": "object"}})),
+    })
+}
+
 fn site() -> Value {
     json!({
+        "nothing": {"type": "object", "maxProperties": 0},
         "session": record(&["account_id", "is_master_account"], json!({
-            "account_id": id(), "account_name": text_or_null(),
+            "account_id": id(), "owner_id": id(), "cluster_id": text(),
+            "capabilities": {"type": "object"}, "ui_config": {"type": "object"},
+            "account_name": text_or_null(),
             "is_master_account": {"type": "boolean"}, "is_reseller": {"type": "boolean"},
             "language": text(), "reseller_id": id(), "apps": {"type": "array"},
         })),

@@ -1,0 +1,83 @@
+//! The operations on phones: who is registered, what they hold, and what they are told.
+
+use super::op::{FILTERED, Gives, Op, PAGED, Tag, Takes, change, read};
+
+const CALLED: &[&str] =
+    &["auto_answer", "cid-name", "cid-number", "ignore-early-media", "media", "number_filter", "timeout"];
+
+pub(in crate::api) const REGISTRATIONS: Op = read(
+    Tag::Phones,
+    "listRegistrations",
+    "Who is registered where, one row for each contact",
+    Gives::Rows("registration"),
+);
+pub(in crate::api) const REGISTRATION_COUNT: Op = read(
+    Tag::Phones,
+    "countRegistrations",
+    "How many contacts are registered",
+    Gives::Data("registration_count"),
+);
+
+pub(in crate::api) const SYNC: Op = change(
+    Tag::Phones,
+    "syncDevice",
+    "Tells a phone to restart, or to read its files again, whatever it holds",
+    Gives::Data("sentence"),
+)
+.asks(&[&["reboot"]]);
+pub(in crate::api) const FILES: Op =
+    read(Tag::Phones, "listFiles", "The files that a device's phone would get", Gives::Rows("file"));
+pub(in crate::api) const FILE: Op = read(
+    Tag::Phones,
+    "getFile",
+    "One file as it would be served, its secrets masked unless they are asked for",
+    Gives::Data("file_body"),
+)
+.asks(&[&["secrets"]]);
+pub(in crate::api) const FILE_DIFF: Op = read(
+    Tag::Phones,
+    "diffFile",
+    "What would change for the phone if it came for the file now",
+    Gives::Data("file_diff"),
+);
+pub(in crate::api) const STANDING: Op = read(
+    Tag::Phones,
+    "getProvisioning",
+    "What a phone holds, what it would be given, and what it was told",
+    Gives::Data("provisioning"),
+);
+pub(in crate::api) const STANDINGS: Op =
+    read(Tag::Phones, "listProvisioning", "How the phones of an account stand", Gives::Rows("provisioning"))
+        .asks(&[PAGED, FILTERED]);
+
+pub(in crate::api) const FLUSH: Op = change(
+    Tag::Phones,
+    "flushRegistrations",
+    "Forgets where every phone of an account is",
+    Gives::Data("sentence"),
+);
+pub(in crate::api) const FLUSH_ONE: Op = change(
+    Tag::Phones,
+    "flushRegistration",
+    "Tells the phones of a line to read their files again, and forgets where they are",
+    Gives::Data("sentence"),
+);
+pub(in crate::api) const NOTIFY: Op =
+    change(Tag::Phones, "notifyDevice", "Sends a NOTIFY to a device's phone", Gives::Data("sentence"))
+        .sends(Takes::Whole("notify"))
+        .creates();
+pub(in crate::api) const RING: Op = read(
+    Tag::Phones,
+    "quickCall",
+    "Rings a device, and connects it to a number when it is answered",
+    Gives::Data("quickcall"),
+)
+.asks(&[CALLED]);
+pub(in crate::api) const RING_BY_POST: Op =
+    change(Tag::Phones, "quickCallByPost", RING.summary, RING.gives).asks(&[CALLED]);
+pub(in crate::api) const HISTORY: Op = read(
+    Tag::Phones,
+    "listHistory",
+    "What became of calls and NOTIFYs, the newest first",
+    Gives::Rows("event"),
+);
