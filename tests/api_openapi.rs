@@ -140,7 +140,8 @@ fn what_is_read_looks_as_the_document_says() {
     run(async {
         let world = World::new().await;
         let document = document(&world).await;
-        let names = shop(&world).await;
+        let mut names = shop(&world).await;
+        names.insert("token", world.token.clone());
         let reads =
             |(_, verb, one): &(&str, String, &Value)| verb == "GET" && one["responses"]["200"].is_object();
         for (path, verb, one) in operations(&document).into_iter().filter(reads) {

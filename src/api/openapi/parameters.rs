@@ -42,7 +42,7 @@ const ALL: &[(&str, Place, Kind, &str)] = &[
     ("device", Path, Like(ID), "The id of a device"),
     ("file", Path, Like("^[A-Za-z0-9._-]+$"), "The name of a file, as the phone asks for it"),
     ("schema", Path, Like("^[a-z_.]+$"), "The name of a schema"),
-    ("token", Path, Like("^[0-9a-f]{64}$"), "A token; it is the one that was sent that counts"),
+    ("token", Path, Like("^[0-9a-f]{64}$"), "A token"),
     ("username", Path, Text, "The SIP username of a line"),
     ("number", Path, Like("^[0-9+*#]+$"), "A number to be dialled"),
     ("mac", Path, Like("^[0-9a-fA-F]{12}$"), "A MAC address"),

@@ -19,6 +19,6 @@ pub(in crate::api) const WITH_PASSWORD: Op =
         .fails(FAILS);
 pub(in crate::api) const ABOUT: Op = read(Tag::Sessions, "getToken", "Whom the token stands for", SESSION);
 pub(in crate::api) const ABOUT_IT: Op =
-    read(Tag::Sessions, "getSession", "Whom the token that was sent stands for", SESSION);
+    read(Tag::Sessions, "getSession", "Whom the token in the path stands for", SESSION);
 pub(in crate::api) const LOG_OUT: Op =
     change(Tag::Sessions, "logOut", "Ends a token", Gives::Data("nothing"));

@@ -40,10 +40,10 @@ fn envelopes() -> Value {
             },
         },
         "problems": {
-            "description": "What is wrong, by the path of the member and by the kind of mistake",
+            "description": "What is wrong, by the path of the member and by the kind of mistake; or a message about all of it",
             "type": "object",
             "additionalProperties": {
-                "type": ["object", "string"],
+                "type": ["object", "string", "array"],
                 "additionalProperties": {
                     "type": "object",
                     "required": ["message"],
