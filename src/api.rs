@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::circle::Circle;
 use crate::files::Files;
 use crate::registrations::Registrations;
-use crate::store::Store;
+use crate::store::{Span, Store};
 
 mod accounts;
 mod change;
@@ -109,7 +109,7 @@ async fn nowhere() -> HttpResponse {
 
 /// For whoever watches the daemon: whether the database answers.
 async fn healthz(desk: web::Data<Desk>) -> HttpResponse {
-    match desk.store.accounts(None, None, 1).await {
+    match desk.store.accounts(None, Span::ascending(None, 1)).await {
         Ok(_) => HttpResponse::Ok().json(json!({"status": "ok"})),
         Err(error) => {
             tracing::warn!(%error, "the database does not answer");

@@ -8,7 +8,7 @@ use crate::device::{Device, Mac};
 use crate::document::{Body, Document};
 use crate::id::{Digest, Id, hex};
 use crate::schema::{Invalid, Noun, Schema};
-use crate::store::{Change, Entity, Step, Store, StoreError};
+use crate::store::{Change, Entity, Span, Step, Store, StoreError};
 use crate::user::User;
 
 /// The realm by which the sample account is known again.
@@ -69,7 +69,7 @@ pub async fn plant(
     if let Some(account) = store.account_by_realm(REALM).await? {
         return Ok(Some(find(store, catalog, account.id()).await?));
     }
-    let accounts = store.accounts(None, None, 2).await?;
+    let accounts = store.accounts(None, Span::ascending(None, 2)).await?.rows;
     let [master] = accounts.as_slice() else { return Ok(None) };
     let seed = Seed { random, unix };
     let account = seed.account(master.id())?;
@@ -110,7 +110,7 @@ pub fn hints(planted: &Planted, phones_url: &str, admin_url: &str) -> String {
 
 async fn find(store: &dyn Store, catalog: &Catalog, account: Id) -> Result<Planted, StoreError> {
     let scope = crate::resync::Scope::Account(account);
-    let found = store.devices(&scope, None, 100).await?;
+    let found = store.devices(&scope, Span::ascending(None, 100)).await?.rows;
     let mut devices: Vec<_> = found.iter().filter_map(|device| describe(catalog, device)).collect();
     let place = |mac: Mac| PHONES.iter().position(|phone| phone.0 == mac.to_string()).unwrap_or(PHONES.len());
     devices.sort_by_key(|device| (place(device.mac), device.mac));
@@ -264,7 +264,7 @@ mod tests {
         let (_dir, store) = store_with(&[0xfe, 0xff]).await;
         let catalog = Catalog::default();
         assert_eq!(plant(&*store, &catalog, random, 7).await.unwrap(), None);
-        assert_eq!(store.accounts(None, None, 9).await.unwrap().len(), 2);
+        assert_eq!(store.accounts(None, Span::ascending(None, 9)).await.unwrap().rows.len(), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,20 @@ impl Device {
         keys.filter_map(|key| key.user()).chain(self.owner()).collect()
     }
 
+    /// The users that are signed in to it for a while: the names in `hotdesk.users`.
+    pub fn hotdesked(&self) -> BTreeSet<Id> {
+        let users = self.document.at("hotdesk.users").and_then(serde_json::Value::as_object);
+        users.into_iter().flat_map(|users| users.keys()).filter_map(|id| id.parse().ok()).collect()
+    }
+
+    /// The address it is recognised by, when that stands in for a password (`sip.method` is `ip`). An IPv4
+    /// address written as IPv6 is the IPv4 address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.document.text("sip.method").filter(|method| *method == "ip")?;
+        let ip: IpAddr = self.document.text("sip.ip")?.trim().parse().ok()?;
+        Some(ip.to_canonical())
+    }
+
     /// Which phone it is.
     pub fn make(&self) -> Make {
         let part = |key: &str| match self.document.at(key) {
@@ -107,5 +122,34 @@ impl Device {
             family: part("provision.endpoint_family"),
             model: part("provision.endpoint_model"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn device(body: &Value) -> Device {
+        let id = Id::from_bytes([7; 16]);
+        Device { document: Document::new(id, id, body.as_object().unwrap().clone(), 1) }
+    }
+
+    #[test]
+    fn an_address_counts_only_where_it_stands_in_for_a_password() {
+        let ip = |method: &str, ip: &str| device(&json!({"sip": {"method": method, "ip": ip}})).ip();
+        assert_eq!(ip("password", "192.0.2.7"), None);
+        assert_eq!(ip("ip", "::ffff:192.0.2.7"), Some("192.0.2.7".parse().unwrap()));
+        assert_eq!(ip("ip", "2001:DB8:0:0::7"), Some("2001:db8::7".parse().unwrap()));
+        assert_eq!(ip("ip", "192.0.2"), None);
+    }
+
+    #[test]
+    fn a_user_who_is_hotdesked_shapes_nothing() {
+        let user = Id::from_bytes([1; 16]);
+        let device = device(&json!({"hotdesk": {"users": {user.to_string(): {}, "nobody": {}}}}));
+        assert_eq!(device.hotdesked(), [user].into());
+        assert!(device.users().is_empty());
     }
 }

@@ -3,6 +3,8 @@
 //! A [`Change`] is all or nothing: documents, the indexes that find them, and the marks that say whom it may
 //! concern become visible together, and are on disk before [`Store::commit`] returns.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 
 use crate::account::Account;
@@ -28,11 +30,13 @@ mod nudge;
 mod overlay;
 mod query;
 mod sled_store;
+mod span;
 
 pub use audit::{Counts, Report};
 pub use backup::{check, export, import};
 pub use changes::{Changes, Stamp};
 pub use sled_store::{Options, SledStore};
+pub use span::{Listed, Span};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,6 +121,10 @@ pub enum Table {
     Token,
     /// What the daemon remembers of itself from start to start, by name.
     Daemon,
+    /// Who changed what, when and from where.
+    Audit,
+    /// Documents that were deleted, for those who ask later.
+    Trash,
 }
 
 /// A note to set; `value: None` removes it. Keys and values are small ([`MAX_KEY`], [`MAX_VALUE`]).
@@ -158,6 +166,12 @@ pub enum Unique {
     Realm,
     /// An account's API key.
     ApiKey,
+    /// An account's name, without regard to case, blanks and punctuation.
+    Name,
+    /// A user's name to log in with, within the account and without regard to case.
+    Login,
+    /// The address by which a device is recognised instead of a password, over all accounts.
+    Ip,
 }
 
 /// Why the store did not do as asked. Nothing of the change was stored.
@@ -216,21 +230,31 @@ pub trait Store: Send + Sync + 'static {
     async fn account_by_realm(&self, realm: &str) -> Result<Option<Account>>;
     /// The account whose API key has this digest.
     async fn account_by_key(&self, key: Digest) -> Result<Option<Account>>;
-    /// The accounts below `account`, at any depth, by id; `None` lists every account.
-    async fn accounts(&self, below: Option<Id>, after: Option<Id>, limit: usize) -> Result<Vec<Account>>;
+    /// The account of this name, without regard to case and to anything that is neither letter nor digit.
+    async fn account_by_name(&self, name: &str) -> Result<Option<Account>>;
+    /// Accounts that have this number, compared by its digits: any caller id of theirs, or their phone number.
+    async fn accounts_by_number(&self, number: &str, limit: usize) -> Result<Vec<Account>>;
+    /// The accounts below `below`, at any depth, by id; `None` lists every account.
+    async fn accounts(&self, below: Option<Id>, span: Span) -> Result<Listed<Account>>;
     /// A user.
     async fn user(&self, id: Id) -> Result<Option<User>>;
-    /// An account's users by id, from the one after `after` on, at most `limit`.
-    async fn users(&self, account: Id, after: Option<Id>, limit: usize) -> Result<Vec<User>>;
+    /// An account's user with this name to log in with, without regard to case.
+    async fn user_by_login(&self, account: Id, username: &str) -> Result<Option<User>>;
+    /// An account's user with these [credentials](User::credentials).
+    async fn user_by_credentials(&self, account: Id, credentials: Digest) -> Result<Option<User>>;
+    /// An account's users, by id.
+    async fn users(&self, account: Id, span: Span) -> Result<Listed<User>>;
     /// A device.
     async fn device(&self, id: Id) -> Result<Option<Device>>;
     /// The device with this MAC address.
     async fn device_by_mac(&self, mac: Mac) -> Result<Option<Device>>;
     /// The device whose line this is: its username, without regard to case, in its own realm or its account's.
     async fn device_by_line(&self, username: &str, realm: &str) -> Result<Option<Device>>;
-    /// The devices of a scope by id, from the one after `after` on, at most `limit`. `Scope::Account` lists the
-    /// devices of that account only, not of those below it.
-    async fn devices(&self, scope: &Scope, after: Option<Id>, limit: usize) -> Result<Vec<Device>>;
+    /// The device that is recognised by this address; an IPv4 address written as IPv6 is the same address.
+    async fn device_by_ip(&self, ip: IpAddr) -> Result<Option<Device>>;
+    /// The devices of a scope, by id. `Scope::Account` lists the devices of that account only, not of those below
+    /// it; `Scope::User` also those that the user is hotdesked into.
+    async fn devices(&self, scope: &Scope, span: Span) -> Result<Listed<Device>>;
 
     /// Applies a change, whole or not at all; it is on disk when this returns.
     async fn commit(&self, change: Change) -> Result<Sequence>;

@@ -7,9 +7,10 @@ mod store_common;
 use std::sync::Arc;
 
 use checksync::account::Account;
+use checksync::device::Device;
 use checksync::id::{Digest, Id};
 use checksync::resync::Scope;
-use checksync::store::{Note, Options, SledStore, Step, Store, StoreError, Table, Unique};
+use checksync::store::{Note, Options, SledStore, Span, Step, Store, StoreError, Table, Unique};
 use serde_json::json;
 use store_common::*;
 
@@ -25,9 +26,13 @@ async fn a_document_is_found_by_everything_it_names(store: &dyn Store) {
     let scopes =
         [Scope::Device(phone.id()), Scope::User(id(51)), Scope::Account(CHILD), model, Scope::Everything];
     for scope in scopes {
-        assert_eq!(store.devices(&scope, None, 9).await.unwrap(), std::slice::from_ref(&phone), "{scope:?}");
+        assert_eq!(
+            store.devices(&scope, Span::ascending(None, 9)).await.unwrap().rows,
+            std::slice::from_ref(&phone),
+            "{scope:?}"
+        );
     }
-    assert_eq!(store.devices(&Scope::Account(MASTER), None, 9).await.unwrap(), []);
+    assert_eq!(store.devices(&Scope::Account(MASTER), Span::ascending(None, 9)).await.unwrap().rows, []);
 }
 
 async fn a_changed_document_is_found_by_its_new_names_only(store: &dyn Store) {
@@ -37,8 +42,8 @@ async fn a_changed_document_is_found_by_its_new_names_only(store: &dyn Store) {
     assert!(store.device_by_mac(mac(1)).await.unwrap().is_none());
     assert!(store.device_by_line("user1", "child.example").await.unwrap().is_none());
     assert_eq!(store.device_by_mac(mac(2)).await.unwrap().unwrap().id(), phone.id());
-    assert_eq!(store.devices(&Scope::User(id(51)), None, 9).await.unwrap(), []);
-    assert_eq!(store.devices(&Scope::User(id(52)), None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.devices(&Scope::User(id(51)), Span::ascending(None, 9)).await.unwrap().rows, []);
+    assert_eq!(store.devices(&Scope::User(id(52)), Span::ascending(None, 9)).await.unwrap().rows.len(), 1);
 }
 
 async fn a_lost_update_is_refused(store: &dyn Store) {
@@ -138,7 +143,7 @@ async fn a_deleted_device_leaves_nothing_behind(store: &dyn Store) {
     store.jot(notes).await.unwrap();
     commit(store, [delete(phone.clone())]).await.unwrap();
     assert!(store.device_by_mac(mac(1)).await.unwrap().is_none());
-    assert_eq!(store.devices(&Scope::Everything, None, 9).await.unwrap(), [other]);
+    assert_eq!(store.devices(&Scope::Everything, Span::ascending(None, 9)).await.unwrap().rows, [other]);
     assert_eq!(store.note(Table::Held, phone.id().as_bytes()).await.unwrap(), None);
     assert_eq!(store.note(Table::Stale, phone.id().as_bytes()).await.unwrap(), None);
     assert_eq!(store.notes(Table::Binding, None, 9).await.unwrap(), [(kept, b"b".to_vec())]);
@@ -153,9 +158,9 @@ async fn an_account_goes_with_its_devices_but_not_before_the_accounts_below(stor
     let refused = commit(store, [delete(master.clone())]).await;
     assert!(matches!(refused, Err(StoreError::HasChildren(MASTER))), "{refused:?}");
     commit(store, [delete(child), delete(master)]).await.unwrap();
-    assert_eq!(store.devices(&Scope::Everything, None, 9).await.unwrap(), []);
-    assert_eq!(store.users(CHILD, None, 9).await.unwrap(), []);
-    assert_eq!(store.accounts(None, None, 9).await.unwrap(), []);
+    assert_eq!(store.devices(&Scope::Everything, Span::ascending(None, 9)).await.unwrap().rows, []);
+    assert_eq!(store.users(CHILD, Span::ascending(None, 9)).await.unwrap().rows, []);
+    assert_eq!(store.accounts(None, Span::ascending(None, 9)).await.unwrap().rows, []);
     assert_eq!(store.notes(Table::Held, None, 9).await.unwrap(), []);
     assert!(store.account_by_realm("child.example").await.unwrap().is_none());
 }
@@ -163,22 +168,131 @@ async fn an_account_goes_with_its_devices_but_not_before_the_accounts_below(stor
 async fn a_tree_of_accounts_is_listed_at_any_depth(store: &dyn Store) {
     commit(store, [put(account(id(3), &[MASTER, CHILD], &json!({})))]).await.unwrap();
     let ids = |found: Vec<Account>| found.iter().map(Account::id).collect::<Vec<_>>();
-    assert_eq!(ids(store.accounts(Some(MASTER), None, 9).await.unwrap()), [CHILD, id(3)]);
-    assert_eq!(ids(store.accounts(Some(CHILD), None, 9).await.unwrap()), [id(3)]);
-    assert_eq!(ids(store.accounts(None, Some(MASTER), 1).await.unwrap()), [CHILD]);
+    assert_eq!(
+        ids(store.accounts(Some(MASTER), Span::ascending(None, 9)).await.unwrap().rows),
+        [CHILD, id(3)]
+    );
+    assert_eq!(ids(store.accounts(Some(CHILD), Span::ascending(None, 9)).await.unwrap().rows), [id(3)]);
+    assert_eq!(ids(store.accounts(None, Span::ascending(Some(MASTER), 1)).await.unwrap().rows), [CHILD]);
 }
 
 async fn a_long_list_comes_in_pages_without_gaps(store: &dyn Store) {
     commit(store, (0..25).map(|number| put(phone(number, CHILD)))).await.unwrap();
-    let (mut after, mut seen) = (None, 0);
-    loop {
-        let page = store.devices(&Scope::Account(CHILD), after, 10).await.unwrap();
-        let Some(last) = page.last() else { break };
-        assert!(page.iter().all(|device| after.is_none_or(|after: Id| device.id() > after)));
-        after = Some(last.id());
-        seen += page.len();
+    let other = device(id(1), MASTER, &json!({}));
+    commit(store, [put(other)]).await.unwrap();
+    for scope in [Scope::Account(CHILD), Scope::Model { brand: "yealink".into(), model: "t46s".into() }] {
+        let up = walked(store, &scope, Span::ascending(None, 10)).await;
+        assert_eq!(up.len(), 25);
+        assert!(up.is_sorted());
+        let down = walked(store, &scope, Span::descending(None, 10)).await;
+        assert!(down.iter().rev().eq(&up), "{scope:?}");
+        let below = walked(store, &scope, Span::descending(Some(up[20]), 7)).await;
+        assert!(below.iter().rev().eq(&up[..20]), "{scope:?}");
     }
-    assert_eq!(seen, 25);
+    let all = walked(store, &Scope::Everything, Span::descending(None, 13)).await;
+    assert_eq!((all.len(), all.last()), (26, Some(&id(1))));
+    let exact = store.devices(&Scope::Account(CHILD), Span::ascending(None, 26)).await.unwrap();
+    assert_eq!((exact.rows.len(), exact.last), (25, None));
+}
+
+/// The ids of a list, read a span at a time.
+async fn walked(store: &dyn Store, scope: &Scope, mut span: Span) -> Vec<Id> {
+    let mut seen = Vec::new();
+    loop {
+        let page = store.devices(scope, span.clone()).await.unwrap();
+        assert!(page.rows.len() <= span.limit);
+        seen.extend(page.rows.iter().map(Device::id));
+        match page.last {
+            Some(last) => span.after = Some(last),
+            None => return seen,
+        }
+    }
+}
+
+async fn what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on(store: &dyn Store) {
+    commit(store, (0..25).map(|number| put(phone(number, CHILD)))).await.unwrap();
+    let scope = Scope::Account(CHILD);
+    let seen = walked(store, &scope, Span::ascending(None, 4).containing(r#""name":"phone 17""#)).await;
+    assert_eq!(seen, [phone(17, CHILD).id()]);
+    let seen = walked(store, &scope, Span::descending(None, 4).mentioning("phone 2")).await;
+    assert_eq!(seen, [24, 23, 22, 21, 20, 2].map(|number| phone(number, CHILD).id()));
+    assert_eq!(walked(store, &scope, Span::ascending(None, 4).containing("no such text")).await, []);
+}
+
+async fn an_account_is_found_by_its_name_however_it_is_written(store: &dyn Store) {
+    commit(store, [put(account(id(3), &[MASTER], &json!({"name": "Zoë's Café, No. 7"})))]).await.unwrap();
+    let found = store.account_by_name("ZOËS CAFÉ NO 7").await.unwrap();
+    assert_eq!(found.unwrap().id(), id(3));
+    let rival = account(id(4), &[MASTER], &json!({"name": "zoëscafé no7"}));
+    assert_eq!(taken(&commit(store, [put(rival)]).await), Some((Unique::Name, id(3))));
+    let nameless = [5, 6].map(|own| put(account(id(own), &[MASTER], &json!({"name": "--"}))));
+    commit(store, nameless).await.unwrap();
+    assert!(store.account_by_name("--").await.unwrap().is_none());
+}
+
+async fn accounts_are_found_by_the_digits_of_their_numbers(store: &dyn Store) {
+    let ids = |found: Vec<Account>| found.iter().map(Account::id).collect::<Vec<_>>();
+    let caller = json!({"caller_id": {"external": {"number": "+1 (415) 555-0100"}}});
+    let plain = json!({"phone_number": "14155550100"});
+    let accounts = [account(id(3), &[MASTER], &caller), account(id(4), &[MASTER], &plain)];
+    commit(store, accounts.map(put)).await.unwrap();
+    assert_eq!(ids(store.accounts_by_number("1-415-555-0100", 9).await.unwrap()), [id(3), id(4)]);
+    assert_eq!(ids(store.accounts_by_number("14155550100", 1).await.unwrap()), [id(3)]);
+    for other in ["4155550100", "1415555010", "", "x"] {
+        assert_eq!(ids(store.accounts_by_number(other, 9).await.unwrap()), [], "{other}");
+    }
+}
+
+async fn a_login_is_unique_in_its_account(store: &dyn Store) {
+    let named = |own, account, name: &str| put(user(id(own), account, &json!({"username": name})));
+    commit(store, [named(5, CHILD, "Ada"), named(6, MASTER, "ada"), put(user(id(7), CHILD, &json!({})))])
+        .await
+        .unwrap();
+    assert_eq!(store.user_by_login(CHILD, "ADA").await.unwrap().unwrap().id(), id(5));
+    assert!(store.user_by_login(CHILD, "ad").await.unwrap().is_none());
+    let rival = commit(store, [named(8, CHILD, "aDa")]).await;
+    assert_eq!(taken(&rival), Some((Unique::Login, id(5))));
+}
+
+async fn a_user_is_found_by_either_of_its_credentials(store: &dyn Store) {
+    let [md5, sha1, other] = ["md5", "sha1", "other"].map(|text| Digest::of(text.as_bytes()));
+    let ada = user(id(5), CHILD, &json!({"pvt_md5_auth": md5, "pvt_sha1_auth": sha1}));
+    commit(store, [put(ada.clone())]).await.unwrap();
+    for digest in [md5, sha1] {
+        assert_eq!(store.user_by_credentials(CHILD, digest).await.unwrap().as_ref(), Some(&ada));
+        assert!(store.user_by_credentials(MASTER, digest).await.unwrap().is_none());
+    }
+    assert!(store.user_by_credentials(CHILD, other).await.unwrap().is_none());
+    commit(store, [delete(ada)]).await.unwrap();
+    assert!(store.user_by_credentials(CHILD, md5).await.unwrap().is_none());
+}
+
+async fn an_address_belongs_to_one_device_in_whatever_notation(store: &dyn Store) {
+    let known_by =
+        |own, account, ip: &str| put(device(id(own), account, &json!({"sip": {"method": "ip", "ip": ip}})));
+    let steps = [known_by(10, CHILD, "192.0.2.7"), known_by(11, CHILD, "2001:db8:0:0:0:0:0:7")];
+    commit(store, steps).await.unwrap();
+    for (own, ip, notation) in
+        [(10, "::ffff:192.0.2.7", "::FFFF:C000:207"), (11, "2001:db8::7", "2001:0DB8::0007")]
+    {
+        let found = store.device_by_ip(ip.parse().unwrap()).await.unwrap();
+        assert_eq!(found.unwrap().id(), id(own));
+        let rival = commit(store, [known_by(12, MASTER, notation)]).await;
+        assert_eq!(taken(&rival), Some((Unique::Ip, id(own))));
+    }
+    let by_password = device(id(13), CHILD, &json!({"sip": {"method": "password", "ip": "192.0.2.7"}}));
+    commit(store, [put(by_password)]).await.unwrap();
+    assert!(store.device_by_ip("192.0.2.8".parse().unwrap()).await.unwrap().is_none());
+}
+
+async fn a_user_has_the_devices_it_is_hotdesked_into(store: &dyn Store) {
+    let mut state = phone_body(1);
+    state["hotdesk"] = json!({"users": {id(90).to_string(): {}}});
+    let desk = device(id(9), CHILD, &state);
+    commit(store, [put(desk.clone()), put(phone(2, CHILD))]).await.unwrap();
+    assert_eq!(walked(store, &Scope::User(id(90)), Span::ascending(None, 9)).await, [id(9)]);
+    commit(store, [revise(&desk, &phone_body(1))]).await.unwrap();
+    assert_eq!(walked(store, &Scope::User(id(90)), Span::ascending(None, 9)).await, []);
 }
 
 async fn marks_stay_until_they_are_taken_off_one_by_one(store: &dyn Store) {
@@ -242,7 +356,7 @@ async fn many_writers_at_once_lose_nothing(store: Arc<dyn Store>) {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    assert_eq!(store.devices(&Scope::Everything, None, 999).await.unwrap().len(), 128);
+    assert_eq!(store.devices(&Scope::Everything, Span::ascending(None, 999)).await.unwrap().rows.len(), 128);
 }
 
 macro_rules! contract {
@@ -287,6 +401,13 @@ contract![
     an_account_goes_with_its_devices_but_not_before_the_accounts_below,
     a_tree_of_accounts_is_listed_at_any_depth,
     a_long_list_comes_in_pages_without_gaps,
+    what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on,
+    an_account_is_found_by_its_name_however_it_is_written,
+    accounts_are_found_by_the_digits_of_their_numbers,
+    a_login_is_unique_in_its_account,
+    a_user_is_found_by_either_of_its_credentials,
+    an_address_belongs_to_one_device_in_whatever_notation,
+    a_user_has_the_devices_it_is_hotdesked_into,
     marks_stay_until_they_are_taken_off_one_by_one,
     notes_are_set_read_listed_and_removed,
     a_commit_is_published_before_it_returns,

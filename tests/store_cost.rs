@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use checksync::resync::Scope;
-use checksync::store::{Options, SledStore, Step, Store, check, export, import};
+use checksync::store::{Options, SledStore, Span, Step, Store, check, export, import};
 use store_common::*;
 
 /// Everything that one batch touches is far beyond the cache: pages that the batch itself has changed are
@@ -21,7 +21,7 @@ async fn an_account_with_thousands_of_devices_goes_in_one_change() {
     commit(&store, (0..2000).map(|number| put(phone(number, CHILD)))).await.unwrap();
     let child = store.account(CHILD).await.unwrap().unwrap();
     commit(&store, [delete(child)]).await.unwrap();
-    assert_eq!(store.devices(&Scope::Everything, None, 9).await.unwrap(), []);
+    assert_eq!(store.devices(&Scope::Everything, Span::ascending(None, 9)).await.unwrap().rows, []);
     store.close().await.unwrap();
     let report = check(dir.path()).unwrap();
     assert_eq!((report.problems.len(), report.counts.accounts, report.counts.devices), (0, 1, 0));

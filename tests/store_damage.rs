@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use checksync::device::Device;
 use checksync::resync::Scope;
-use checksync::store::{Options, SledStore, Store, StoreError, check};
+use checksync::store::{Options, SledStore, Span, Store, StoreError, check};
 use serde_json::json;
 use store_common::*;
 
@@ -94,6 +94,17 @@ async fn a_refusal_stays_a_refusal_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_database_of_another_version_is_left_alone_and_says_how_to_bring_it_along() {
+    let made = Made::new(3, 1).await;
+    let marker = made.dir.path().join("checksync.json");
+    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 2", "\"format\": 1");
+    fs::write(&marker, text).unwrap();
+    let refused = SledStore::open(Options::new(made.dir.path())).unwrap_err().to_string();
+    assert!(refused.contains("is of format 1, and this version reads 2"), "{refused}");
+    assert!(refused.contains("`checksync export` of the version that made it"), "{refused}");
+}
+
+#[tokio::test]
 async fn what_sled_can_do_without_is_no_damage() {
     let made = Made::new(30, 1).await;
     let sled = made.dir.path().join("sled");
@@ -111,7 +122,7 @@ async fn what_sled_can_do_without_is_no_damage() {
 #[tokio::test]
 async fn a_database_that_was_never_finished_is_begun_again() {
     let dir = tempfile::tempdir().unwrap();
-    let marker = json!({"format": 1, "database": id(1).to_string(), "state": "new"});
+    let marker = json!({"format": 2, "database": id(1).to_string(), "state": "new"});
     fs::write(dir.path().join("checksync.json"), marker.to_string()).unwrap();
     fs::create_dir(dir.path().join("sled")).unwrap();
     fs::write(dir.path().join("sled/db"), "half").unwrap();
@@ -214,8 +225,11 @@ impl Made {
     }
 
     async fn is_complete(&self, store: &SledStore) {
-        assert_eq!(store.devices(&Scope::Everything, None, 999).await.unwrap(), self.phones);
-        assert_eq!(store.accounts(None, None, 9).await.unwrap().len(), 2);
+        assert_eq!(
+            store.devices(&Scope::Everything, Span::ascending(None, 999)).await.unwrap().rows,
+            self.phones
+        );
+        assert_eq!(store.accounts(None, Span::ascending(None, 9)).await.unwrap().rows.len(), 2);
         for phone in &self.phones {
             assert_eq!(store.device_by_mac(phone.mac().unwrap()).await.unwrap().as_ref(), Some(phone));
         }

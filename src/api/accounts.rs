@@ -14,7 +14,7 @@ use crate::document::{Body, Document, at};
 use crate::id::Id;
 use crate::resync::Scope;
 use crate::schema::{self, Schema};
-use crate::store::{Change, Entity, Noun, Step, Store, StoreError};
+use crate::store::{Change, Entity, Noun, Span, Step, Store, StoreError};
 
 /// `PUT /v2/accounts`: a new account below the caller's.
 pub(super) async fn create_below_own(call: Call) -> Reply {
@@ -90,7 +90,7 @@ pub async fn bootstrap(
     random: fn() -> [u8; 32],
     unix: u64,
 ) -> Result<Option<String>, StoreError> {
-    if !store.accounts(None, None, 1).await?.is_empty() {
+    if !store.accounts(None, Span::ascending(None, 1)).await?.rows.is_empty() {
         return Ok(None);
     }
     let key = api_key.map_or_else(|| auth::secret(random()), str::to_ascii_lowercase);
@@ -162,7 +162,7 @@ fn make_up_admin_password(body: &mut Body, desk: &Desk) {
 }
 
 async fn below(call: &Call, parent: Id, keep: impl Fn(&Account) -> bool) -> Reply {
-    let fetch = async |after, limit| call.desk.store.accounts(Some(parent), after, limit).await;
+    let fetch = async |span| call.desk.store.accounts(Some(parent), span).await;
     let page = Page::of(call, Account::id, keep, fetch).await?;
     Ok(page.answer(|account| {
         let text = |path| account.document.text(path);
@@ -173,9 +173,11 @@ async fn below(call: &Call, parent: Id, keep: impl Fn(&Account) -> bool) -> Repl
 async fn devices_of(store: &dyn Store, account: Id) -> Result<Vec<Id>, StoreError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let devices = store.devices(&Scope::Account(account), after, 1000).await?;
-        let Some(last) = devices.last() else { return Ok(found) };
-        after = Some(last.id());
-        found.extend(devices.iter().map(crate::device::Device::id));
+        let devices = store.devices(&Scope::Account(account), Span::ascending(after, 1000)).await?;
+        found.extend(devices.rows.iter().map(crate::device::Device::id));
+        after = devices.last;
+        if after.is_none() {
+            return Ok(found);
+        }
     }
 }

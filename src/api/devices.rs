@@ -16,7 +16,7 @@ use crate::document::{Body, at};
 use crate::id::Id;
 use crate::resync::{Ask, Scope};
 use crate::schema::{Invalid, Problem};
-use crate::store::{Noun, StoreError};
+use crate::store::{Listed, Noun, Span, StoreError};
 
 /// `GET …/devices`: summaries. `filter_mac_address` takes any notation.
 pub(super) async fn list(call: Call) -> Reply {
@@ -56,13 +56,14 @@ pub(super) async fn status(call: Call) -> Reply {
     let scope = Scope::Account(call.account().await?.id());
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
-        let devices = call.desk.store.devices(&scope, after, 1000).await?;
-        let Some(last) = devices.last() else { break };
-        after = Some(last.id());
-        let registered = devices.iter().filter(|device| call.desk.registrations.contains(device.id()));
+        let devices = call.desk.store.devices(&scope, Span::ascending(after, 1000)).await?;
+        let registered = devices.rows.iter().filter(|device| call.desk.registrations.contains(device.id()));
         rows.extend(registered.map(|device| json!({"device_id": device.id(), "registered": true})));
+        after = devices.last;
+        if after.is_none() {
+            return Ok(Answer::data(Value::Array(rows)));
+        }
     }
-    Ok(Answer::data(Value::Array(rows)))
 }
 
 /// `POST …/devices/{D}/sync`: the phone is told whatever it holds, to restart, or with `reboot=false` to read its
@@ -97,7 +98,7 @@ pub(super) async fn page(call: &Call) -> Result<Page<Device>, Failure> {
 async fn filtered(call: &Call, account: Id, owner: Option<&str>) -> Result<Page<Device>, Failure> {
     let owns = |device: &Device| owner.is_none_or(|owner| device.document.text("owner_id") == Some(owner));
     let keep = |device: &Device| device.account() == account && owns(device);
-    let fetch = async |after, limit| candidates(call, account, owner, after, limit).await;
+    let fetch = async |span| candidates(call, account, owner, span).await;
     Page::of(call, Device::id, keep, fetch).await
 }
 
@@ -106,18 +107,16 @@ async fn candidates(
     call: &Call,
     account: Id,
     owner: Option<&str>,
-    after: Option<Id>,
-    limit: usize,
-) -> Result<Vec<Device>, StoreError> {
+    span: Span,
+) -> Result<Listed<Device>, StoreError> {
     let store = &call.desk.store;
     if let Some(mac) = call.parameter("filter_mac_address") {
-        return match mac.parse::<Mac>() {
-            Ok(mac) if after.is_none() => Ok(store.device_by_mac(mac).await?.into_iter().collect()),
-            _ => Ok(Vec::new()),
-        };
+        let Ok(mac) = mac.parse::<Mac>() else { return Ok(Listed::whole(Vec::new())) };
+        let found = store.device_by_mac(mac).await?.filter(|device| span.admits(device.id()));
+        return Ok(Listed::whole(found.into_iter().collect()));
     }
     let owner = owner.and_then(|owner| owner.parse().ok());
-    store.devices(&owner.map_or(Scope::Account(account), Scope::User), after, limit).await
+    store.devices(&owner.map_or(Scope::Account(account), Scope::User), span).await
 }
 
 /// What a list says of a device. What is not set is left out.

@@ -184,6 +184,9 @@ fn taken(field: Unique, entity: &Entity) -> Failure {
         Unique::Mac => ("mac_address", "MAC address already in use"),
         Unique::Username => ("sip.username", "SIP credentials already in use"),
         Unique::Realm => ("realm", "Account realm already in use"),
+        Unique::Name => ("name", "Account name already in use"),
+        Unique::Login => ("username", "User name already in use"),
+        Unique::Ip => ("sip.ip", "SIP IP already in use"),
         Unique::ApiKey => return Failure::conflict(),
     };
     let cause = match entity {
@@ -244,6 +247,9 @@ mod tests {
             said(Unique::Username),
             json!({"sip.username": {"unique": {"message": "SIP credentials already in use", "cause": "alice"}}})
         );
+        assert_eq!(said(Unique::Ip)["sip.ip"]["unique"]["message"], "SIP IP already in use");
+        assert_eq!(said(Unique::Name)["name"]["unique"]["message"], "Account name already in use");
+        assert_eq!(said(Unique::Login)["username"]["unique"]["message"], "User name already in use");
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! One page of a list: the newest id first unless `ascending=true`, and where the next one begins.
 //!
-//! The store lists by ascending id, so a descending page walks over what comes before it; it never holds more than
-//! the page.
-
-use std::collections::VecDeque;
+//! No more of a list is read than its page needs, in either direction.
 
 use serde_json::{Map, Value};
 
@@ -11,12 +8,12 @@ use super::envelope::Answer;
 use super::error::Failure;
 use super::request::Call;
 use crate::id::Id;
-use crate::store::StoreError;
+use crate::store::{Listed, Span, StoreError};
 
 /// How many rows a page has when nobody says.
 const USUAL: usize = 50;
 
-/// How many documents are asked of the store at a time.
+/// How many documents are asked of the store at a time, once it is known that a page's worth is not enough.
 const CHUNK: usize = 1000;
 
 /// What part of a list is asked for.
@@ -41,6 +38,12 @@ impl Wanted {
         Ok(Self { size: Some(size), after, ascending })
     }
 
+    /// What is asked of the store first: all that the page needs when every document is kept.
+    fn span(&self) -> Span {
+        let limit = self.most().min(CHUNK);
+        if self.ascending { Span::ascending(self.after, limit) } else { Span::descending(self.after, limit) }
+    }
+
     /// One more than the page has, so that it is known whether there is another.
     fn most(&self) -> usize {
         self.size.map_or(usize::MAX, |size| size.saturating_add(1))
@@ -54,20 +57,16 @@ pub(super) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The part that `call` asks for of the list that `fetch` reads in chunks, by ascending id, from the one after
-    /// its first argument on. Only rows that `keep` keeps are counted.
+    /// The part that `call` asks for of the list that `fetch` reads a span at a time. Only rows that `keep` keeps
+    /// are counted.
     pub(super) async fn of(
         call: &Call,
         id: impl Fn(&T) -> Id,
         keep: impl Fn(&T) -> bool,
-        fetch: impl AsyncFn(Option<Id>, usize) -> Result<Vec<T>, StoreError>,
+        fetch: impl AsyncFn(Span) -> Result<Listed<T>, StoreError>,
     ) -> Result<Self, Failure> {
         let wanted = Wanted::of(call)?;
-        let rows = if wanted.ascending {
-            ascending(&wanted, &id, keep, fetch).await?
-        } else {
-            descending(&wanted, &id, keep, fetch).await?
-        };
+        let rows = read(&wanted, keep, fetch).await?;
         Ok(Self::cut(rows, &wanted, id))
     }
 
@@ -96,45 +95,18 @@ impl<T> Page<T> {
     }
 }
 
-async fn ascending<T>(
+async fn read<T>(
     wanted: &Wanted,
-    id: impl Fn(&T) -> Id,
     keep: impl Fn(&T) -> bool,
-    fetch: impl AsyncFn(Option<Id>, usize) -> Result<Vec<T>, StoreError>,
+    fetch: impl AsyncFn(Span) -> Result<Listed<T>, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let (mut rows, mut after) = (Vec::new(), wanted.after);
+    let (mut rows, mut span) = (Vec::new(), wanted.span());
     loop {
-        let chunk = fetch(after, CHUNK).await?;
-        let Some(last) = chunk.last() else { break };
-        after = Some(id(last));
-        rows.extend(chunk.into_iter().filter(&keep));
-        if rows.len() >= wanted.most() {
-            break;
+        let Listed { rows: found, last } = fetch(span.clone()).await?;
+        rows.extend(found.into_iter().filter(&keep));
+        if last.is_none() || rows.len() >= wanted.most() {
+            return Ok(rows);
         }
+        span = Span { after: last, limit: CHUNK, ..span };
     }
-    Ok(rows)
-}
-
-async fn descending<T>(
-    wanted: &Wanted,
-    id: impl Fn(&T) -> Id,
-    keep: impl Fn(&T) -> bool,
-    fetch: impl AsyncFn(Option<Id>, usize) -> Result<Vec<T>, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let (mut rows, mut after) = (VecDeque::new(), None);
-    loop {
-        let chunk = fetch(after, CHUNK).await?;
-        let Some(last) = chunk.last() else { break };
-        after = Some(id(last));
-        let past = wanted.after.is_some_and(|end| after >= Some(end));
-        let before = |row: &T| wanted.after.is_none_or(|end| id(row) < end);
-        for row in chunk.into_iter().filter(|row| before(row) && keep(row)) {
-            rows.push_front(row);
-            rows.truncate(wanted.most());
-        }
-        if past {
-            break;
-        }
-    }
-    Ok(rows.into())
 }

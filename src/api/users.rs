@@ -16,7 +16,7 @@ use crate::user::User;
 /// `GET …/users`: summaries.
 pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?.id();
-    let fetch = async |after, limit| call.desk.store.users(account, after, limit).await;
+    let fetch = async |span| call.desk.store.users(account, span).await;
     let page = Page::of(&call, User::id, |_| true, fetch).await?;
     Ok(page.answer(|user| Value::Object(summary(&user))))
 }

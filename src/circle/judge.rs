@@ -11,7 +11,7 @@ use crate::device::Device;
 use crate::files::Files;
 use crate::id::Id;
 use crate::resync::Scope;
-use crate::store::{Store, StoreError};
+use crate::store::{Span, Store, StoreError};
 
 /// How many devices are read at a time.
 const PAGE: usize = 256;
@@ -68,11 +68,13 @@ impl Judge<'_> {
         let Scope::Account(account) = scope else { return Ok(()) };
         let mut after = None;
         loop {
-            let below = self.store.accounts(Some(*account), after, PAGE).await?;
-            let Some(last) = below.last() else { return Ok(()) };
-            after = Some(last.id());
-            for account in &below {
+            let below = self.store.accounts(Some(*account), Span::ascending(after, PAGE)).await?;
+            for account in &below.rows {
                 self.devices(&Scope::Account(account.id())).await?;
+            }
+            after = below.last;
+            if after.is_none() {
+                return Ok(());
             }
         }
     }
@@ -80,12 +82,14 @@ impl Judge<'_> {
     async fn devices(&self, scope: &Scope) -> Result<(), StoreError> {
         let mut after: Option<Id> = None;
         loop {
-            let page = self.store.devices(scope, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.id());
-            for device in &page {
+            let page = self.store.devices(scope, Span::ascending(after, PAGE)).await?;
+            for device in &page.rows {
                 self.device(device).await?;
                 tokio::task::yield_now().await;
+            }
+            after = page.last;
+            if after.is_none() {
+                return Ok(());
             }
         }
     }

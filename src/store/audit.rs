@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::layout::{self, Key};
 use super::meta::{Meta, Tally};
 use super::query::View;
-use super::{Entity, Noun, Result, Sequence, envelope};
+use super::{Entity, Noun, Result, Sequence, Span, envelope};
 use crate::account::Account;
 use crate::id::Id;
 use crate::resync::Scope;
@@ -182,7 +182,7 @@ fn entity(letter: char, payload: &[u8]) -> Option<Entity> {
 
 /// Every account, those above before those below them, each rank by id: the order in which they can be stored.
 pub(super) fn accounts_in_order(view: &dyn View) -> Result<Vec<Account>> {
-    let mut accounts = super::query::Query(view).accounts(None, None, usize::MAX)?;
+    let mut accounts = super::query::Query(view).accounts(None, &Span::ascending(None, usize::MAX))?.rows;
     accounts.sort_by_key(|account| (account.tree.len(), account.id()));
     Ok(accounts)
 }

@@ -17,7 +17,7 @@ use super::meta::Meta;
 use super::overlay::Overlay;
 use super::query::{Query, View};
 use super::sled_store::{Opened, missing};
-use super::{Entity, Note, Noun, Result, Sequence, Step, StoreError, Table};
+use super::{Entity, Note, Noun, Result, Sequence, Span, Step, StoreError, Table};
 use crate::account::Account;
 use crate::device::Device;
 use crate::id::hex;
@@ -96,8 +96,11 @@ impl<W: Write> Exporter<'_, W> {
             self.line(&Line::Account(account))?;
         }
         let view = self.view;
-        self.pages(Line::User, User::id, |after| Query(view).all(Noun::User, after, PAGE))?;
-        self.pages(Line::Device, Device::id, |after| Query(view).all(Noun::Device, after, PAGE))?;
+        let span = |after| Span::ascending(after, PAGE);
+        let rows = |after| Ok(Query(view).all(Noun::User, &span(after))?.rows);
+        self.pages(Line::User, User::id, rows)?;
+        let rows = |after| Ok(Query(view).all(Noun::Device, &span(after))?.rows);
+        self.pages(Line::Device, Device::id, rows)?;
         let mark = |(sequence, scope)| Line::Mark { sequence, scope };
         self.pages(mark, |(sequence, _)| *sequence, |after| Query(view).marks(after, PAGE))?;
         for table in layout::TABLES {
@@ -272,6 +275,8 @@ fn title(table: Table) -> &'static str {
         Table::Source => "source",
         Table::Token => "token",
         Table::Daemon => "daemon",
+        Table::Audit => "audit",
+        Table::Trash => "trash",
     }
 }
 

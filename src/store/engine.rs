@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::layout::{self, Key};
 use super::meta::Meta;
 use super::nudge::Nudge;
-use super::query::View;
+use super::query::{Part, View};
 use super::{Result, StoreError, envelope, folder};
 
 /// A page has at most 20 records; a quarter of this holds 20 of the largest.
@@ -114,25 +114,40 @@ impl View for Engine {
         value.map(|value| self.unseal(key, &value)).transpose()
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Key, Vec<u8>)>> {
-        let begin = match after {
-            Some(after) => Bound::Excluded([prefix, after].concat()),
-            None => Bound::Included(prefix.to_vec()),
-        };
+    fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>> {
         let found: Vec<_> = self.guarded(|db| {
-            let range = db.range((begin, Bound::Unbounded)).take(limit);
-            range
-                .take_while(|record| record.as_ref().map_or(true, |(key, _)| key.starts_with(prefix)))
-                .collect()
+            let range = db.range(bounds(part));
+            if part.descending {
+                range.rev().take(part.limit).collect()
+            } else {
+                range.take(part.limit).collect()
+            }
         })?;
-        let opened =
-            found.iter().map(|(key, value)| Ok((key[prefix.len()..].to_vec(), self.unseal(key, value)?)));
+        let behind = part.prefix.len();
+        let opened = found.iter().map(|(key, value)| Ok((key[behind..].to_vec(), self.unseal(key, value)?)));
         opened.collect()
     }
 
     fn damage(&self, what: &str) -> StoreError {
         folder::damaged(&self.dir, what)
     }
+}
+
+/// The keys of a part, from the lowest to the highest.
+fn bounds(part: Part<'_>) -> (Bound<Key>, Bound<Key>) {
+    let (first, end) = (Bound::Included(part.prefix.to_vec()), beyond(part.prefix));
+    match part.after.map(|after| Bound::Excluded([part.prefix, after].concat())) {
+        None => (first, end),
+        Some(before) if part.descending => (first, before),
+        Some(after) => (after, end),
+    }
+}
+
+/// The lowest key above all that begin with `prefix`.
+fn beyond(prefix: &[u8]) -> Bound<Key> {
+    let counts = prefix.iter().rposition(|byte| *byte < u8::MAX);
+    let raised = counts.map(|last| [&prefix[..last], &[prefix[last] + 1]].concat());
+    raised.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
 /// Deletes unfinished snapshots, and puts on disk what a killed process had left to the kernel: sled is about to

@@ -2,8 +2,8 @@
 
 use super::layout::{self, Key};
 use super::overlay::Overlay;
-use super::query::{Query, View};
-use super::{Entity, Note, Noun, Result, Sequence, Step, StoreError, Table, Unique};
+use super::query::{Part, Query, View};
+use super::{Entity, Note, Noun, Result, Sequence, Span, Step, StoreError, Table, Unique};
 use crate::account::Account;
 use crate::device::Device;
 use crate::id::{Id, Revision};
@@ -140,7 +140,7 @@ fn check_line(overlay: &Overlay<'_>, device: &Device) -> Result<()> {
 /// Costs one look-up per device that names this realm itself, however many devices the account has.
 fn check_realm(overlay: &Overlay<'_>, account: &Account) -> Result<()> {
     let Some(realm) = account.realm() else { return Ok(()) };
-    for (username, _) in overlay.scan(&layout::own_lines(&realm), None, usize::MAX)? {
+    for (username, _) in overlay.scan(Part::all(&layout::own_lines(&realm)))? {
         let username = String::from_utf8_lossy(&username);
         if let Some(by) = Query(overlay).holder(&layout::line(account.id(), &username))? {
             return Err(StoreError::Taken { field: Unique::Username, by });
@@ -159,12 +159,12 @@ fn delete(overlay: &mut Overlay<'_>, noun: Noun, id: Id, replaces: Revision) -> 
 }
 
 fn empty(overlay: &mut Overlay<'_>, account: Id) -> Result<()> {
-    if !overlay.scan(&layout::below(account), None, 1)?.is_empty() {
+    if !overlay.scan(Part { limit: 1, ..Part::all(&layout::below(account)) })?.is_empty() {
         return Err(StoreError::HasChildren(account));
     }
     let begins = [(Noun::User, layout::users_of(account)), (Noun::Device, layout::devices_of(account))];
     for (noun, begin) in begins {
-        for id in Query(overlay).ids(&begin, None, usize::MAX)? {
+        for id in Query(overlay).ids(&begin, &Span::ascending(None, usize::MAX))? {
             let entity = Query(overlay).entity(noun, id)?;
             let entity = entity.ok_or_else(|| overlay.damage(&format!("{noun:?} {id} is not there")))?;
             erase(overlay, &entity)?;
@@ -186,7 +186,7 @@ fn forget(overlay: &mut Overlay<'_>, device: Id) -> Result<()> {
     overlay.remove(layout::note(Table::Held, device.as_bytes()));
     overlay.remove(layout::note(Table::Stale, device.as_bytes()));
     let begin = layout::note(Table::Binding, device.as_bytes());
-    for (end, _) in overlay.scan(&begin, None, usize::MAX)? {
+    for (end, _) in overlay.scan(Part::all(&begin))? {
         overlay.remove([&begin[..], &end].concat());
     }
     Ok(())

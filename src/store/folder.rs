@@ -113,6 +113,16 @@ impl Folder {
         damaged(&self.path, what)
     }
 
+    /// The error for a database that another version wrote, with what to do about it.
+    pub(super) fn unknown_format(&self, format: u32) -> StoreError {
+        let (path, own) = (self.path.display(), meta::FORMAT);
+        StoreError::Damaged(format!(
+            "the database in {path} is of format {format}, and this version reads {own}. Write it out with \
+             `checksync export` of the version that made it, move {path} away, then read that into a new directory \
+             with `checksync import` of this one"
+        ))
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let beside = path.with_extension("json.new");
         let mut file = File::create(&beside)?;

@@ -4,6 +4,8 @@
 //! documents and notes, capitals hold what finds them. Parts of unequal length carry their length in front, so
 //! that no name can be mistaken for a longer one.
 
+use std::net::IpAddr;
+
 use super::{Entity, Noun, Table, Unique};
 use crate::account::Account;
 use crate::device::{Device, Mac};
@@ -25,8 +27,16 @@ pub(super) const USER: char = 'u';
 pub(super) const DEVICE: char = 'd';
 
 /// The tables of notes, in the order of an export.
-pub(super) const TABLES: [Table; 6] =
-    [Table::Held, Table::Stale, Table::Binding, Table::Source, Table::Token, Table::Daemon];
+pub(super) const TABLES: [Table; 8] = [
+    Table::Held,
+    Table::Stale,
+    Table::Binding,
+    Table::Source,
+    Table::Token,
+    Table::Daemon,
+    Table::Audit,
+    Table::Trash,
+];
 
 /// The letter that a key begins with; NUL for the empty key, which is never used.
 pub(super) fn letter(key: &[u8]) -> char {
@@ -56,6 +66,8 @@ pub(super) fn table(table: Table) -> char {
         Table::Source => 'c',
         Table::Token => 't',
         Table::Daemon => 'o',
+        Table::Audit => 'j',
+        Table::Trash => 'g',
     }
 }
 
@@ -89,6 +101,34 @@ pub(super) fn by_key(digest: Digest) -> Key {
     key('K', &[digest.as_bytes()])
 }
 
+/// Finds an account by its [`plain name`](Account::plain_name).
+pub(super) fn by_name(plain: &str) -> Key {
+    key('A', &[plain.as_bytes()])
+}
+
+/// Begins the keys that list the accounts with a number, which must be digits.
+pub(super) fn by_number(digits: &str) -> Key {
+    key('N', &[&length(digits), digits.as_bytes()])
+}
+
+/// Finds a user by account and name to log in with.
+pub(super) fn by_login(account: Id, username: &str) -> Key {
+    key('I', &[account.as_bytes(), username.to_lowercase().as_bytes()])
+}
+
+/// Begins the keys that list an account's users with these credentials.
+pub(super) fn by_credentials(account: Id, credentials: Digest) -> Key {
+    key('C', &[account.as_bytes(), credentials.as_bytes()])
+}
+
+/// Finds a device by the address that it is recognised by.
+pub(super) fn by_ip(ip: IpAddr) -> Key {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => key('P', &[&ip.octets()]),
+        IpAddr::V6(ip) => key('P', &[&ip.octets()]),
+    }
+}
+
 /// Begins the keys that list the accounts below one.
 pub(super) fn below(account: Id) -> Key {
     key('B', &[account.as_bytes()])
@@ -104,7 +144,7 @@ pub(super) fn devices_of(account: Id) -> Key {
     key('D', &[account.as_bytes()])
 }
 
-/// Begins the keys that list a user's devices.
+/// Begins the keys that list the devices that a user owns, is shown on, or is hotdesked into.
 pub(super) fn shown_by(user: Id) -> Key {
     key('O', &[user.as_bytes()])
 }
@@ -134,7 +174,7 @@ pub(super) fn own_line(realm: &str, username: &str) -> Key {
 pub(super) fn indexes(entity: &Entity) -> Vec<(Key, Vec<u8>)> {
     match entity {
         Entity::Account(account) => account_indexes(account),
-        Entity::User(user) => vec![user_index(user)],
+        Entity::User(user) => user_indexes(user),
         Entity::Device(device) => device_indexes(device),
     }
 }
@@ -146,6 +186,9 @@ pub(super) fn unique(key: &[u8]) -> Option<Unique> {
         'R' => Some(Unique::Realm),
         'K' => Some(Unique::ApiKey),
         'L' | 'V' => Some(Unique::Username),
+        'A' => Some(Unique::Name),
+        'I' => Some(Unique::Login),
+        'P' => Some(Unique::Ip),
         _ => None,
     }
 }
@@ -154,22 +197,34 @@ fn account_indexes(account: &Account) -> Vec<(Key, Vec<u8>)> {
     let id = account.id();
     let mut found = vec![(by_key(account.api_key), bytes(id))];
     found.extend(account.realm().map(|realm| (by_realm(&realm), bytes(id))));
-    found.extend(account.tree.iter().map(|above| (joined(below(*above), id.as_bytes()), Vec::new())));
+    found.extend(account.plain_name().map(|name| (by_name(&name), bytes(id))));
+    found.extend(account.numbers().iter().map(|digits| list(by_number(digits), id)));
+    found.extend(account.tree.iter().map(|above| list(below(*above), id)));
     found
 }
 
-fn user_index(user: &User) -> (Key, Vec<u8>) {
-    (joined(users_of(user.document.account), user.id().as_bytes()), Vec::new())
+fn user_indexes(user: &User) -> Vec<(Key, Vec<u8>)> {
+    let (id, account) = (user.id(), user.document.account);
+    let mut found = vec![list(users_of(account), id)];
+    found.extend(user.login().map(|username| (by_login(account, username), bytes(id))));
+    found.extend(user.credentials().into_iter().map(|digest| list(by_credentials(account, digest), id)));
+    found
 }
 
 fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let (id, make) = (device.id(), device.make());
-    let list = |begin: Key| (joined(begin, id.as_bytes()), Vec::new());
-    let mut found = vec![list(devices_of(device.account())), list(of_model(&make.brand, &make.model))];
-    found.extend(device.users().into_iter().map(|user| list(shown_by(user))));
+    let mut found =
+        vec![list(devices_of(device.account()), id), list(of_model(&make.brand, &make.model), id)];
+    found.extend(device.users().union(&device.hotdesked()).map(|user| list(shown_by(*user), id)));
     found.extend(device.mac().map(|mac| (by_mac(mac), bytes(id))));
     found.extend(device.username().map(|username| (device_line(device, username), bytes(id))));
+    found.extend(device.ip().map(|ip| (by_ip(ip), bytes(id))));
     found
+}
+
+/// A record that lists a document among others.
+fn list(begin: Key, id: Id) -> (Key, Vec<u8>) {
+    (joined(begin, id.as_bytes()), Vec::new())
 }
 
 fn device_line(device: &Device, username: &str) -> Key {

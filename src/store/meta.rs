@@ -9,7 +9,7 @@ use super::{Sequence, envelope, layout};
 use crate::id::Id;
 
 /// The layout of keys and values that this code reads and writes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The record under [`layout::META`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::layout::Key;
 use super::meta::Tally;
-use super::query::View;
+use super::query::{Part, View};
 use super::{MAX_KEY, MAX_VALUE, Result, StoreError};
 
 /// Payloads by key; `None` where the record goes away.
@@ -78,7 +78,8 @@ impl View for Overlay<'_> {
         }
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Key, Vec<u8>)>> {
+    fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>> {
+        let Part { prefix, limit, .. } = part;
         let layers = [&self.group, &self.change];
         let pending = layers
             .iter()
@@ -86,14 +87,14 @@ impl View for Overlay<'_> {
                 layer.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).count()
             })
             .sum();
-        let below = self.below.scan(prefix, after, limit.saturating_add(pending))?;
+        let below = self.below.scan(Part { limit: limit.saturating_add(pending), ..part })?;
         let mut found: BTreeMap<Key, Option<Vec<u8>>> =
             below.into_iter().map(|(key, payload)| (key, Some(payload))).collect();
         for layer in layers {
-            lay(&mut found, layer, prefix, after);
+            lay(&mut found, layer, part);
         }
         let there = found.into_iter().filter_map(|(key, payload)| Some((key, payload?)));
-        Ok(there.take(limit).collect())
+        Ok(if part.descending { there.rev().take(limit).collect() } else { there.take(limit).collect() })
     }
 
     fn damage(&self, what: &str) -> StoreError {
@@ -101,10 +102,10 @@ impl View for Overlay<'_> {
     }
 }
 
-fn lay(found: &mut Pending, layer: &Pending, prefix: &[u8], after: Option<&[u8]>) {
-    for (key, payload) in layer.range(prefix.to_vec()..) {
-        let Some(end) = key.strip_prefix(prefix) else { break };
-        if after.is_none_or(|after| end > after) {
+fn lay(found: &mut Pending, layer: &Pending, part: Part<'_>) {
+    for (key, payload) in layer.range(part.prefix.to_vec()..) {
+        let Some(end) = key.strip_prefix(part.prefix) else { break };
+        if part.admits(end) {
             found.insert(end.to_vec(), payload.clone());
         }
     }
@@ -125,10 +126,15 @@ mod tests {
             Ok(self.0.get(key).cloned())
         }
 
-        fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Key, Vec<u8>)>> {
-            let all =
-                self.0.iter().filter_map(|(key, v)| Some((key.strip_prefix(prefix)?.to_vec(), v.clone())));
-            Ok(all.filter(|(end, _)| after.is_none_or(|after| &end[..] > after)).take(limit).collect())
+        fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>> {
+            let all = self.0.iter();
+            let all = all.filter_map(|(key, v)| Some((key.strip_prefix(part.prefix)?.to_vec(), v.clone())));
+            let mut all: Vec<_> = all.filter(|(end, _)| part.admits(end)).collect();
+            if part.descending {
+                all.reverse();
+            }
+            all.truncate(part.limit);
+            Ok(all)
         }
 
         fn damage(&self, what: &str) -> StoreError {
@@ -141,7 +147,11 @@ mod tests {
     }
 
     fn ends(view: &dyn View, after: Option<&[u8]>, limit: usize) -> String {
-        let found = view.scan(b"d", after, limit).unwrap();
+        read(view, Part { after, limit, ..Part::all(b"d") })
+    }
+
+    fn read(view: &dyn View, part: Part<'_>) -> String {
+        let found = view.scan(part).unwrap();
         found.into_iter().map(|(end, _)| String::from_utf8(end).unwrap()).collect()
     }
 
@@ -168,6 +178,9 @@ mod tests {
         overlay.put(b"d35".to_vec(), Vec::new()).unwrap();
         assert_eq!(ends(&overlay, None, 1), "3");
         assert_eq!(ends(&overlay, Some(b"3"), 2), "35");
+        let back = |after, limit| read(&overlay, Part { after, limit, descending: true, ..Part::all(b"d") });
+        assert_eq!(back(None, 1), "35");
+        assert_eq!(back(Some(b"35"), 2), "3");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Questions that can be put to the tree, and just as well to a change that is not written yet.
 
+use std::net::IpAddr;
+
 use serde::de::DeserializeOwned;
 
 use super::layout::{self, Key};
-use super::{Entity, Noun, Result, Sequence, StoreError, Table};
-use crate::account::Account;
+use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table};
+use crate::account::{self, Account};
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
 use crate::resync::Scope;
@@ -14,11 +16,45 @@ use crate::user::User;
 pub(super) trait View {
     /// The payload under a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
-    /// What lies under the keys that begin with `prefix`, in their order, from the one after `prefix + after`
-    /// on. The prefix is left off the keys returned.
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Key, Vec<u8>)>>;
+    /// What lies under some keys, in their order or against it. Their prefix is left off the keys returned.
+    fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>>;
     /// The error that says that what is stored cannot be right.
     fn damage(&self, what: &str) -> StoreError;
+}
+
+/// Some keys that follow one another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'p> {
+    /// What they begin with.
+    pub(super) prefix: &'p [u8],
+    /// They begin after the one with this behind its prefix, or below it when descending.
+    pub(super) after: Option<&'p [u8]>,
+    /// How many, at most.
+    pub(super) limit: usize,
+    /// The last one first.
+    pub(super) descending: bool,
+}
+
+impl<'p> Part<'p> {
+    /// All keys that begin with `prefix`.
+    pub(super) fn all(prefix: &'p [u8]) -> Self {
+        Self { prefix, after: None, limit: usize::MAX, descending: false }
+    }
+
+    /// True for what stands behind the prefix of a key that is not before the beginning of this part.
+    pub(super) fn admits(&self, end: &[u8]) -> bool {
+        match self.after {
+            None => true,
+            Some(before) if self.descending => end < before,
+            Some(after) => end > after,
+        }
+    }
+
+    /// The keys that end in the ids of a span.
+    fn of(prefix: &'p [u8], span: &'p Span) -> Self {
+        let after = span.after.as_ref().map(|id| &id.as_bytes()[..]);
+        Self { prefix, after, limit: span.limit, descending: span.descending }
+    }
 }
 
 /// The questions.
@@ -53,6 +89,30 @@ impl Query<'_> {
         self.found(Noun::Account, &layout::by_key(digest))
     }
 
+    pub(super) fn account_by_name(&self, name: &str) -> Result<Option<Account>> {
+        let plain = account::plain(name);
+        if plain.is_empty() { Ok(None) } else { self.found(Noun::Account, &layout::by_name(&plain)) }
+    }
+
+    pub(super) fn accounts_by_number(&self, number: &str, limit: usize) -> Result<Vec<Account>> {
+        let begin = layout::by_number(&account::digits(number));
+        self.listed(Noun::Account, &begin, &Span::ascending(None, limit)).map(|listed| listed.rows)
+    }
+
+    pub(super) fn user_by_login(&self, account: Id, username: &str) -> Result<Option<User>> {
+        self.found(Noun::User, &layout::by_login(account, username))
+    }
+
+    pub(super) fn user_by_credentials(&self, account: Id, credentials: Digest) -> Result<Option<User>> {
+        let begin = layout::by_credentials(account, credentials);
+        self.listed(Noun::User, &begin, &Span::ascending(None, 1))
+            .map(|listed| listed.rows.into_iter().next())
+    }
+
+    pub(super) fn device_by_ip(&self, ip: IpAddr) -> Result<Option<Device>> {
+        self.found(Noun::Device, &layout::by_ip(ip))
+    }
+
     pub(super) fn device_by_mac(&self, mac: Mac) -> Result<Option<Device>> {
         self.found(Noun::Device, &layout::by_mac(mac))
     }
@@ -68,31 +128,26 @@ impl Query<'_> {
         }
     }
 
-    pub(super) fn accounts(
-        &self,
-        below: Option<Id>,
-        after: Option<Id>,
-        limit: usize,
-    ) -> Result<Vec<Account>> {
+    pub(super) fn accounts(&self, below: Option<Id>, span: &Span) -> Result<Listed<Account>> {
         match below {
-            Some(above) => self.listed(Noun::Account, &layout::below(above), after, limit),
-            None => self.all(Noun::Account, after, limit),
+            Some(above) => self.listed(Noun::Account, &layout::below(above), span),
+            None => self.all(Noun::Account, span),
         }
     }
 
-    pub(super) fn users(&self, account: Id, after: Option<Id>, limit: usize) -> Result<Vec<User>> {
-        self.listed(Noun::User, &layout::users_of(account), after, limit)
+    pub(super) fn users(&self, account: Id, span: &Span) -> Result<Listed<User>> {
+        self.listed(Noun::User, &layout::users_of(account), span)
     }
 
-    pub(super) fn devices(&self, scope: &Scope, after: Option<Id>, limit: usize) -> Result<Vec<Device>> {
+    pub(super) fn devices(&self, scope: &Scope, span: &Span) -> Result<Listed<Device>> {
         let begin = match scope {
-            Scope::Everything => return self.all(Noun::Device, after, limit),
-            Scope::Device(id) => return self.only(*id, after, limit),
+            Scope::Everything => return self.all(Noun::Device, span),
+            Scope::Device(id) => return self.only(*id, span),
             Scope::User(user) => layout::shown_by(*user),
             Scope::Account(account) => layout::devices_of(*account),
             Scope::Model { brand, model } => layout::of_model(brand, model),
         };
-        self.listed(Noun::Device, &begin, after, limit)
+        self.listed(Noun::Device, &begin, span)
     }
 
     pub(super) fn note(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -105,26 +160,23 @@ impl Query<'_> {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Key, Vec<u8>)>> {
-        self.0.scan(&layout::note(table, b""), after, limit)
+        self.0.scan(Part { after, limit, ..Part::all(&layout::note(table, b"")) })
     }
 
     pub(super) fn marks(&self, after: Option<Sequence>, limit: usize) -> Result<Vec<(Sequence, Scope)>> {
         let begin = [layout::MARK as u8];
         let after = after.map(u64::to_be_bytes);
-        let found = self.0.scan(&begin, after.as_ref().map(|bytes| &bytes[..]), limit)?;
+        let after = after.as_ref().map(|bytes| &bytes[..]);
+        let found = self.0.scan(Part { after, limit, ..Part::all(&begin) })?;
         found.into_iter().map(|(key, payload)| Ok((self.number(&key)?, self.json(&payload)?))).collect()
     }
 
     /// Every document of a kind, by id.
-    pub(super) fn all<T: DeserializeOwned>(
-        &self,
-        noun: Noun,
-        after: Option<Id>,
-        limit: usize,
-    ) -> Result<Vec<T>> {
+    pub(super) fn all<T: DeserializeOwned>(&self, noun: Noun, span: &Span) -> Result<Listed<T>> {
         let begin = [layout::noun(noun) as u8];
-        let found = self.0.scan(&begin, after.as_ref().map(|id| &id.as_bytes()[..]), limit)?;
-        found.iter().map(|(_, payload)| self.json(payload)).collect()
+        let found = self.0.scan(Part::of(&begin, span))?;
+        let found = found.into_iter().map(|(end, payload)| Ok((self.id(&end)?, payload)));
+        self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
     }
 
     /// Who has the unique value that this key stands for.
@@ -133,8 +185,8 @@ impl Query<'_> {
     }
 
     /// The ids at the end of the keys that begin with `begin`.
-    pub(super) fn ids(&self, begin: &[u8], after: Option<Id>, limit: usize) -> Result<Vec<Id>> {
-        let found = self.0.scan(begin, after.as_ref().map(|id| &id.as_bytes()[..]), limit)?;
+    pub(super) fn ids(&self, begin: &[u8], span: &Span) -> Result<Vec<Id>> {
+        let found = self.0.scan(Part::of(begin, span))?;
         found.iter().map(|(key, _)| self.id(key)).collect()
     }
 
@@ -144,29 +196,33 @@ impl Query<'_> {
     }
 
     fn found<T: DeserializeOwned>(&self, noun: Noun, key: &[u8]) -> Result<Option<T>> {
-        self.holder(key)?.map(|id| self.indexed(noun, id)).transpose()
+        self.holder(key)?.map(|id| self.json(&self.indexed(noun, id)?)).transpose()
     }
 
-    fn listed<T: DeserializeOwned>(
-        &self,
-        noun: Noun,
-        begin: &[u8],
-        after: Option<Id>,
-        limit: usize,
-    ) -> Result<Vec<T>> {
-        self.ids(begin, after, limit)?.into_iter().map(|id| self.indexed(noun, id)).collect()
+    fn listed<T: DeserializeOwned>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
+        let ids = self.ids(begin, span)?;
+        let found = ids.into_iter().map(|id| Ok((id, self.indexed(noun, id)?)));
+        self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
     }
 
-    fn indexed<T: DeserializeOwned>(&self, noun: Noun, id: Id) -> Result<T> {
-        self.document(noun, id)?
+    /// What was looked at, without what the span does not ask for.
+    fn wanted<T: DeserializeOwned>(&self, span: &Span, looked: &[(Id, Vec<u8>)]) -> Result<Listed<T>> {
+        let last = looked.last().map(|(id, _)| *id).filter(|_| looked.len() >= span.limit);
+        let wanted = looked.iter().filter(|(_, payload)| span.wants(payload));
+        let rows = wanted.map(|(_, payload)| self.json(payload)).collect::<Result<_>>()?;
+        Ok(Listed { rows, last })
+    }
+
+    fn indexed(&self, noun: Noun, id: Id) -> Result<Vec<u8>> {
+        self.0
+            .get(&layout::document(noun, id))?
             .ok_or_else(|| self.0.damage(&format!("an index names {noun:?} {id}, which is not there")))
     }
 
-    fn only(&self, id: Id, after: Option<Id>, limit: usize) -> Result<Vec<Device>> {
-        if limit == 0 || after.is_some_and(|after| id <= after) {
-            return Ok(Vec::new());
-        }
-        Ok(self.device(id)?.into_iter().collect())
+    fn only(&self, id: Id, span: &Span) -> Result<Listed<Device>> {
+        let asked = span.limit > 0 && span.admits(id);
+        let found = if asked { self.device(id)? } else { None };
+        Ok(Listed::whole(found.into_iter().collect()))
     }
 
     fn id(&self, bytes: &[u8]) -> Result<Id> {

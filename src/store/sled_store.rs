@@ -1,5 +1,6 @@
 //! The store that lies in one directory on this machine, on sled.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,7 +17,9 @@ use super::keeper::{self, Keeper, Shared};
 use super::meta::{self, Meta};
 use super::overlay::Pending;
 use super::query::Query;
-use super::{Change, Changes, Note, Result, Sequence, Step, Store, StoreError, Table, committer};
+use super::{
+    Change, Changes, Listed, Note, Result, Sequence, Span, Step, Store, StoreError, Table, committer,
+};
 use crate::account::Account;
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
@@ -129,16 +132,32 @@ impl Store for SledStore {
         self.read(|query| query.account_by_key(key)).await
     }
 
-    async fn accounts(&self, below: Option<Id>, after: Option<Id>, limit: usize) -> Result<Vec<Account>> {
-        self.read(|query| query.accounts(below, after, limit)).await
+    async fn account_by_name(&self, name: &str) -> Result<Option<Account>> {
+        self.read(|query| query.account_by_name(name)).await
+    }
+
+    async fn accounts_by_number(&self, number: &str, limit: usize) -> Result<Vec<Account>> {
+        self.read(|query| query.accounts_by_number(number, limit)).await
+    }
+
+    async fn accounts(&self, below: Option<Id>, span: Span) -> Result<Listed<Account>> {
+        self.read(|query| query.accounts(below, &span)).await
     }
 
     async fn user(&self, id: Id) -> Result<Option<User>> {
         self.read(|query| query.user(id)).await
     }
 
-    async fn users(&self, account: Id, after: Option<Id>, limit: usize) -> Result<Vec<User>> {
-        self.read(|query| query.users(account, after, limit)).await
+    async fn user_by_login(&self, account: Id, username: &str) -> Result<Option<User>> {
+        self.read(|query| query.user_by_login(account, username)).await
+    }
+
+    async fn user_by_credentials(&self, account: Id, credentials: Digest) -> Result<Option<User>> {
+        self.read(|query| query.user_by_credentials(account, credentials)).await
+    }
+
+    async fn users(&self, account: Id, span: Span) -> Result<Listed<User>> {
+        self.read(|query| query.users(account, &span)).await
     }
 
     async fn device(&self, id: Id) -> Result<Option<Device>> {
@@ -153,8 +172,12 @@ impl Store for SledStore {
         self.read(|query| query.device_by_line(username, realm)).await
     }
 
-    async fn devices(&self, scope: &Scope, after: Option<Id>, limit: usize) -> Result<Vec<Device>> {
-        self.read(|query| query.devices(scope, after, limit)).await
+    async fn device_by_ip(&self, ip: IpAddr) -> Result<Option<Device>> {
+        self.read(|query| query.device_by_ip(ip)).await
+    }
+
+    async fn devices(&self, scope: &Scope, span: Span) -> Result<Listed<Device>> {
+        self.read(|query| query.devices(scope, &span)).await
     }
 
     async fn commit(&self, change: Change) -> Result<Sequence> {
@@ -237,8 +260,7 @@ impl Opened {
     pub(super) fn examined(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
         let marker = folder.marker()?.ok_or_else(|| missing(folder.path()))?;
         if marker.format != meta::FORMAT {
-            return Err(folder
-                .damaged(&format!("it is of format {}, which this version does not know", marker.format)));
+            return Err(folder.unknown_format(marker.format));
         }
         if marker.state != State::Ready {
             return Err(folder.damaged("it was being imported, and that was cut short: import again"));

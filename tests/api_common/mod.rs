@@ -16,7 +16,7 @@ use checksync::pack::Pack;
 use checksync::registrations::Registrations;
 use checksync::resync::{Pace, Scope};
 use checksync::settings::Site;
-use checksync::store::{Options, SledStore, Store};
+use checksync::store::{Options, SledStore, Span, Store};
 use checksync::template::Set;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ impl World {
             clock: || CLOCK.get(),
             random,
         });
-        let master = store.accounts(None, None, 1).await.unwrap()[0].id();
+        let master = store.accounts(None, Span::ascending(None, 1)).await.unwrap().rows[0].id();
         let stopped = std::cell::RefCell::new(Some(running));
         let mut world =
             Self { store, registrations, master, token: String::new(), desk, stopped, _folder: folder };
