@@ -21,19 +21,23 @@ mod cors;
 mod devices;
 mod envelope;
 mod error;
+mod export;
 mod filter;
+mod import;
 mod intake;
 mod manner;
 mod paging;
 mod place;
 mod provisioning;
 mod request;
+mod secrets;
 mod sessions;
 mod table;
 mod templates;
 mod users;
 
 pub use accounts::bootstrap;
+pub use import::Imports;
 
 use place::{at, reading};
 
@@ -47,6 +51,8 @@ pub struct Desk {
     pub circle: Circle,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// What is being imported, and what was lately.
+    pub imports: Imports,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
     /// Unpredictable bytes: ids, keys, tokens and passwords are made of them.
@@ -90,6 +96,9 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user).build())
         .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
+        .service(at("/accounts/{account}/devices/export").get(export::get).build())
+        .service(at("/accounts/{account}/devices/import").get(import::list).post(import::post).build())
+        .service(at("/accounts/{account}/devices/import/{job}").get(import::get).build())
         .service(at("/accounts/{account}/devices/{device}")
             .get(devices::get)
             .post(devices::replace)

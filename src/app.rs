@@ -105,6 +105,7 @@ impl App {
         let unix = wall_clock() / 1000;
         let given_key = config.api_key.as_ref().map(ApiKey::as_str);
         let new_key = api::bootstrap(&*store, given_key, random, unix).await?.filter(|_| given_key.is_none());
+        let imports = api::Imports::resume(&*store).await;
         let set = load(&config).await?;
         let planted =
             if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
@@ -123,8 +124,10 @@ impl App {
         let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
-        let servers =
-            [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
+        let servers = [
+            phones_server(&ground, bound.phones, &config)?,
+            admin_server(&ground, bound.admin, &config, imports)?,
+        ];
         let handles = servers.iter().map(Server::handle).collect();
         let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
         let watching =
@@ -201,12 +204,18 @@ fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Conf
     Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())
 }
 
-fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {
+fn admin_server(
+    ground: &Ground,
+    listener: std::net::TcpListener,
+    config: &Config,
+    imports: api::Imports,
+) -> io::Result<Server> {
     let desk = Desk {
         store: ground.store.clone(),
         files: ground.files.clone(),
         circle: ground.circle.clone(),
         registrations: ground.registrations.clone(),
+        imports,
         clock: wall_clock,
         random,
     };

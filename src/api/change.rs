@@ -184,7 +184,7 @@ fn scope(entity: &Entity) -> Scope {
 
 /// A device whose phone the catalog knows must make files. Another is stored all the same: not every device is a
 /// phone, and a model may be added later.
-async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Failure> {
+pub(super) async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Failure> {
     let Entity::Device(device) = entity else { return Ok(()) };
     if device.mac().is_none() {
         return Ok(());

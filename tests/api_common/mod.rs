@@ -91,6 +91,7 @@ impl World {
             files: files(&store),
             circle,
             registrations: registrations.clone(),
+            imports: api::Imports::default(),
             clock: || CLOCK.get(),
             random,
         });
