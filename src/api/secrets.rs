@@ -56,7 +56,8 @@ pub(super) fn strip_errors(errors: &mut Value) {
 }
 
 /// Takes over the secrets of `stored` that `body` says nothing of, so that a document that was shown without them
-/// can come back and take the place of the one it was made from. Secrets within lists are not among them.
+/// can come back and take the place of the one it was made from. A list gets its secrets back as long as nothing else
+/// of it has changed.
 pub(super) fn keep(stored: &Body, body: &mut Body) {
     for (name, value) in stored {
         if is_secret(name) && !tells_nothing(value) {
@@ -64,6 +65,12 @@ pub(super) fn keep(stored: &Body, body: &mut Body) {
         } else if let Some(inner) = value.as_object().filter(|inner| has_secrets(inner)) {
             let below = body.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
             below.as_object_mut().into_iter().for_each(|below| keep(inner, below));
+        } else if let Some(shown) = body.get_mut(name).filter(|shown| shown.is_array() && *shown != value) {
+            let mut stripped = value.clone();
+            strip(&mut stripped);
+            if stripped == *shown {
+                *shown = value.clone();
+            }
         }
     }
 }
@@ -128,15 +135,14 @@ mod tests {
 
     #[test]
     fn what_was_shown_without_secrets_gets_them_back() {
-        let stored =
-            json!({"name": "a", "sip": {"password": "p", "method": "password"}, "x": {"y": {"pin": 1}}});
+        let stored = json!({"name": "a", "sip": {"password": "p", "method": "password"}, "x": {"y": {"pin": 1}}, "l": [{"pin": 1}]});
         let stored = stored.as_object().unwrap();
         let mut shown = Value::Object(stored.clone());
         strip(&mut shown);
         keep(stored, shown.as_object_mut().unwrap());
         assert_eq!(shown, Value::Object(stored.clone()));
-        let mut other = json!({"sip": {"password": "new"}, "x": "no object"});
+        let mut other = json!({"sip": {"password": "new"}, "x": "no object", "l": [{}, {}]});
         keep(stored, other.as_object_mut().unwrap());
-        assert_eq!(other, json!({"sip": {"password": "new"}, "x": "no object"}));
+        assert_eq!(other, json!({"sip": {"password": "new"}, "x": "no object", "l": [{}, {}]}));
     }
 }
