@@ -129,7 +129,9 @@ impl Walk {
 async fn columns(mut walk: Walk) -> Result<Columns, StoreError> {
     let mut names = Names::default();
     while let Some(devices) = walk.next().await? {
-        devices.iter().for_each(|device| names.add(device));
+        for device in &devices {
+            names.add(device);
+        }
         tokio::task::yield_now().await;
     }
     Ok(names.columns())
@@ -147,7 +149,7 @@ fn pages(
                 let last = (!page.is_empty()).then(|| web::Bytes::from(page));
                 return Ok(last.map(|last| (last, (walk, Vec::new(), write))));
             };
-            devices.iter().for_each(|device| page.extend(write(device)));
+            page.extend(devices.iter().flat_map(&write));
             if !page.is_empty() {
                 return Ok(Some((web::Bytes::from(page), (walk, Vec::new(), write))));
             }

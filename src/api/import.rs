@@ -49,7 +49,7 @@ const MOST_ROWS: u32 = 1_000_000;
 const WAITING: usize = 4;
 
 /// How long a body may stand still.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the caller wants done with good and with wrong rows.
 #[derive(Debug, Clone, Copy)]

@@ -180,14 +180,16 @@ impl Applier {
         let gone = loop {
             match undo::take_back(&*desk.store, self.job.id, plan).await {
                 Err(error) if tries < TRIES => {
-                    warn!(%error, job = %self.job.id, "rows are taken back again soon")
+                    warn!(%error, job = %self.job.id, "rows are taken back again soon");
                 }
                 done => break done?,
             }
             tries += 1;
             tokio::time::sleep(AGAIN).await;
         };
-        gone.into_iter().for_each(|device| desk.circle.gone(device));
+        for device in gone {
+            desk.circle.gone(device);
+        }
         desk.circle.marked();
         Ok(())
     }
@@ -195,16 +197,14 @@ impl Applier {
     /// Why a row that was good cannot be stored any more.
     async fn fault(&self, good: &Good) -> Result<Option<Wrong>, Failure> {
         let device = read(good)?;
-        let failure = match self.examiner.obstacle(&device).await {
-            Err(failure) => failure,
-            Ok(()) => {
-                let now = self.examiner.desk.store.device(device.id()).await?;
-                if now.map(|now| now.document.revision) == good.replaces {
-                    return Ok(None);
-                }
-                let problem = Problem::new("The device was changed meanwhile").cause(device.id().to_string());
-                Failure::problem("id", "conflict", problem)
-            }
+        let now = self.examiner.desk.store.device(device.id()).await?;
+        let failure = if let Err(failure) = self.examiner.obstacle(&device).await {
+            failure
+        } else if now.map(|now| now.document.revision) == good.replaces {
+            return Ok(None);
+        } else {
+            let problem = Problem::new("The device was changed meanwhile").cause(device.id().to_string());
+            Failure::problem("id", "conflict", problem)
         };
         Ok(Some(wrong(good.row, good.line, failure.wrong()?)))
     }

@@ -78,13 +78,14 @@ impl Checked {
         self.report.total += 1;
         match verdict {
             Verdict::Wrong(wrong) => self.report.wrongs.add(wrong),
-            Verdict::Unchanged(claim) => match self.taken.get(&claim) {
-                Some(first) => self.report.wrongs.add(named_twice(row, line, *first)),
-                None => {
+            Verdict::Unchanged(claim) => {
+                if let Some(first) = self.taken.get(&claim) {
+                    self.report.wrongs.add(named_twice(row, line, *first));
+                } else {
                     self.taken.insert(claim, row);
                     self.report.unchanged += 1;
                 }
-            },
+            }
             Verdict::Good(good) => self.keep(good)?,
         }
         Ok(())

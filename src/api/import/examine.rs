@@ -198,13 +198,11 @@ fn read(text: Text) -> Result<Body, Failure> {
         }
     };
     check_depth(&value)?;
-    match value {
-        Value::Object(body) => Ok(body),
-        _ => {
-            let problem = Problem::new("Value did not match type(s): object").target("object");
-            Err(Failure::problem("data", "type", problem))
-        }
+    if let Value::Object(body) = value {
+        return Ok(body);
     }
+    let problem = Problem::new("Value did not match type(s): object").target("object");
+    Err(Failure::problem("data", "type", problem))
 }
 
 /// Leaves out what is not stored, and takes over the secrets of the device that is replaced.

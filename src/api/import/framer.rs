@@ -159,9 +159,8 @@ impl Framer {
 impl Place {
     fn after(self, byte: u8) -> Self {
         match (self, byte) {
-            (Self::Begin | Self::Closing, b'"') => Self::Quoted,
             (Self::Quoted, b'"') => Self::Closing,
-            (Self::Quoted, _) => Self::Quoted,
+            (Self::Begin | Self::Closing, b'"') | (Self::Quoted, _) => Self::Quoted,
             (_, b',') => Self::Begin,
             _ => Self::Plain,
         }

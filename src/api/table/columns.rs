@@ -124,7 +124,9 @@ mod tests {
     fn table(rows: &[Value]) -> (Vec<u8>, Vec<Vec<u8>>) {
         let rows: Vec<&Map<String, Value>> = rows.iter().map(|row| row.as_object().unwrap()).collect();
         let mut names = Names::default();
-        rows.iter().for_each(|row| names.add(row));
+        for row in &rows {
+            names.add(row);
+        }
         let columns = names.columns();
         (columns.header(), rows.iter().map(|row| columns.row(row)).collect())
     }
