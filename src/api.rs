@@ -16,24 +16,36 @@ use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod accounts;
+mod attached;
+mod audit;
 mod change;
+mod contacts;
 mod cors;
 mod devices;
+mod difference;
 mod envelope;
 mod error;
 mod export;
 mod filter;
+mod generate;
+mod given;
+mod hotdesks;
 mod import;
 mod intake;
 mod manner;
 mod paging;
 mod place;
+mod plan;
 mod provisioning;
+mod registrations;
 mod request;
+mod rows;
+mod schemas;
 mod secrets;
 mod sessions;
 mod table;
 mod templates;
+mod trash;
 mod users;
 
 pub use accounts::bootstrap;
@@ -73,6 +85,8 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
         .service(at("/api_auth").put(sessions::log_in).build())
+        .service(at("/schemas").get(schemas::list).build())
+        .service(at("/schemas/{schema}").get(schemas::get).build())
         .service(at("/templates").get(templates::get).build())
         .service(at("/accounts").put(accounts::create_below_own).build())
         .service(at("/accounts/{account}")
@@ -85,6 +99,22 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/children").get(accounts::children).build())
         .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
         .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/siblings").get(accounts::siblings).build())
+        .service(at("/accounts/{account}/contact_list").get(contacts::list).build())
+        .service(at("/accounts/{account}/access_lists")
+            .get(attached::access_lists)
+            .post(attached::put_access_lists)
+            .delete(attached::drop_access_lists)
+            .build())
+        .service(at("/accounts/{account}/rate_limits")
+            .get(attached::rate_limits)
+            .post(attached::put_rate_limits)
+            .delete(attached::drop_rate_limits)
+            .build())
+        .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
+        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
+        .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
+        .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
         .service(at("/accounts/{account}/users/{user}")
@@ -94,6 +124,7 @@ fn v2() -> actix_web::Scope {
             .delete(users::delete)
             .build())
         .service(at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user).build())
+        .service(at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user).build())
         .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
         .service(at("/accounts/{account}/devices/export").get(export::get).build())
@@ -106,6 +137,24 @@ fn v2() -> actix_web::Scope {
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/access_lists")
+            .get(attached::access_lists)
+            .post(attached::put_access_lists)
+            .delete(attached::drop_access_lists)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/rate_limits")
+            .get(attached::rate_limits)
+            .post(attached::put_rate_limits)
+            .delete(attached::drop_rate_limits)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/hotdesks").get(hotdesks::of_device).build())
+        .service(at("/accounts/{account}/devices/{device}/hotdesks/{user}")
+            .put(hotdesks::sign_in)
+            .delete(hotdesks::sign_out)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())
         .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
         .default_service(web::route().to(place::nowhere))
 }

@@ -114,6 +114,11 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// The request's name.
+    pub(super) fn request(&self) -> String {
+        self.request.clone()
+    }
+
     /// Remembers a token that was found good, so that the answer repeats it.
     pub(super) fn keep_token(request: &HttpRequest, token: &str) {
         if let Some(trace) = request.extensions_mut().get_mut::<Self>() {

@@ -80,6 +80,12 @@ impl Failure {
         Self::new(404, "bad identifier", json!(["key"]))
     }
 
+    /// The device has no files, and why.
+    pub(super) fn no_files(refusal: &Refusal) -> Self {
+        let message = format!("the device has no files: {refusal}");
+        Self::new(404, "not_found", json!({"message": message}))
+    }
+
     /// The page asked for cannot be made out.
     pub(super) fn bad_page(parameter: &str) -> Self {
         Self::new(404, "faulty_request", json!({"message": format!("{parameter} is not usable")}))

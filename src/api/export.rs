@@ -7,21 +7,20 @@
 use actix_web::{HttpResponse, web};
 use futures_util::{Stream, stream};
 use serde_json::{Map, Value};
-use tracing::info;
 
-use super::Desk;
+use super::audit::{self, Deed};
 use super::envelope::{shown, streamed};
 use super::error::Failure;
 use super::filter::Filter;
 use super::manner::Manner;
 use super::request::Call;
-use super::secrets;
 use super::table::columns::{Columns, Names};
+use super::{Desk, secrets};
 use crate::account::Account;
 use crate::id::Id;
 use crate::resync::Scope;
 use crate::schema::Problem;
-use crate::store::{Span, StoreError};
+use crate::store::{Change, Noun, Span, StoreError};
 
 /// How many devices are read at a time.
 const PAGE: usize = 1000;
@@ -50,7 +49,7 @@ pub(super) async fn get(call: Call) -> Result<HttpResponse, Failure> {
     let form = Form::of(&call)?;
     let secrets = call.parameter("secrets") == Some("true");
     if secrets {
-        disclose(&call, &account)?;
+        disclose(&call, &account).await?;
     }
     let walk = || Walk {
         desk: call.desk.clone(),
@@ -75,10 +74,12 @@ pub(super) async fn get(call: Call) -> Result<HttpResponse, Failure> {
     })
 }
 
-/// Secrets are an administrator's to see, and that he asks for them is written down.
-fn disclose(call: &Call, account: &Account) -> Result<(), Failure> {
-    let caller = call.caller()?.id();
-    info!(%caller, account = %account.id(), "secrets of devices are exported");
+/// Secrets are an administrator's to see, and the trail says that he did.
+async fn disclose(call: &Call, account: &Account) -> Result<(), Failure> {
+    let document = Some(&account.document);
+    let deed = Deed { what: "secrets exported", noun: Noun::Account, before: document, after: document };
+    let steps = audit::steps(call, account.id(), &deed).await?;
+    call.desk.store.commit(Change { steps }).await?;
     Ok(())
 }
 

@@ -35,6 +35,8 @@ enum Test {
     HoldsNone(Vec<String>),
 }
 
+type Compare = fn(Vec<String>) -> Test;
+
 /// The filters of a request.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Filter(Vec<Rule>);
@@ -43,11 +45,6 @@ impl Filter {
     /// The filters of a query. Parameters that are none are left alone.
     pub(super) fn of(intake: &Intake) -> Self {
         Self(intake.query.iter().filter_map(|(name, value)| rule(name, value)).collect())
-    }
-
-    /// True when there is nothing to hold.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// True when every filter holds.
@@ -82,7 +79,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 fn rule(name: &str, value: &str) -> Option<Rule> {
-    const PREFIXES: [(&str, fn(Vec<String>) -> Test); 7] = [
+    const PREFIXES: [(&str, Compare); 7] = [
         ("filter_array_intersect_all_", Test::HoldsAll),
         ("filter_array_intersect_any_", Test::HoldsAny),
         ("filter_array_intersect_none_", Test::HoldsNone),
@@ -286,7 +283,7 @@ mod tests {
         let all = [("filter_name", "Desk \"1\""), ("has_key", "sip"), ("_", "123"), ("page_size", "5")];
         assert!(filter(&all).keeps(&document()));
         assert!(!filter(&[all[0], ("filter_sip.username", "bob")]).keeps(&document()));
-        assert!(filter(&[("_", "1"), ("filter_", "x"), ("created_by", "x")]).is_empty());
+        assert_eq!(filter(&[("_", "1"), ("filter_", "x"), ("created_by", "x")]), Filter::default());
     }
 
     #[test]

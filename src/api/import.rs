@@ -18,11 +18,13 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::audit::{self, Deed};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
+use crate::account::Account;
 use crate::schema::Problem;
-use crate::store::StoreError;
+use crate::store::{Noun, Step, StoreError};
 
 mod apply;
 mod check;
@@ -71,6 +73,7 @@ pub(super) async fn post(call: Call, payload: web::Payload) -> Reply {
     let account = call.account().await?;
     let wish = Wish::of(&call)?;
     let source = Source::of(&call, payload)?;
+    let trail = trail(&call, &account).await?;
     let job = call.desk.imports.begin(account.id(), call.fresh_id(), call.unix());
     let job =
         job.ok_or_else(|| Failure::busy("other imports are under way: try again when they have ended"))?;
@@ -83,8 +86,9 @@ pub(super) async fn post(call: Call, payload: web::Payload) -> Reply {
         job: job.id,
         unix: call.unix(),
     };
+    let import = Import { examiner: Arc::new(examiner), job: job.clone(), wish, trail };
     let (rows, inbox) = mpsc::channel(WAITING);
-    let work = tokio::spawn(work(Arc::new(examiner), job.clone(), wish, inbox));
+    let work = tokio::spawn(import.run(inbox));
     read(source, rows, &job).await?;
     if wish.respond_async {
         return Ok(Answer::data(job.shown(true)).accepted(location));
@@ -142,7 +146,7 @@ impl Wish {
         let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
         let respond_async =
             preferences.any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"));
-        Ok(Self { mode, partial: is_true("partial"), dry_run: is_true("dry_run"), respond_async })
+        Ok(Self { mode, partial: is_true("partial"), dry_run: call.is_dry_run(), respond_async })
     }
 
     /// True when good rows are to be stored.
@@ -234,42 +238,49 @@ async fn hand_on(
 }
 
 /// The import itself, which goes on when its caller has gone away.
-async fn work(
+struct Import {
     examiner: Arc<Examiner>,
     job: Arc<Job>,
     wish: Wish,
-    inbox: mpsc::Receiver<Vec<Raw>>,
-) -> Result<Report, Failure> {
-    let desk = examiner.desk.clone();
-    let done = carry_out(examiner, &job, wish, inbox).await;
-    let unix = (desk.clock)() / 1000;
-    match &done {
-        Ok(report) => job.done(report, wish.succeeds(report), unix),
-        Err(failure) => job.fail(&failure.to_string(), unix),
-    }
-    done
+    /// What says, once rows are stored, who has stored them.
+    trail: Vec<Step>,
 }
 
-async fn carry_out(
-    examiner: Arc<Examiner>,
-    job: &Arc<Job>,
-    wish: Wish,
-    inbox: mpsc::Receiver<Vec<Raw>>,
-) -> Result<Report, Failure> {
-    let checked = check(&examiner, job, inbox).await?;
-    if !job.is_whole() {
-        return Err(broken_off());
+impl Import {
+    async fn run(self, inbox: mpsc::Receiver<Vec<Raw>>) -> Result<Report, Failure> {
+        let (desk, job, wish) = (self.examiner.desk.clone(), self.job.clone(), self.wish);
+        let done = self.carry_out(inbox).await;
+        let unix = (desk.clock)() / 1000;
+        match &done {
+            Ok(report) => job.done(report, wish.succeeds(report), unix),
+            Err(failure) => job.fail(&failure.to_string(), unix),
+        }
+        done
     }
-    if checked.report.total == 0 {
-        return Err(no_rows());
+
+    async fn carry_out(self, inbox: mpsc::Receiver<Vec<Raw>>) -> Result<Report, Failure> {
+        let Self { examiner, job, wish, trail } = self;
+        let checked = check(&examiner, &job, inbox).await?;
+        if !job.is_whole() {
+            return Err(broken_off());
+        }
+        if checked.report.total == 0 {
+            return Err(no_rows());
+        }
+        if wish.stores(&checked) {
+            return Arc::new(Applier { examiner, job, partial: wish.partial, trail }).apply(checked).await;
+        }
+        let Report { created, updated, .. } = checked.report;
+        let (created, updated) = if wish.succeeds(&checked.report) { (created, updated) } else { (0, 0) };
+        Ok(Report { created, updated, ..checked.report })
     }
-    if wish.stores(&checked) {
-        return Arc::new(Applier { examiner, job: job.clone(), partial: wish.partial }).apply(checked).await;
-    }
-    let failed = !wish.succeeds(&checked.report);
-    let Report { created, updated, .. } = checked.report;
-    let (created, updated) = if failed { (0, 0) } else { (created, updated) };
-    Ok(Report { created, updated, ..checked.report })
+}
+
+/// One entry for all devices of an import.
+async fn trail(call: &Call, account: &Account) -> Result<Vec<Step>, StoreError> {
+    let document = Some(&account.document);
+    let deed = Deed { what: "devices imported", noun: Noun::Account, before: document, after: document };
+    audit::steps(call, account.id(), &deed).await
 }
 
 async fn ended(work: JoinHandle<Result<Report, Failure>>) -> Result<Report, Failure> {

@@ -1,6 +1,7 @@
 //! A request as its handler sees it: the body read, the token looked up, and what the path names within reach.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::http::{Method, header};
@@ -101,11 +102,6 @@ impl Call {
         &self.request
     }
 
-    /// Query and body.
-    pub(super) fn intake(&self) -> &Intake {
-        &self.intake
-    }
-
     /// The object under `data`.
     pub(super) fn data(&self) -> Result<Body, Failure> {
         let data = self.intake.envelope.get("data");
@@ -121,6 +117,11 @@ impl Call {
                 Err(Failure::problem("data", "type", problem))
             }
         }
+    }
+
+    /// What came with the request beside its headers.
+    pub(super) fn intake(&self) -> &Intake {
+        &self.intake
     }
 
     /// A parameter of the query.
@@ -162,6 +163,30 @@ impl Call {
     /// An id that nobody has.
     pub(super) fn fresh_id(&self) -> Id {
         fresh_id(self.desk.random)
+    }
+
+    /// Where the request came from: the connection's other end, whatever its headers say.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|peer| peer.ip().to_canonical())
+    }
+
+    /// The request's name, as its answer and the log give it.
+    pub(super) fn request_id(&self) -> String {
+        self.request.extensions().get::<Trace>().map(Trace::request).unwrap_or_default()
+    }
+
+    /// True when the request asks what it would do, and not to do it: `dry_run=true`.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.option("dry_run").is_some_and(|dry| dry == "true")
+    }
+
+    /// Refuses a dry run of what cannot be tried.
+    pub(super) fn must_be_meant(&self) -> Result<(), Failure> {
+        if !self.is_dry_run() {
+            return Ok(());
+        }
+        let problem = Problem::new("This cannot be tried: leave dry_run out to do it").value(true);
+        Err(Failure::problem("dry_run", "invalid", problem))
     }
 
     /// Refuses a body of a kind that is not read here.

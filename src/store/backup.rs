@@ -277,6 +277,7 @@ fn title(table: Table) -> &'static str {
         Table::Daemon => "daemon",
         Table::Audit => "audit",
         Table::Trash => "trash",
+        Table::Copy => "copy",
     }
 }
 

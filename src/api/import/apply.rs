@@ -39,6 +39,8 @@ pub(super) struct Applier {
     pub(super) job: Arc<Job>,
     /// Rows that cannot be stored any more keep none of the others from it, and nothing is taken back.
     pub(super) partial: bool,
+    /// What is stored with the last of them.
+    pub(super) trail: Vec<Step>,
 }
 
 /// Rows that were not stored, and why not.
@@ -58,6 +60,7 @@ impl Applier {
         if self.partial {
             let refused = self.clone().write_all(good).await;
             self.one_by_one(refused, &mut report).await?;
+            self.examiner.desk.store.commit(Change { steps: self.trail.clone() }).await?;
             report.applied = true;
             return Ok(report);
         }
@@ -66,9 +69,9 @@ impl Applier {
         store.commit(Change { steps: vec![Step::Set(plan.note(self.job.id)?)] }).await?;
         let refused = self.clone().write_all(good).await.into_iter().next();
         let kept = match refused {
-            None => {
-                undo::keep(&**store, self.job.id).await.map_err(|error| Refused { rows: Vec::new(), error })
-            }
+            None => undo::keep(&**store, self.job.id, self.trail.clone())
+                .await
+                .map_err(|error| Refused { rows: Vec::new(), error }),
             Some(refused) => Err(refused),
         };
         match kept {

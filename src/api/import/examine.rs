@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use actix_web::web;
 use serde_json::Value;
 
-use super::super::Desk;
 use super::super::change::{accept, try_rendering};
 use super::super::error::Failure;
 use super::super::request::check_depth;
-use super::super::secrets;
+use super::super::{Desk, generate, secrets};
 use super::framer::{LONGEST, Raw, Text};
 use super::job::Wrong;
 use crate::account::Account;
@@ -114,6 +113,8 @@ impl Examiner {
         let mut body = read(raw.text)?;
         let stored = self.named(&body).await?;
         settle(&mut body, stored.as_ref());
+        let asked = body.remove("generate");
+        asked.map_or(Ok(()), |asked| generate::make(asked, self.desk.random, &mut body))?;
         let document = stored.as_ref().map(|stored| &stored.document);
         let body = accept(Noun::Device, &self.account, document, body)?;
         if document.is_some_and(|document| document.body == body) {
@@ -125,6 +126,7 @@ impl Examiner {
             None => Document::new(created(self.job, raw.row), self.account.id(), body, self.unix),
         };
         let device = Device { document };
+        self.check_type(stored.as_ref(), &device)?;
         self.check_realm(&device).await?;
         self.obstacle(&device).await?;
         try_rendering(&self.desk, &Entity::Device(device.clone())).await?;
@@ -157,6 +159,18 @@ impl Examiner {
     fn line<'d>(&self, device: &'d Device) -> Option<(String, &'d str)> {
         let realm = device.realm().or_else(|| self.account.realm());
         Some((realm.unwrap_or_default(), device.username()?))
+    }
+
+    /// What a device is may only be changed by the administrators of the site.
+    fn check_type(&self, before: Option<&Device>, after: &Device) -> Result<(), Failure> {
+        let before = before.and_then(|before| before.document.text("device_type"));
+        let after = after.document.text("device_type");
+        if before.is_none() || before == after || auth::is_master(&self.caller) {
+            return Ok(());
+        }
+        let problem =
+            Problem::new("Not authorized to change type of device").cause(after.unwrap_or_default());
+        Err(Failure::problem("device_type", "invalid", problem))
     }
 
     /// A device may name the realm of an account within the caller's reach, or one that no account has.

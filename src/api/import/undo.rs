@@ -45,9 +45,10 @@ pub(super) fn former(job: Id, row: u32, device: &Device) -> Result<Note, StoreEr
     Ok(note(former_key(job, row), Some(value)))
 }
 
-/// Makes an import true: it is not taken back any more.
-pub(super) async fn keep(store: &dyn Store, job: Id) -> Result<(), StoreError> {
-    store.commit(Change { steps: vec![Step::Set(note(key(job), None))] }).await?;
+/// Makes an import true, together with these steps: it is not taken back any more.
+pub(super) async fn keep(store: &dyn Store, job: Id, mut steps: Vec<Step>) -> Result<(), StoreError> {
+    steps.push(Step::Set(note(key(job), None)));
+    store.commit(Change { steps }).await?;
     if let Err(error) = forget_formers(store, job).await {
         warn!(%error, "notes of an import are left until the next start");
     }
