@@ -287,3 +287,49 @@ fn what_is_exported_can_be_imported_elsewhere_and_is_the_same() {
         }
     });
 }
+
+#[test]
+fn the_trail_names_imports_and_exports_of_secrets() {
+    run(async {
+        let world = World::new().await;
+        let (one, _) = world.account("one").await;
+        assert_eq!(lines(&world, &one, "?dry_run=true", &[phone(1)]).await.status, 200);
+        assert_eq!(lines(&world, &one, "", &[phone(1)]).await.status, 201);
+        world.get(&path(&one, "export")).await;
+        world.get(&path(&one, "export?secrets=true")).await;
+        let trail = world.get(&format!("/v2/accounts/{one}/audit")).await.data();
+        let mut whats: Vec<&str> =
+            trail.as_array().unwrap().iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+        whats.sort_unstable();
+        assert_eq!(whats, ["devices imported", "secrets exported"], "{trail}");
+    });
+}
+
+#[test]
+fn a_row_may_ask_for_credentials_and_is_bound_by_what_its_caller_may_do() {
+    run(async {
+        let world = World::new().await;
+        let (one, key) = world.account("one").await;
+        let (_, other_key) = world.account("two").await;
+        let table = "name,generate\r\nA,\"[\"\"sip.username\"\",\"\"sip.password\"\"]\"\r\n";
+        assert_eq!(import(&world, &one, "", "text/csv", table).await.status, 201);
+        let made = world.get(&path(&one, "export?secrets=true")).await.text;
+        let device: Value = serde_json::from_str(&made).unwrap();
+        assert!(device["sip"]["password"].as_str().unwrap().len() >= 20 && device.get("generate").is_none());
+        let token = world.log_in(&key).await;
+        let row = json!({"id": device["id"], "name": "A", "device_type": "cellphone"}).to_string();
+        let post = async |token: &str, row: &str| {
+            let headers = [("x-auth-token", token), ("content-type", "application/x-ndjson")];
+            world.raw("POST", &path(&one, "import?mode=upsert"), &headers, row).await
+        };
+        let typed = json!({"id": device["id"], "name": "A", "device_type": "sip_device"}).to_string();
+        assert_eq!(post(&token, &typed).await.status, 200);
+        let refused = post(&token, &row).await;
+        assert!(refused.status == 400 && refused.text.contains("device_type"), "{refused:?}");
+        let realm = world.get(&format!("/v2/accounts/{}", world.master)).await.data()["realm"].clone();
+        let foreign = json!({"name": "B", "sip": {"realm": realm, "username": "abc"}}).to_string();
+        assert!(post(&token, &foreign).await.text.contains("sip.realm"));
+        let stranger = world.log_in(&other_key).await;
+        assert_eq!(post(&stranger, &typed).await.status, 403);
+    });
+}

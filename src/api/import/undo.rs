@@ -203,3 +203,131 @@ fn job_of(key: &[u8]) -> Option<Id> {
 fn note(key: Vec<u8>, value: Option<Vec<u8>>) -> Note {
     Note { table: Table::Daemon, key, value }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::account::Account;
+    use crate::id::Digest;
+    use crate::store::{Options, SledStore};
+
+    const JOB: Id = Id::from_bytes([9; 16]);
+    const ACCOUNT: Id = Id::from_bytes([1; 16]);
+    const PLAN: Plan = Plan { account: ACCOUNT, rows: 600, started: 7 };
+
+    fn device(id: Id, body: &Value) -> Device {
+        Device { document: Document::new(id, ACCOUNT, body.as_object().unwrap().clone(), 5) }
+    }
+
+    fn id(number: u8) -> Id {
+        Id::from_bytes([number; 16])
+    }
+
+    fn put(device: Device, before: Option<&Device>) -> Step {
+        let replaces = before.map(|before| before.document.revision);
+        Step::Put { entity: Entity::Device(device), replaces }
+    }
+
+    async fn commit(store: &SledStore, steps: Vec<Step>) {
+        store.commit(Change { steps }).await.unwrap();
+    }
+
+    /// A store with an account, and an import that was broken off.
+    async fn store(dir: &tempfile::TempDir) -> SledStore {
+        let options = Options { reserve_bytes: 0, ..Options::new(dir.path().join("var")) };
+        let store = SledStore::open(options).unwrap();
+        let document = Document::new(ACCOUNT, ACCOUNT, serde_json::Map::new(), 5);
+        let account = Account { document, tree: Vec::new(), api_key: Digest::of(b"key") };
+        let put = Step::Put { entity: Entity::Account(account), replaces: None };
+        commit(&store, vec![put, Step::Set(PLAN.note(JOB).unwrap())]).await;
+        store
+    }
+
+    /// Stores a device and what a row of the import has made of it.
+    async fn replaced(store: &SledStore, row: u32, before: &Value, after: &Value) -> (Device, Device) {
+        let former_device = device(id(u8::try_from(row).unwrap()), before);
+        commit(store, vec![put(former_device.clone(), None)]).await;
+        let document = former_device.document.revised(after.as_object().unwrap().clone(), 6);
+        let now = Device { document };
+        let note = Step::Set(former(JOB, row, &former_device).unwrap());
+        commit(store, vec![note, put(now.clone(), Some(&former_device))]).await;
+        (former_device, now)
+    }
+
+    async fn notes(store: &SledStore) -> usize {
+        store.notes(Table::Daemon, None, 1000).await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn what_an_import_has_created_goes_unless_somebody_has_changed_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        for row in [1, 2, 600] {
+            commit(&store, vec![put(device(created(JOB, row), &json!({"name": "a"})), None)]).await;
+        }
+        let before = store.device(created(JOB, 2)).await.unwrap().unwrap();
+        let body = json!({"name": "b"}).as_object().unwrap().clone();
+        let theirs = Device { document: before.document.revised(body, 6) };
+        commit(&store, vec![put(theirs.clone(), Some(&before))]).await;
+        let gone = take_back(&store, JOB, PLAN).await.unwrap();
+        assert_eq!(gone, [created(JOB, 1), created(JOB, 600)]);
+        assert_eq!(store.device(created(JOB, 2)).await.unwrap(), Some(theirs));
+        assert_eq!((store.device(created(JOB, 1)).await.unwrap(), notes(&store).await), (None, 0));
+    }
+
+    #[tokio::test]
+    async fn what_was_replaced_is_again_what_it_was_unless_somebody_has_changed_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let (first, _) = replaced(&store, 1, &json!({"name": "a"}), &json!({"name": "x"})).await;
+        let (_, changed) = replaced(&store, 2, &json!({"name": "b"}), &json!({"name": "x"})).await;
+        let (_, deleted) = replaced(&store, 3, &json!({"name": "c"}), &json!({"name": "x"})).await;
+        let body = json!({"name": "y"}).as_object().unwrap().clone();
+        let theirs = Device { document: changed.document.revised(body, 7) };
+        let (gone, replaces) = (deleted.id(), deleted.document.revision);
+        let delete = Step::Delete { noun: Noun::Device, id: gone, replaces };
+        commit(&store, vec![put(theirs.clone(), Some(&changed)), delete]).await;
+        take_back(&store, JOB, PLAN).await.unwrap();
+        let now = store.device(id(1)).await.unwrap().unwrap().document;
+        assert_eq!((&now.body, now.modified), (&first.document.body, first.document.modified));
+        assert_eq!(store.device(id(2)).await.unwrap(), Some(theirs));
+        assert_eq!((store.device(id(3)).await.unwrap(), notes(&store).await), (None, 0));
+    }
+
+    #[tokio::test]
+    async fn one_row_that_cannot_be_taken_back_keeps_no_other_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let mac = |mac: &str| json!({"name": "a", "mac_address": mac});
+        replaced(&store, 1, &mac("80:5e:c0:00:00:01"), &mac("80:5e:c0:00:00:02")).await;
+        replaced(&store, 2, &mac("80:5e:c0:00:00:03"), &mac("80:5e:c0:00:00:04")).await;
+        commit(&store, vec![put(device(id(50), &mac("80:5e:c0:00:00:01")), None)]).await;
+        take_back(&store, JOB, PLAN).await.unwrap();
+        let text = async |number| {
+            let device = store.device(id(number)).await.unwrap().unwrap();
+            device.document.text("mac_address").unwrap().to_owned()
+        };
+        assert_eq!([text(1).await, text(2).await], ["80:5e:c0:00:00:02", "80:5e:c0:00:00:03"]);
+        assert_eq!(notes(&store).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_start_takes_back_what_was_broken_off_and_forgets_what_was_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        replaced(&store, 1, &json!({"name": "a"}), &json!({"name": "x"})).await;
+        let done = Id::from_bytes([3; 16]);
+        let left = former(done, 1, &device(id(60), &json!({}))).unwrap();
+        let other = note(b"phones_url".to_vec(), Some(b"{}".to_vec()));
+        commit(&store, vec![Step::Set(left), Step::Set(other)]).await;
+        let imports = Imports::resume(&store).await;
+        let job = imports.of(ACCOUNT)[0].shown(true);
+        assert_eq!((&job["state"], &job["job"]), (&json!("failed"), &json!(JOB)));
+        assert_eq!(store.device(id(1)).await.unwrap().unwrap().document.text("name"), Some("a"));
+        assert_eq!(store.notes(Table::Daemon, None, 9).await.unwrap()[0].0, b"phones_url");
+        assert_eq!((imports.of(ACCOUNT).len(), notes(&store).await), (1, 1));
+        assert!(Imports::resume(&store).await.of(ACCOUNT).is_empty());
+    }
+}
