@@ -10,12 +10,13 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::circle::Circle;
+use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod accounts;
+mod action;
 mod attached;
 mod audit;
 mod change;
@@ -29,14 +30,17 @@ mod export;
 mod filter;
 mod generate;
 mod given;
+mod history;
 mod hotdesks;
 mod import;
 mod intake;
+mod kazoo;
 mod manner;
 mod paging;
 mod place;
 mod plan;
 mod provisioning;
+mod quickcall;
 mod registrations;
 mod request;
 mod rows;
@@ -50,6 +54,7 @@ mod users;
 
 pub use accounts::bootstrap;
 pub use import::Imports;
+pub use kazoo::{Network, NoNetwork};
 
 use place::{at, reading};
 
@@ -61,24 +66,37 @@ pub struct Desk {
     pub files: Arc<Files>,
     /// Who hears of marks, and of phones that somebody asks for.
     pub circle: Circle,
+    /// The way to the SIP side.
+    pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
     /// What is being imported, and what was lately.
     pub imports: Imports,
+    /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
+    pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
     /// Unpredictable bytes: ids, keys, tokens and passwords are made of them.
     pub random: fn() -> [u8; 32],
 }
 
-/// Adds the routes of `/v2`, `/healthz`, and a 404 in JSON for everything else.
+/// Adds the routes of `/v2`, those of Kazoo's provisioner, `/healthz`, and a 404 in JSON for everything else.
 pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |app| {
         app.app_data(desk.clone())
             .service(web::resource("/healthz").route(reading().to(healthz)))
             .service(v2().wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("/api").wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("").wrap(from_fn(envelope::around)))
             .default_service(web::route().to(nowhere));
     }
+}
+
+/// Many devices at once. These paths stand before that of a device, which would take them.
+fn many(app: &mut web::ServiceConfig) {
+    app.service(at("/accounts/{account}/devices/export").get(export::get).build())
+        .service(at("/accounts/{account}/devices/import").get(import::list).post(import::post).build())
+        .service(at("/accounts/{account}/devices/import/{job}").get(import::get).build());
 }
 
 #[rustfmt::skip]
@@ -112,8 +130,9 @@ fn v2() -> actix_web::Scope {
             .delete(attached::drop_rate_limits)
             .build())
         .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
-        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
+        .service(at("/accounts/{account}/registrations").get(registrations::list).delete(registrations::flush).build())
         .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
+        .service(at("/accounts/{account}/registrations/{username}").delete(registrations::flush_one).build())
         .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
@@ -127,16 +146,20 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user).build())
         .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
-        .service(at("/accounts/{account}/devices/export").get(export::get).build())
-        .service(at("/accounts/{account}/devices/import").get(import::list).post(import::post).build())
-        .service(at("/accounts/{account}/devices/import/{job}").get(import::get).build())
+        .configure(many)
         .service(at("/accounts/{account}/devices/{device}")
             .get(devices::get)
+            .put(action::act)
             .post(devices::replace)
             .patch(devices::patch)
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/quickcall/{number}")
+            .get(quickcall::ring)
+            .post(quickcall::ring)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/history").get(history::list).build())
         .service(at("/accounts/{account}/devices/{device}/access_lists")
             .get(attached::access_lists)
             .post(attached::put_access_lists)

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use crate::api::{self, Desk};
-use crate::circle::{self, Circle};
+use crate::circle::{self, Circle, Switchboard};
 use crate::config::{ApiKey, Config};
 use crate::demo::{self, PlantError, Planted};
 use crate::files::Files;
@@ -84,6 +84,7 @@ struct Ground {
     files: Arc<Files>,
     circle: Circle,
     registrations: Arc<Registrations>,
+    switchboard: Switchboard,
 }
 
 impl App {
@@ -116,12 +117,14 @@ impl App {
         listeners::mark_moved_site(&*store, &site).await?;
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
+        let switchboard = Switchboard::new(orders.clone());
         let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
         let means =
             circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
-        let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
+        let registrations = Arc::default();
+        let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let servers = [
@@ -214,8 +217,10 @@ fn admin_server(
         store: ground.store.clone(),
         files: ground.files.clone(),
         circle: ground.circle.clone(),
+        switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
         imports,
+        kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
         random,
     };

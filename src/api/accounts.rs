@@ -137,25 +137,37 @@ pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
 }
 
 async fn create_below(call: &Call, parent: &Account) -> Reply {
-    let (mut body, _) = wish(call, Noun::Account)?;
-    if !body.contains_key("realm") {
-        make_up_realm(&mut body, call.desk.random);
-    }
-    if !has_admin_password(&call.desk, parent, &body).await? {
-        make_up_admin_password(&mut body, &call.desk);
-    }
-    let body = accept(Noun::Account, parent, None, body)?;
-    let key = auth::secret((call.desk.random)());
-    let id = call.fresh_id();
-    let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
-    let document = Document::new(id, id, body, call.unix());
-    let entity = Entity::Account(Account { document, tree, api_key: auth::digest(&key) });
+    let (body, _) = wish(call, Noun::Account)?;
+    let (account, key) = found(&call.desk, parent, call.fresh_id(), body, call.unix()).await?;
+    let entity = Entity::Account(account);
     if call.is_dry_run() {
         return plan::put(call, &entity, None).await;
     }
     put(call, &entity, None).await?;
-    let answer = Answer::document(entity.document()).created(format!("/v2/accounts/{id}"));
+    let document = entity.document();
+    let answer = Answer::document(document).created(format!("/v2/accounts/{}", document.id));
     Ok(answer.once("api_key", key))
+}
+
+/// A new account below `parent`, not stored yet, and its API key. Realm and administrator's password are made up where
+/// it would have none.
+pub(super) async fn found(
+    desk: &Desk,
+    parent: &Account,
+    id: Id,
+    mut body: Body,
+    unix: u64,
+) -> Result<(Account, String), Failure> {
+    if !body.contains_key("realm") {
+        make_up_realm(&mut body, desk.random);
+    }
+    if !has_admin_password(desk, parent, &body).await? {
+        make_up_admin_password(&mut body, desk);
+    }
+    let body = accept(Noun::Account, parent, None, body)?;
+    let key = auth::secret((desk.random)());
+    let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
+    Ok((Account { document: Document::new(id, id, body, unix), tree, api_key: auth::digest(&key) }, key))
 }
 
 fn make_up_realm(body: &mut Body, random: fn() -> [u8; 32]) {

@@ -94,19 +94,28 @@ pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
     if call.is_dry_run() {
         return plan::delete(call, &entity).await;
     }
+    let soft = call.option("should_soft_delete").is_none_or(|soft| soft != "false");
+    remove(call, &entity, soft).await?;
+    Ok(Answer::document(document))
+}
+
+/// Removes a document with a mark and an entry in the trail, and wakes the circle. A soft one is kept for those who
+/// ask later.
+pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(), Failure> {
+    let (document, noun) = (entity.document(), entity.noun());
     let mut steps = vec![Step::Delete { noun, id: document.id, replaces: document.revision }];
-    if call.option("should_soft_delete").is_none_or(|soft| soft != "false") {
-        steps.extend(trash::steps(&call.desk, &entity).await?);
+    if soft {
+        steps.extend(trash::steps(&call.desk, entity).await?);
     }
-    steps.push(Step::Mark(scope(&entity)));
+    steps.push(Step::Mark(scope(entity)));
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
-    steps.extend(audit::steps(call, trail(&entity), &deed).await?);
+    steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
     if noun == Noun::Device {
         call.desk.circle.gone(document.id);
     }
     call.desk.circle.marked();
-    Ok(Answer::document(document))
+    Ok(())
 }
 
 /// What the request wants stored, and whether the phone shall restart for it. A document's id is in its path.

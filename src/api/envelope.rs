@@ -53,6 +53,11 @@ impl Answer {
         Self { status: StatusCode::ACCEPTED, location: Some(location), ..self }
     }
 
+    /// Says that something new was done (201).
+    pub(super) fn done(self) -> Self {
+        Self { status: StatusCode::CREATED, ..self }
+    }
+
     /// Hands out a token (201).
     pub(super) fn token(self, token: String) -> Self {
         Self { status: StatusCode::CREATED, token: Some(token), ..self }

@@ -80,6 +80,11 @@ impl Failure {
         Self::new(404, "bad identifier", json!(["key"]))
     }
 
+    /// What to do is not said, or is nothing that can be done.
+    pub(super) fn no_action(message: &'static str) -> Self {
+        Self::new(400, message, json!({"message": message, "target": ["notify"]}))
+    }
+
     /// The device has no files, and why.
     pub(super) fn no_files(refusal: &Refusal) -> Self {
         let message = format!("the device has no files: {refusal}");

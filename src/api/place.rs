@@ -19,6 +19,11 @@ pub(super) fn at(path: &str) -> Place {
     Place { resource: web::resource(path), verbs: Vec::new() }
 }
 
+/// The same for several patterns.
+pub(super) fn at_any(paths: Vec<String>) -> Place {
+    Place { resource: web::resource(paths), verbs: Vec::new() }
+}
+
 impl Place {
     /// What GET does, and HEAD with it.
     pub(super) fn get<F, Args>(self, handler: F) -> Self

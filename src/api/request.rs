@@ -45,6 +45,12 @@ impl FromRequest for Call {
 }
 
 impl Call {
+    /// A request that is taken as this account's whatever token it has.
+    pub(super) fn taken_as(caller: Account, request: &HttpRequest, desk: web::Data<Desk>) -> Self {
+        let intake = request.extensions_mut().remove::<Intake>().unwrap_or_default();
+        Self { desk, request: request.clone(), intake, caller: Some(caller) }
+    }
+
     async fn new(request: HttpRequest, intake: Intake) -> Result<Self, Failure> {
         let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
         let mut call = Self { desk, request, intake, caller: None };

@@ -278,6 +278,7 @@ fn title(table: Table) -> &'static str {
         Table::Audit => "audit",
         Table::Trash => "trash",
         Table::Copy => "copy",
+        Table::History => "history",
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test, web};
 use checksync::api::{self, Desk};
-use checksync::circle::{Circle, Means, start};
+use checksync::circle::{Circle, Means, Order, Switchboard, start};
 use checksync::files::Files;
 use checksync::id::Id;
 use checksync::pack::Pack;
@@ -21,6 +21,8 @@ use checksync::template::Set;
 use serde_json::{Value, json};
 
 pub(crate) const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+/// Where Kazoo's servers are.
+pub(crate) const KAZOO: &str = "198.51.100.0/24";
 pub(crate) const NOW: u64 = 1_700_000_000;
 
 pub(crate) fn random() -> [u8; 32] {
@@ -70,6 +72,7 @@ pub(crate) struct World {
     pub(crate) registrations: Arc<Registrations>,
     pub(crate) master: Id,
     pub(crate) token: String,
+    ordered: std::cell::RefCell<tokio::sync::mpsc::Receiver<Order>>,
     desk: web::Data<Desk>,
     stopped: std::cell::RefCell<Option<std::pin::Pin<Box<dyn Future<Output = ()>>>>>,
     _folder: tempfile::TempDir,
@@ -85,20 +88,23 @@ impl World {
         let key = api::bootstrap(&*store, Some(KEY), random, NOW).await.unwrap();
         assert_eq!(key.as_deref(), Some(KEY));
         let (circle, running) = circle(&store).await;
+        let (orders, ordered) = tokio::sync::mpsc::channel(8);
         let registrations = Arc::new(Registrations::default());
         let desk = web::Data::new(Desk {
             store: store.clone(),
             files: files(&store),
             circle,
+            switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
             imports: api::Imports::default(),
+            kazoo_from: vec![KAZOO.parse().unwrap()],
             clock: || CLOCK.get(),
             random,
         });
         let master = store.accounts(None, Span::ascending(None, 1)).await.unwrap().rows[0].id();
         let stopped = std::cell::RefCell::new(Some(running));
-        let mut world =
-            Self { store, registrations, master, token: String::new(), desk, stopped, _folder: folder };
+        let (ordered, token) = (std::cell::RefCell::new(ordered), String::new());
+        let mut world = Self { store, registrations, master, token, ordered, desk, stopped, _folder: folder };
         world.forget_marks().await;
         world.token = world.log_in(KEY).await;
         world
@@ -130,9 +136,22 @@ impl World {
     }
 
     pub(crate) async fn raw(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Said {
+        self.raw_from("203.0.113.1:4711", verb, path, headers, body).await
+    }
+
+    /// Sends a request over a connection from this address.
+    pub(crate) async fn raw_from(
+        &self,
+        peer: &str,
+        verb: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Said {
         let app = test::init_service(App::new().configure(api::configure(self.desk.clone()))).await;
         let method = Method::from_bytes(verb.as_bytes()).unwrap();
-        let mut request = test::TestRequest::default().method(method).uri(path);
+        let peer = peer.parse().unwrap();
+        let mut request = test::TestRequest::default().method(method).uri(path).peer_addr(peer);
         for header in headers {
             request = request.insert_header(*header);
         }
@@ -164,6 +183,13 @@ impl World {
         format!("/v2/accounts/{account}/devices/{}", said.id())
     }
 
+    /// What the phone with this MAC address would be given, all files in one text.
+    pub(crate) async fn given(&self, mac: &str) -> String {
+        let given = self.desk.files.by_mac(mac.parse().unwrap()).await.unwrap();
+        let texts = given.files.iter().map(|file| String::from_utf8_lossy(&file.rendered.body).into_owned());
+        texts.collect()
+    }
+
     pub(crate) async fn marks(&self) -> Vec<Scope> {
         self.store.marks(1000).await.unwrap().into_iter().map(|(_, scope)| scope).collect()
     }
@@ -171,6 +197,11 @@ impl World {
     pub(crate) async fn forget_marks(&self) {
         let marks = self.store.marks(1000).await.unwrap().into_iter().map(|(sequence, _)| sequence).collect();
         self.store.unmark(marks, Vec::new()).await.unwrap();
+    }
+
+    /// What the SIP side was asked to do since the last time.
+    pub(crate) fn ordered(&self) -> Option<Order> {
+        self.ordered.borrow_mut().try_recv().ok()
     }
 
     /// Lets the circle work for a moment.
