@@ -29,11 +29,13 @@ mod difference;
 mod doorman;
 mod envelope;
 mod error;
+mod export;
 mod filter;
 mod generate;
 mod given;
 mod history;
 mod hotdesks;
+mod import;
 mod intake;
 mod kazoo;
 mod login;
@@ -47,6 +49,7 @@ mod registrations;
 mod request;
 mod rows;
 mod schemas;
+mod secrets;
 mod sessions;
 mod table;
 mod templates;
@@ -55,6 +58,7 @@ mod users;
 
 pub use accounts::bootstrap;
 pub use doorman::{Doorman, Means};
+pub use import::Imports;
 pub use kazoo::{Network, NoNetwork};
 
 use place::{at, reading};
@@ -73,6 +77,8 @@ pub struct Desk {
     pub registrations: Arc<Registrations>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
+    /// What is being imported, and what was lately.
+    pub imports: Imports,
     /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
     pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
@@ -91,6 +97,13 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
             .service(kazoo::routes("").wrap(from_fn(envelope::around)))
             .default_service(web::route().to(nowhere));
     }
+}
+
+/// Many devices at once. These paths stand before that of a device, which would take them.
+fn many(app: &mut web::ServiceConfig) {
+    app.service(at("/accounts/{account}/devices/export").get(export::get).build())
+        .service(at("/accounts/{account}/devices/import").get(import::list).post(import::post).build())
+        .service(at("/accounts/{account}/devices/import/{job}").get(import::get).build());
 }
 
 #[rustfmt::skip]
@@ -143,6 +156,7 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user).build())
         .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
+        .configure(many)
         .service(at("/accounts/{account}/devices/{device}")
             .get(devices::get)
             .put(action::act)
