@@ -65,7 +65,7 @@ async fn seed(fleet: &Fleet, dir: &Path) {
 async fn questions(store: &dyn Store, fleet: &Fleet) {
     ask(
         "device by id",
-        async |n| store.device(fleet.phone(n).id()).await.unwrap().into_iter().collect(),
+        async |n| store.device(fleet::phone(n).id()).await.unwrap().into_iter().collect(),
         fleet,
     )
     .await;
@@ -73,13 +73,18 @@ async fn questions(store: &dyn Store, fleet: &Fleet) {
     ask("device by MAC", async |n| by_mac(n).await.into_iter().collect(), fleet).await;
     let page = async |n, span| store.devices(&Scope::Account(fleet::account_of(n)), span).await.unwrap().rows;
     ask("first page", async |n| page(n, Span::descending(None, 51)).await, fleet).await;
-    let next = async |n| page(n, Span::descending(Some(fleet.phone(n).id()), 51)).await;
+    let next = async |n| page(n, Span::descending(Some(fleet::phone(n).id()), 51)).await;
     ask("a next page", next, fleet).await;
     let owned = async |n| {
         let scope = Scope::User(fleet::owner_of(n));
         store.devices(&scope, Span::descending(None, 51)).await.unwrap().rows
     };
     ask("filter_owner_id", owned, fleet).await;
+    let named = async |n| {
+        let span = Span::descending(None, 51);
+        store.devices_named(fleet::account_of(n), &fleet::name(n), span).await.unwrap().rows
+    };
+    ask("filter_name", named, fleet).await;
     let named = async |n| page(n, Span::descending(None, 1000).mentioning(&fleet::name(n))).await;
     ask("any filter over 1,000", named, fleet).await;
 }
@@ -106,7 +111,7 @@ async fn patches(store: &Arc<SledStore>, fleet: &Fleet) {
         tokio::spawn(async move {
             let mut done = 0;
             while begun.elapsed() < until {
-                patch(&*store, fleet.phone(fleet.somewhere(done * WRITERS + own)).id(), done).await;
+                patch(&*store, fleet::phone(fleet.somewhere(done * WRITERS + own)).id(), done).await;
                 done += 1;
             }
             done

@@ -219,6 +219,21 @@ async fn what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on(store
     assert_eq!(walked(store, &scope, Span::ascending(None, 4).containing("no such text")).await, []);
 }
 
+async fn devices_of_an_account_are_found_by_their_name(store: &dyn Store) {
+    let named = |own, account, name: &str| put(device(id(own), account, &json!({"name": name})));
+    let steps = [named(5, CHILD, "Reception"), named(6, CHILD, "RECEPTION"), named(7, MASTER, "Reception")];
+    commit(store, steps).await.unwrap();
+    commit(store, [named(8, CHILD, "Reception 2")]).await.unwrap();
+    let found = store.devices_named(CHILD, "reception", Span::descending(None, 1)).await.unwrap();
+    assert_eq!((found.rows[0].id(), found.last), (id(6), Some(id(6))));
+    let found = store.devices_named(CHILD, "reception", Span::descending(found.last, 2)).await.unwrap();
+    assert_eq!((found.rows.len(), found.rows[0].id(), found.last), (1, id(5), None));
+    let phone = store.device(id(5)).await.unwrap().unwrap();
+    commit(store, [revise(&phone, &json!({"name": "Kitchen"}))]).await.unwrap();
+    let found = store.devices_named(CHILD, "Reception", Span::ascending(None, 9)).await.unwrap().rows;
+    assert_eq!(found.iter().map(Device::id).collect::<Vec<_>>(), [id(6)]);
+}
+
 async fn an_account_is_found_by_its_name_however_it_is_written(store: &dyn Store) {
     commit(store, [put(account(id(3), &[MASTER], &json!({"name": "Zoë's Café, No. 7"})))]).await.unwrap();
     let found = store.account_by_name("ZOËS CAFÉ NO 7").await.unwrap();
@@ -402,6 +417,7 @@ contract![
     a_tree_of_accounts_is_listed_at_any_depth,
     a_long_list_comes_in_pages_without_gaps,
     what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on,
+    devices_of_an_account_are_found_by_their_name,
     an_account_is_found_by_its_name_however_it_is_written,
     accounts_are_found_by_the_digits_of_their_numbers,
     a_login_is_unique_in_its_account,

@@ -28,36 +28,11 @@ impl Fleet {
     pub(crate) fn batches(self) -> impl Iterator<Item = Vec<Entity>> {
         let accounts = self.devices.div_ceil(PER_ACCOUNT);
         std::iter::once(vec![Entity::Account(master())]).chain((0..accounts).map(move |own| {
-            let phones =
-                (own * PER_ACCOUNT..self.devices.min((own + 1) * PER_ACCOUNT)).map(move |n| self.phone(n));
+            let phones = (own * PER_ACCOUNT..self.devices.min((own + 1) * PER_ACCOUNT)).map(phone);
             let users = (0..USERS).map(|number| user(own, number));
             let inside = users.map(Entity::User).chain(phones.map(Entity::Device));
             std::iter::once(Entity::Account(account(own))).chain(inside).collect()
         }))
-    }
-
-    /// A device, by its number.
-    pub(crate) fn phone(self, number: u64) -> Device {
-        let neighbour = (number + 7) % PER_ACCOUNT % USERS;
-        let body = json!({
-            "name": name(number),
-            "mac_address": mac(number),
-            "owner_id": owner_of(number),
-            "sip": {"username": format!("line{number}"), "password": format!("{number:020x}")},
-            "media": {"audio": {"codecs": ["OPUS", "G722", "PCMA", "PCMU"]}},
-            "provision": {
-                "endpoint_brand": "yealink", "endpoint_family": "t4x", "endpoint_model": "t46s",
-                "combo_keys": {
-                    "0": {"type": "line"},
-                    "1": {"type": "presence", "value": id("user", number / PER_ACCOUNT * USERS + neighbour)},
-                    "2": {"type": "speed_dial", "value": {"label": "Speaking clock", "value": "*60"}},
-                    "3": {"type": "parking", "value": 1},
-                },
-            },
-        });
-        let document =
-            Document::new(id("device", number), account_of(number), accepted(Noun::Device, body), UNIX);
-        Device { document }
     }
 
     /// Numbers all over the fleet, the same in every run.
@@ -74,6 +49,30 @@ impl Fleet {
         }
         std::fs::write(path, text).unwrap();
     }
+}
+
+/// A device, by its number.
+pub(crate) fn phone(number: u64) -> Device {
+    let neighbour = (number + 7) % PER_ACCOUNT % USERS;
+    let body = json!({
+        "name": name(number),
+        "mac_address": mac(number),
+        "owner_id": owner_of(number),
+        "sip": {"username": format!("line{number}"), "password": format!("{number:020x}")},
+        "media": {"audio": {"codecs": ["OPUS", "G722", "PCMA", "PCMU"]}},
+        "provision": {
+            "endpoint_brand": "yealink", "endpoint_family": "t4x", "endpoint_model": "t46s",
+            "combo_keys": {
+                "0": {"type": "line"},
+                "1": {"type": "presence", "value": id("user", number / PER_ACCOUNT * USERS + neighbour)},
+                "2": {"type": "speed_dial", "value": {"label": "Speaking clock", "value": "*60"}},
+                "3": {"type": "parking", "value": 1},
+            },
+        },
+    });
+    let document =
+        Document::new(id("device", number), account_of(number), accepted(Noun::Device, body), UNIX);
+    Device { document }
 }
 
 pub(crate) fn account_of(number: u64) -> Id {

@@ -71,9 +71,32 @@ pub(super) fn table(table: Table) -> char {
     }
 }
 
-/// A document's key.
-pub(super) fn document(kind: Noun, id: Id) -> Key {
-    key(noun(kind), &[id.as_bytes()])
+/// A document's key. Users and devices lie beside the others of their account, so that a list is read from one
+/// place.
+pub(super) fn document(kind: Noun, account: Id, id: Id) -> Key {
+    match kind {
+        Noun::Account => key(ACCOUNT, &[id.as_bytes()]),
+        Noun::User | Noun::Device => joined(inside(kind, account), id.as_bytes()),
+    }
+}
+
+/// Begins the keys of an account's users or devices.
+pub(super) fn inside(kind: Noun, account: Id) -> Key {
+    key(noun(kind), &[account.as_bytes()])
+}
+
+/// Finds the account of a user or a device.
+pub(super) fn account_of(kind: Noun, id: Id) -> Key {
+    joined(every(kind), id.as_bytes())
+}
+
+/// Begins the keys that list all documents of a kind, by id.
+pub(super) fn every(kind: Noun) -> Key {
+    match kind {
+        Noun::Account => key(ACCOUNT, &[]),
+        Noun::User => key('U', &[]),
+        Noun::Device => key('D', &[]),
+    }
 }
 
 /// A note's key.
@@ -134,14 +157,11 @@ pub(super) fn below(account: Id) -> Key {
     key('B', &[account.as_bytes()])
 }
 
-/// Begins the keys that list an account's users.
-pub(super) fn users_of(account: Id) -> Key {
-    key('U', &[account.as_bytes()])
-}
-
-/// Begins the keys that list an account's devices.
-pub(super) fn devices_of(account: Id) -> Key {
-    key('D', &[account.as_bytes()])
+/// Begins the keys that list an account's devices of a name, which must be in lower case. Eight bytes of its
+/// digest stand for it.
+pub(super) fn named(account: Id, name: &str) -> Key {
+    let digest = Digest::of(name.as_bytes());
+    key('E', &[account.as_bytes(), &digest.as_bytes()[..8]])
 }
 
 /// Begins the keys that list the devices that a user owns, is shown on, or is hotdesked into.
@@ -205,7 +225,7 @@ fn account_indexes(account: &Account) -> Vec<(Key, Vec<u8>)> {
 
 fn user_indexes(user: &User) -> Vec<(Key, Vec<u8>)> {
     let (id, account) = (user.id(), user.document.account);
-    let mut found = vec![list(users_of(account), id)];
+    let mut found = vec![(account_of(Noun::User, id), bytes(account))];
     found.extend(user.login().map(|username| (by_login(account, username), bytes(id))));
     found.extend(user.credentials().into_iter().map(|digest| list(by_credentials(account, digest), id)));
     found
@@ -213,8 +233,9 @@ fn user_indexes(user: &User) -> Vec<(Key, Vec<u8>)> {
 
 fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let (id, make) = (device.id(), device.make());
-    let mut found =
-        vec![list(devices_of(device.account()), id), list(of_model(&make.brand, &make.model), id)];
+    let home = (account_of(Noun::Device, id), bytes(device.account()));
+    let mut found = vec![home, list(of_model(&make.brand, &make.model), id)];
+    found.extend(device.plain_name().map(|name| list(named(device.account(), &name), id)));
     found.extend(device.users().union(&device.hotdesked()).map(|user| list(shown_by(*user), id)));
     found.extend(device.mac().map(|mac| (by_mac(mac), bytes(id))));
     found.extend(device.username().map(|username| (device_line(device, username), bytes(id))));
@@ -277,15 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_device_is_found_by_its_account_and_its_model() {
+    fn a_bare_device_is_found_by_its_id_and_its_model() {
         assert_eq!(letters(&device(&json!({}))), "DY");
     }
 
     #[test]
     fn a_full_device_is_found_by_everything_it_names() {
         let owner = Id::from_bytes([1; 16]).to_string();
-        let body = json!({"mac_address": "80:5e:c0:00:00:01", "owner_id": owner, "sip": {"username": "u1"}});
-        assert_eq!(letters(&device(&body)), "DLMOY");
+        let body = json!({"name": "n", "mac_address": "80:5e:c0:00:00:01", "owner_id": owner, "sip": {"username": "u1"}});
+        assert_eq!(letters(&device(&body)), "DELMOY");
     }
 
     #[test]

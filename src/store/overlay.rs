@@ -83,9 +83,7 @@ impl View for Overlay<'_> {
         let layers = [&self.group, &self.change];
         let pending = layers
             .iter()
-            .map(|layer| {
-                layer.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).count()
-            })
+            .map(|layer| layer.range(first(part)..).take_while(|(key, _)| key.starts_with(prefix)).count())
             .sum();
         let below = self.below.scan(Part { limit: limit.saturating_add(pending), ..part })?;
         let mut found: BTreeMap<Key, Option<Vec<u8>>> =
@@ -102,8 +100,14 @@ impl View for Overlay<'_> {
     }
 }
 
+/// No key of the part is below this one.
+fn first(part: Part<'_>) -> Key {
+    let after = part.after.filter(|_| !part.descending);
+    [part.prefix, after.unwrap_or_default()].concat()
+}
+
 fn lay(found: &mut Pending, layer: &Pending, part: Part<'_>) {
-    for (key, payload) in layer.range(part.prefix.to_vec()..) {
+    for (key, payload) in layer.range(first(part)..) {
         let Some(end) = key.strip_prefix(part.prefix) else { break };
         if part.admits(end) {
             found.insert(end.to_vec(), payload.clone());

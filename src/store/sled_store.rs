@@ -17,6 +17,7 @@ use super::keeper::{self, Keeper, Shared};
 use super::meta::{self, Meta};
 use super::overlay::Pending;
 use super::query::Query;
+use super::seal::Seal;
 use super::{
     Change, Changes, Listed, Note, Result, Sequence, Span, Step, Store, StoreError, Table, committer,
 };
@@ -58,8 +59,9 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the database, or makes one where there is no trace of any. Everything in it is read and verified
-    /// first; what is not as it was left is [`StoreError::Damaged`], never fewer records than there were.
+    /// Opens the database, or makes one where there is no trace of any. What is not as it was left is
+    /// [`StoreError::Damaged`], never fewer records than there were: a database that was closed well must still be
+    /// the same to the byte, and of any other every record is read and verified first.
     pub fn open(options: Options) -> Result<Self> {
         let folder = Folder::take(&options.dir)?;
         let opened = match folder.marker()? {
@@ -71,7 +73,7 @@ impl SledStore {
                 folder.wipe()?;
                 Opened::create(&folder, options.cache_bytes, State::Ready)?
             }
-            Some(_) => Opened::verified(&folder, options.cache_bytes)?.0,
+            Some(_) => Opened::trusted(&folder, options.cache_bytes)?,
         };
         let keeper = Keeper::new(folder, opened, options);
         let shared = keeper.shared.clone();
@@ -176,6 +178,10 @@ impl Store for SledStore {
         self.read(|query| query.device_by_ip(ip)).await
     }
 
+    async fn devices_named(&self, account: Id, name: &str, span: Span) -> Result<Listed<Device>> {
+        self.read(|query| query.devices_named(account, name, &span)).await
+    }
+
     async fn devices(&self, scope: &Scope, span: Span) -> Result<Listed<Device>> {
         self.read(|query| query.devices(scope, &span)).await
     }
@@ -246,18 +252,48 @@ impl Opened {
         Ok(Self { engine, high_water, meta })
     }
 
+    /// Opens a database that is what it was when it was closed, or of which all is verified.
+    fn trusted(folder: &Folder, cache_bytes: u64) -> Result<Self> {
+        let (opened, sealed) = Self::found(folder, cache_bytes)?;
+        if !sealed {
+            tracing::info!("the database was not closed well, or changed since then: all of it is verified");
+            opened.sound(folder)?;
+        }
+        Ok(opened)
+    }
+
     /// Opens a database and refuses it when anything is wrong with it.
     pub(super) fn verified(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
-        let (opened, report) = Self::examined(folder, cache_bytes)?;
+        let (opened, _) = Self::found(folder, cache_bytes)?;
+        let report = opened.sound(folder)?;
+        Ok((opened, report))
+    }
+
+    /// Opens a database as far as it can be opened, and says what is wrong with it.
+    pub(super) fn examined(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
+        let (opened, _) = Self::found(folder, cache_bytes)?;
+        let report = audit::audit(&opened.engine, &opened.meta);
+        Ok((opened, report))
+    }
+
+    /// Lets go of a database in which all is well, so that the next one to open it knows.
+    pub(super) fn close(self, folder: &Folder) -> Result<()> {
+        let Self { engine, meta, .. } = self;
+        drop(engine);
+        Seal::set(folder, meta.database, meta.batch)
+    }
+
+    fn sound(&self, folder: &Folder) -> Result<Report> {
+        let report = audit::audit(&self.engine, &self.meta);
         match &report.problems[..] {
-            [] => Ok((opened, report)),
+            [] => Ok(report),
             [only] => Err(folder.damaged(only)),
             [first, rest @ ..] => Err(folder.damaged(&format!("{first} (and {} more)", rest.len()))),
         }
     }
 
-    /// Opens a database as far as it can be opened, and says what is wrong with it.
-    pub(super) fn examined(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
+    /// Opens a database as far as it can be opened. True when it is what it was when it was closed.
+    fn found(folder: &Folder, cache_bytes: u64) -> Result<(Self, bool)> {
         let marker = folder.marker()?.ok_or_else(|| missing(folder.path()))?;
         if marker.format != meta::FORMAT {
             return Err(folder.unknown_format(marker.format));
@@ -267,6 +303,7 @@ impl Opened {
         }
         check_file(folder)?;
         let (high_water, batch) = HighWater::open(folder, marker.database)?;
+        let sealed = Seal::kept(folder, marker.database, batch);
         let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
         let meta =
             engine.meta()?.ok_or_else(|| folder.damaged("the record that counts all others is gone"))?;
@@ -277,8 +314,8 @@ impl Opened {
             return Err(folder
                 .damaged(&format!("it ends at batch {}, and batch {batch} was acknowledged", meta.batch)));
         }
-        let report = audit::audit(&engine, &meta);
-        Ok((Self { engine, high_water, meta }, report))
+        let sealed = sealed == Some(meta.batch);
+        Ok((Self { engine, high_water, meta }, sealed))
     }
 }
 
