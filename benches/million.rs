@@ -91,16 +91,26 @@ async fn questions(store: &dyn Store, fleet: &Fleet) {
 
 /// Puts a question about devices all over the fleet, one after the other.
 async fn ask(what: &str, question: impl AsyncFn(u64) -> Vec<Device>, fleet: &Fleet) {
-    let mut times = Vec::new();
+    let (mut times, mut used) = (Vec::new(), Vec::new());
     for turn in 0..ASKED.min(fleet.devices) {
         let number = fleet.somewhere(turn);
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), processor_time());
         let found = question(number).await;
         times.push(begun.elapsed());
+        used.push(processor_time().saturating_sub(before));
         assert!(!found.is_empty() || what.contains("page"), "{what} of {number}");
     }
-    times.sort_unstable();
-    println!("{what}: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    let [times, used] = [times, used].map(|mut times| {
+        times.sort_unstable();
+        format!("p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100])
+    });
+    println!("{what}: {times}; of the processor {used}");
+}
+
+/// What this thread has had of a processor so far: on a machine that others use, the figure to trust.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
 /// Durable changes of devices all over the fleet, each with its mark, by writers that wait for nobody.

@@ -100,19 +100,21 @@ fn there(overlay: &Overlay<'_>, account: Id) -> Result<()> {
 /// Records that find the document already, and will go on to, are left alone.
 fn reindex(overlay: &mut Overlay<'_>, id: Id, stored: Option<&Entity>, entity: &Entity) -> Result<()> {
     let (before, after) = (stored.map(layout::indexes).unwrap_or_default(), layout::indexes(entity));
-    for (key, _) in &before {
+    for (key, payload) in &before {
         if !after.iter().any(|(kept, _)| kept == key) {
-            overlay.remove(key.clone());
+            overlay.take(key.clone(), payload.clone());
         }
     }
-    let fresh = after.into_iter().filter(|record| !before.contains(record));
-    fresh.into_iter().try_for_each(|(key, payload)| claim(overlay, id, key, payload))
+    let mut fresh = after.into_iter().filter(|record| !before.contains(record));
+    fresh.try_for_each(|(key, payload)| {
+        let is_own = before.iter().any(|(old, _)| *old == key);
+        if is_own { overlay.put(key, payload) } else { claim(overlay, id, key, payload) }
+    })
 }
 
 fn claim(overlay: &mut Overlay<'_>, id: Id, key: Key, payload: Vec<u8>) -> Result<()> {
-    if let Some(field) = layout::unique(&key) {
-        free(overlay, field, &key, id)?;
-    }
+    let Some(field) = layout::unique(&key) else { return overlay.add(key, payload) };
+    free(overlay, field, &key, id)?;
     overlay.put(key, payload)
 }
 
@@ -206,8 +208,8 @@ fn clear<T>(
 fn erase(overlay: &mut Overlay<'_>, entity: &Entity) -> Result<()> {
     let id = entity.document().id;
     overlay.remove(place(entity));
-    for (key, _) in layout::indexes(entity) {
-        overlay.remove(key);
+    for (key, payload) in layout::indexes(entity) {
+        overlay.take(key, payload);
     }
     if entity.noun() == Noun::Device { forget(overlay, id) } else { Ok(()) }
 }

@@ -191,13 +191,7 @@ impl Query<'_> {
 
     /// Who has the unique value that this key stands for.
     pub(super) fn holder(&self, key: &[u8]) -> Result<Option<Id>> {
-        self.0.get(key)?.map(|payload| self.id(&payload)).transpose()
-    }
-
-    /// The ids at the end of the keys that begin with `begin`.
-    fn ids(&self, begin: &[u8], span: &Span) -> Result<Vec<Id>> {
-        let found = self.0.scan(Part::of(begin, span))?;
-        found.iter().map(|(key, _)| self.id(key)).collect()
+        self.0.get(key)?.map(|payload| Ok(self.place(&payload)?.0)).transpose()
     }
 
     fn document<T: DeserializeOwned>(&self, noun: Noun, id: Id) -> Result<Option<T>> {
@@ -208,22 +202,22 @@ impl Query<'_> {
         if noun == Noun::Account {
             return self.0.get(&layout::document(noun, id, id));
         }
-        let Some(account) = self.holder(&layout::account_of(noun, id))? else { return Ok(None) };
-        let found = self.0.get(&layout::document(noun, account, id))?;
-        found.map(Some).ok_or_else(|| self.absent(noun, id))
-    }
-
-    fn absent(&self, noun: Noun, id: Id) -> StoreError {
-        self.0.damage(&format!("an index names {noun:?} {id}, which is not there"))
+        let Some(account) = self.0.get(&layout::account_of(noun, id))? else { return Ok(None) };
+        self.indexed(noun, self.id(&account)?, id).map(Some)
     }
 
     fn found<T: DeserializeOwned>(&self, noun: Noun, key: &[u8]) -> Result<Option<T>> {
-        self.holder(key)?.map(|id| self.json(&self.indexed(noun, id)?)).transpose()
+        let Some(payload) = self.0.get(key)? else { return Ok(None) };
+        let (id, account) = self.place(&payload)?;
+        self.json(&self.indexed(noun, account, id)?).map(Some)
     }
 
     fn listed<T: DeserializeOwned>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
-        let ids = self.ids(begin, span)?;
-        let found = ids.into_iter().map(|id| Ok((id, self.indexed(noun, id)?)));
+        let found = self.0.scan(Part::of(begin, span))?;
+        let found = found.iter().map(|(end, account)| {
+            let (id, account) = (self.id(end)?, self.id(account)?);
+            Ok((id, self.indexed(noun, account, id)?))
+        });
         self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
     }
 
@@ -235,14 +229,20 @@ impl Query<'_> {
         Ok(Listed { rows, last })
     }
 
-    fn indexed(&self, noun: Noun, id: Id) -> Result<Vec<u8>> {
-        self.payload(noun, id)?.ok_or_else(|| self.absent(noun, id))
+    fn indexed(&self, noun: Noun, account: Id, id: Id) -> Result<Vec<u8>> {
+        let absent = || self.0.damage(&format!("an index names {noun:?} {id}, which is not there"));
+        self.0.get(&layout::document(noun, account, id))?.ok_or_else(absent)
     }
 
     fn only(&self, id: Id, span: &Span) -> Result<Listed<Device>> {
         let asked = span.limit > 0 && span.admits(id);
         let found = if asked { self.device(id)? } else { None };
         Ok(Listed::whole(found.into_iter().collect()))
+    }
+
+    fn place(&self, bytes: &[u8]) -> Result<(Id, Id)> {
+        let (id, account) = bytes.split_at_checked(16).unwrap_or_default();
+        Ok((self.id(id)?, self.id(account)?))
     }
 
     fn id(&self, bytes: &[u8]) -> Result<Id> {
