@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use actix_web::guard::{Any, Get, Guard, Head};
 use actix_web::middleware::from_fn;
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
+use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::circle::Circle;
@@ -17,22 +16,40 @@ use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
 mod accounts;
+mod attached;
+mod audit;
 mod change;
+mod contacts;
+mod cors;
 mod devices;
+mod difference;
 mod envelope;
 mod error;
+mod filter;
+mod generate;
+mod given;
+mod hotdesks;
+mod intake;
+mod kazoo;
+mod manner;
 mod paging;
+mod place;
+mod plan;
 mod provisioning;
+mod registrations;
 mod request;
+mod rows;
+mod schemas;
 mod sessions;
+mod table;
 mod templates;
+mod trash;
 mod users;
 
 pub use accounts::bootstrap;
+pub use kazoo::{Network, NoNetwork};
 
-use envelope::Reply;
-use error::Failure;
-use request::Call;
+use place::{at, reading};
 
 /// What the handlers work with.
 pub struct Desk {
@@ -44,18 +61,22 @@ pub struct Desk {
     pub circle: Circle,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
+    pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
     /// Unpredictable bytes: ids, keys, tokens and passwords are made of them.
     pub random: fn() -> [u8; 32],
 }
 
-/// Adds the routes of `/v2`, `/healthz`, and a 404 in JSON for everything else.
+/// Adds the routes of `/v2`, those of Kazoo's provisioner, `/healthz`, and a 404 in JSON for everything else.
 pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Clone {
     move |app| {
         app.app_data(desk.clone())
             .service(web::resource("/healthz").route(reading().to(healthz)))
             .service(v2().wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("/api").wrap(from_fn(envelope::around)))
+            .service(kazoo::routes("").wrap(from_fn(envelope::around)))
             .default_service(web::route().to(nowhere));
     }
 }
@@ -63,72 +84,76 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 #[rustfmt::skip]
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
-        .service(at("/api_auth").route(web::put().to(sessions::log_in)))
-        .service(at("/templates").route(get(templates::get)))
-        .service(at("/accounts").route(web::put().to(accounts::create_below_own)))
+        .service(at("/api_auth").put(sessions::log_in).build())
+        .service(at("/schemas").get(schemas::list).build())
+        .service(at("/schemas/{schema}").get(schemas::get).build())
+        .service(at("/templates").get(templates::get).build())
+        .service(at("/accounts").put(accounts::create_below_own).build())
         .service(at("/accounts/{account}")
-            .route(get(accounts::get))
-            .route(web::put().to(accounts::create))
-            .route(web::post().to(accounts::replace))
-            .route(web::patch().to(accounts::patch))
-            .route(web::delete().to(accounts::delete)))
-        .service(at("/accounts/{account}/children").route(get(accounts::children)))
-        .service(at("/accounts/{account}/descendants").route(get(accounts::descendants)))
-        .service(at("/accounts/{account}/api_key").route(web::put().to(accounts::rotate_key)))
-        .service(at("/accounts/{account}/provisioning").route(get(provisioning::list)))
-        .service(at("/accounts/{account}/users")
-            .route(get(users::list))
-            .route(web::put().to(users::create)))
+            .get(accounts::get)
+            .put(accounts::create)
+            .post(accounts::replace)
+            .patch(accounts::patch)
+            .delete(accounts::delete)
+            .build())
+        .service(at("/accounts/{account}/children").get(accounts::children).build())
+        .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
+        .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/siblings").get(accounts::siblings).build())
+        .service(at("/accounts/{account}/contact_list").get(contacts::list).build())
+        .service(at("/accounts/{account}/access_lists")
+            .get(attached::access_lists)
+            .post(attached::put_access_lists)
+            .delete(attached::drop_access_lists)
+            .build())
+        .service(at("/accounts/{account}/rate_limits")
+            .get(attached::rate_limits)
+            .post(attached::put_rate_limits)
+            .delete(attached::drop_rate_limits)
+            .build())
+        .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
+        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
+        .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
+        .service(at("/accounts/{account}/audit").get(audit::list).build())
+        .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
+        .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
         .service(at("/accounts/{account}/users/{user}")
-            .route(get(users::get))
-            .route(web::post().to(users::replace))
-            .route(web::patch().to(users::patch))
-            .route(web::delete().to(users::delete)))
-        .service(at("/accounts/{account}/users/{user}/devices").route(get(devices::list_of_user)))
-        .service(at("/accounts/{account}/devices")
-            .route(get(devices::list))
-            .route(web::put().to(devices::create)))
-        .service(at("/accounts/{account}/devices/status").route(get(devices::status)))
+            .get(users::get)
+            .post(users::replace)
+            .patch(users::patch)
+            .delete(users::delete)
+            .build())
+        .service(at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user).build())
+        .service(at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user).build())
+        .service(at("/accounts/{account}/devices").get(devices::list).put(devices::create).build())
+        .service(at("/accounts/{account}/devices/status").get(devices::status).build())
         .service(at("/accounts/{account}/devices/{device}")
-            .route(get(devices::get))
-            .route(web::post().to(devices::replace))
-            .route(web::patch().to(devices::patch))
-            .route(web::delete().to(devices::delete)))
-        .service(at("/accounts/{account}/devices/{device}/sync").route(web::post().to(devices::sync)))
-        .service(at("/accounts/{account}/devices/{device}/provisioning").route(get(provisioning::get)))
-        .default_service(web::route().to(not_found))
-}
-
-/// A path, which answers other verbs than its own with 405.
-fn at(path: &str) -> Resource {
-    web::resource(path).default_service(web::route().to(wrong_verb))
-}
-
-/// GET, and HEAD with it.
-fn get<F, Args>(handler: F) -> Route
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    reading().to(handler)
-}
-
-fn reading() -> Route {
-    web::route().guard(get_or_head())
-}
-
-fn get_or_head() -> impl Guard {
-    Any(Get()).or(Head())
-}
-
-/// Both take the [`Call`], so that a broken body or a bad token is said first.
-async fn not_found(_: Call) -> Reply {
-    Err(Failure::not_found())
-}
-
-async fn wrong_verb(_: Call) -> Reply {
-    Err(Failure::wrong_verb())
+            .get(devices::get)
+            .post(devices::replace)
+            .patch(devices::patch)
+            .delete(devices::delete)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/access_lists")
+            .get(attached::access_lists)
+            .post(attached::put_access_lists)
+            .delete(attached::drop_access_lists)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/rate_limits")
+            .get(attached::rate_limits)
+            .post(attached::put_rate_limits)
+            .delete(attached::drop_rate_limits)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/hotdesks").get(hotdesks::of_device).build())
+        .service(at("/accounts/{account}/devices/{device}/hotdesks/{user}")
+            .put(hotdesks::sign_in)
+            .delete(hotdesks::sign_out)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/config").get(given::list).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}").get(given::get).build())
+        .service(at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff).build())
+        .service(at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get).build())
+        .default_service(web::route().to(place::nowhere))
 }
 
 async fn nowhere() -> HttpResponse {

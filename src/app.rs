@@ -207,6 +207,7 @@ fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Confi
         files: ground.files.clone(),
         circle: ground.circle.clone(),
         registrations: ground.registrations.clone(),
+        kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
         random,
     };

@@ -18,8 +18,11 @@ use crate::resync::{Ask, Held, Pace, Pending, Queue, Telling, Told};
 use crate::sip::Outcome;
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
+mod copies;
 mod judge;
 mod keeper;
+
+pub use copies::fetched;
 
 use keeper::Keeper;
 

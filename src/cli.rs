@@ -99,6 +99,8 @@ struct Settings {
     sip: Option<String>,
     #[arg(long, value_name = "DIR", help = help("pack"))]
     pack: Vec<String>,
+    #[arg(long, value_name = "NETWORK", help = help("kazoo_from"))]
+    kazoo_from: Vec<String>,
     #[arg(long, help = help("demo"))]
     demo: bool,
 }
@@ -128,6 +130,7 @@ impl Settings {
             ("admin", one(self.admin)),
             ("sip", one(self.sip)),
             ("pack", self.pack),
+            ("kazoo_from", self.kazoo_from),
             ("demo", one(demo)),
         ]);
         values.retain(|_, texts| !texts.is_empty());

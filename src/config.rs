@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::api::Network;
 use crate::document::Body;
 use crate::id::Digest;
 use crate::schema::Invalid;
@@ -52,6 +53,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Threads that serve phones; 0 for one per core.
     pub workers: u32,
+    /// From where Kazoo's pushes are taken without a token of ours.
+    pub kazoo_from: Vec<Network>,
     /// Defaults for all accounts, in the form of an account document.
     pub site: Body,
     /// The master account's API key, when the operator chose one.
@@ -223,6 +226,7 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             workers: 0,
+            kazoo_from: Vec::new(),
             site: Body::new(),
             api_key: None,
         }
@@ -270,6 +274,7 @@ pub fn layer(
         if let Some(text) = env(setting.env) {
             let texts = match setting.field {
                 settings::Field::Folders(_) => text.split(':').map(str::to_owned).collect(),
+                settings::Field::Networks(_) => settings::listed(&text),
                 _ => vec![text],
             };
             effective.set(setting, &texts, Origin::Env(setting.env))?;

@@ -12,11 +12,15 @@ use crate::catalog::{Catalog, Entry, Events};
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
 use crate::render::{Rendered, render};
-use crate::resync::Scope;
-use crate::settings::{self, Parts, SettingsError, Site};
+use crate::settings::{self, SettingsError, Site};
 use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
-use crate::user::User;
+
+mod documents;
+
+pub use documents::Instead;
+
+use documents::Documents;
 
 /// One file for one phone.
 #[derive(Debug, Clone)]
@@ -32,7 +36,7 @@ pub struct GivenFile {
 }
 
 /// Everything a phone would be given now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Given {
     /// Whose files these are.
     pub device: Id,
@@ -90,6 +94,15 @@ impl Given {
         let all: Vec<u8> = self.files.iter().flat_map(|file| *file.rendered.digest.as_bytes()).collect();
         Digest::of(&all)
     }
+}
+
+/// How much of a file is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// All of it, as the phone gets it.
+    Whole,
+    /// With [`MASK`](settings::MASK) in the place of every secret. Digests are not those of the phone's files.
+    Masked,
 }
 
 /// The files of all phones.
@@ -163,7 +176,19 @@ impl Files {
     pub async fn trial(&self, device: &Device) -> Result<Given, Refusal> {
         let sequence = self.store.changes().latest();
         let documents = Documents::load(&*self.store, device).await?;
-        self.give(device, &documents, sequence)
+        self.give(device, &documents, sequence, Sight::Whole)
+    }
+
+    /// What this device would be given if `instead` were so, switched off or not found as the phone itself would.
+    pub async fn supposed(&self, device: &Device, instead: &Instead, sight: Sight) -> Result<Given, Refusal> {
+        let sequence = self.store.changes().latest();
+        let device = instead.device(device);
+        let mut documents = Documents::load(&*self.store, device).await?;
+        documents.put(device, instead);
+        if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
+            return Err(Refusal::Disabled);
+        }
+        self.give(device, &documents, sequence, sight)
     }
 
     async fn make(&self, mac: Mac, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {
@@ -171,16 +196,25 @@ impl Files {
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
             return Err(Refusal::Disabled);
         }
-        let given = Arc::new(self.give(device, &documents, sequence)?);
+        let given = Arc::new(self.give(device, &documents, sequence, Sight::Whole)?);
         self.remembered.insert(mac, given.clone());
         Ok(given)
     }
 
-    fn give(&self, device: &Device, documents: &Documents, sequence: u64) -> Result<Given, Refusal> {
+    fn give(
+        &self,
+        device: &Device,
+        documents: &Documents,
+        sequence: u64,
+        sight: Sight,
+    ) -> Result<Given, Refusal> {
         let set = self.set.load();
         let entry = entry(set.catalog(), device)?;
         let mac = device.mac().ok_or(SettingsError::NoMac)?;
-        let assembled = settings::assemble(documents.parts(&self.site, device, entry))?;
+        let mut assembled = settings::assemble(documents.parts(&self.site, device, entry))?;
+        if sight == Sight::Masked {
+            assembled.settings.mask();
+        }
         let files = entry.files().map(|file| {
             let rendered = render(&set, entry, file, &assembled.settings).map_err(Refusal::Template)?;
             let etag = format!("\"{}\"", rendered.digest);
@@ -203,37 +237,4 @@ fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal
     let make = device.make();
     let missing = || Refusal::NoModel(format!("{}/{}/{}", make.brand, make.family, make.model));
     catalog.find(&make).ok_or_else(missing)
-}
-
-/// The documents beside the device's own that shape its files.
-struct Documents {
-    accounts: Vec<Account>,
-    users: BTreeMap<Id, User>,
-}
-
-impl Documents {
-    async fn load(store: &dyn Store, device: &Device) -> Result<Self, StoreError> {
-        let mut accounts: Vec<Account> = store.account(device.account()).await?.into_iter().collect();
-        let above = accounts.first().map(|account| account.tree.clone()).unwrap_or_default();
-        for id in above.into_iter().rev() {
-            accounts.extend(store.account(id).await?);
-        }
-        let mut users = BTreeMap::new();
-        for id in device.users() {
-            let user = store.user(id).await?.filter(|user| user.document.account == device.account());
-            users.extend(user.map(|user| (id, user)));
-        }
-        Ok(Self { accounts, users })
-    }
-
-    fn parts<'a>(&'a self, site: &'a Site, device: &'a Device, entry: Entry<'a>) -> Parts<'a> {
-        Parts { site, accounts: &self.accounts, device, users: &self.users, entry }
-    }
-
-    fn scopes(&self, device: &Device, entry: Entry<'_>) -> Vec<Scope> {
-        let model = Scope::Model { brand: entry.brand_id.to_owned(), model: entry.model_id.to_owned() };
-        let users = device.users().into_iter().map(Scope::User);
-        let accounts = self.accounts.iter().map(|account| Scope::Account(account.id()));
-        [Scope::Device(device.id()), model].into_iter().chain(users).chain(accounts).collect()
-    }
 }

@@ -2,7 +2,7 @@
 //! silent.
 //!
 //! A document is accepted as Kazoo accepts it: strings become booleans and numbers where the schema wants
-//! those, defaults are filled in at every depth, unknown members stay as they came, and everything that is
+//! those, defaults are filled in at every depth, unknown members stay as they came, flags are trimmed, and everything that is
 //! wrong is said at once, under the path of the member it concerns.
 
 #[cfg(test)]
@@ -10,15 +10,24 @@ mod arbitrary;
 mod complete;
 mod invalid;
 mod merge;
+mod published;
 mod report;
+mod spelling;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_of_others;
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
+use complete::Completion;
 pub use invalid::{Invalid, Problem};
 pub use merge::{merge, prune_null_keys};
+pub use published::{names, published};
 
 /// The kinds of document that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +38,18 @@ pub enum Noun {
     User,
     /// What owns users and devices: `data/schemas/accounts.json`.
     Account,
+    /// From where a device may register: `data/schemas/access_lists.json`.
+    AccessLists,
+    /// How much a device may send: `data/schemas/rate_limits.json`.
+    RateLimits,
+    /// What a NOTIFY to a device's phone shall say: `data/schemas/devices_notify.json`.
+    DeviceNotify,
 }
 
 /// The schema of one kind of document, compiled once for the life of the process.
 #[derive(Debug)]
 pub struct Schema {
-    json: Value,
+    completion: Completion,
     validator: Validator,
 }
 
@@ -44,24 +59,33 @@ impl Schema {
         static DEVICE: LazyLock<Schema> = LazyLock::new(|| Schema::compile(DEVICES));
         static USER: LazyLock<Schema> = LazyLock::new(|| Schema::compile(USERS));
         static ACCOUNT: LazyLock<Schema> = LazyLock::new(|| Schema::compile(ACCOUNTS));
+        static ACCESS: LazyLock<Schema> = LazyLock::new(|| Schema::compile(ACCESS_LISTS));
+        static LIMITS: LazyLock<Schema> = LazyLock::new(|| Schema::compile(RATE_LIMITS));
+        static NOTIFY: LazyLock<Schema> = LazyLock::new(|| Schema::compile(DEVICES_NOTIFY));
         match noun {
             Noun::Device => &DEVICE,
             Noun::User => &USER,
             Noun::Account => &ACCOUNT,
+            Noun::AccessLists => &ACCESS,
+            Noun::RateLimits => &LIMITS,
+            Noun::DeviceNotify => &NOTIFY,
         }
     }
 
-    /// Drops private members (top-level names that begin with `_` or `pvt_`), coerces, fills in defaults and
-    /// validates, in this order. An accepted document is accepted again unchanged. Null is an error for every
+    /// Drops private members (top-level names that begin with `_` or `pvt_`), coerces, fills in defaults, trims
+    /// flags and validates, in this order. An accepted document is accepted again unchanged. Null is an error for every
     /// member with a type, except for a key of the phone; see [`prune_null_keys`].
     ///
     /// # Errors
     /// Everything that is wrong with the document at once (at most about a thousand members).
     pub fn accept(&self, mut document: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
         document.retain(|key, _| !is_private(key));
-        complete::object(&self.json, &self.json, &mut document);
+        self.completion.complete(&mut document);
+        if self.json().pointer("/properties/outbound_flags").is_some() {
+            spelling::trim_flags(&mut document);
+        }
         let document = Value::Object(document);
-        let invalid = report::problems(&self.json, &self.validator, &document);
+        let invalid = report::problems(self.json(), &self.validator, &document);
         match document {
             Value::Object(document) if invalid.is_empty() => Ok(document),
             _ => Err(invalid),
@@ -70,22 +94,39 @@ impl Schema {
 
     /// The schema itself (JSON Schema, draft 2020-12), complete with every definition it refers to.
     pub fn json(&self) -> &Value {
-        &self.json
+        self.completion.root()
     }
 
     fn compile(text: &str) -> Self {
         let json = with_definitions(text);
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
+            .with_format("cidr", is_cidr)
             .build(&json)
             .expect("the embedded schemas are valid: a test compiles each");
-        Self { json, validator }
+        Self { completion: Completion::of(json), validator }
     }
+}
+
+/// An IPv4 or IPv6 network in prefix notation.
+fn is_cidr(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let most = match address.parse() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    bits.len() <= 3
+        && bits.bytes().all(|b| b.is_ascii_digit())
+        && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
 const DEVICES: &str = include_str!("../data/schemas/devices.json");
 const USERS: &str = include_str!("../data/schemas/users.json");
 const ACCOUNTS: &str = include_str!("../data/schemas/accounts.json");
+const ACCESS_LISTS: &str = include_str!("../data/schemas/access_lists.json");
+const RATE_LIMITS: &str = include_str!("../data/schemas/rate_limits.json");
+const DEVICES_NOTIFY: &str = include_str!("../data/schemas/devices_notify.json");
 
 /// The definitions stand in the schema of devices, which uses them all; the others borrow them.
 fn with_definitions(text: &str) -> Value {
@@ -102,298 +143,4 @@ fn parse(text: &str) -> Value {
 
 fn is_private(key: &str) -> bool {
     key.starts_with('_') || key.starts_with("pvt_")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn map(value: Value) -> Map<String, Value> {
-        let Value::Object(map) = value else { panic!("{value} is not an object") };
-        map
-    }
-
-    fn accepted(noun: Noun, document: Value) -> Value {
-        let accepted = Schema::of(noun).accept(map(document));
-        Value::Object(accepted.unwrap_or_else(|invalid| panic!("{invalid}")))
-    }
-
-    fn refused(noun: Noun, document: Value) -> Value {
-        serde_json::to_value(Schema::of(noun).accept(map(document)).unwrap_err()).unwrap()
-    }
-
-    /// The problems of a device that has a name and, besides, these members.
-    fn refused_device(mut document: Value) -> Value {
-        document["name"] = json!("phone");
-        refused(Noun::Device, document)
-    }
-
-    /// The paths and codes of `problems`, as `path code`.
-    fn codes(problems: &Value) -> Vec<String> {
-        let problems = problems.as_object().unwrap().iter();
-        problems
-            .flat_map(|(path, of)| of.as_object().unwrap().keys().map(move |code| format!("{path} {code}")))
-            .collect()
-    }
-
-    #[test]
-    fn a_new_device_is_given_the_defaults_of_the_table() {
-        assert_eq!(
-            accepted(Noun::Device, json!({ "name": "New Device" })),
-            json!({
-                "call_restriction": {},
-                "caller_id": {},
-                "contact_list": {},
-                "dial_plan": {},
-                "enabled": true,
-                "exclude_from_queues": false,
-                "media": {
-                    "audio": { "codecs": ["PCMU"] },
-                    "encryption": { "enforce_security": false, "methods": [] },
-                    "video": { "codecs": [] },
-                },
-                "music_on_hold": {},
-                "mwi_unsolicitated_updates": true,
-                "name": "New Device",
-                "register_overwrite_notify": false,
-                "ringtones": {},
-                "sip": { "expire_seconds": 300, "invite_format": "contact", "method": "password" },
-                "suppress_unregister_notifications": false,
-            })
-        );
-    }
-
-    #[test]
-    fn users_and_accounts_are_given_theirs() {
-        assert_eq!(
-            accepted(Noun::User, json!({ "first_name": "Ada", "last_name": "Lovelace" })),
-            json!({ "first_name": "Ada", "last_name": "Lovelace", "enabled": true, "priv_level": "user" })
-        );
-        assert_eq!(
-            accepted(Noun::Account, json!({ "name": "Engines", "provision": { "auto_sync": "false" } })),
-            json!({ "name": "Engines", "enabled": true, "provision": { "auto_sync": false } })
-        );
-    }
-
-    #[test]
-    fn what_each_document_must_have_is_missed() {
-        assert_eq!(codes(&refused(Noun::Device, json!({}))), ["name required"]);
-        assert_eq!(codes(&refused(Noun::User, json!({}))), ["first_name required", "last_name required"]);
-        assert_eq!(codes(&refused(Noun::Account, json!({}))), ["name required"]);
-    }
-
-    #[test]
-    fn unknown_members_stay_and_private_ones_go() {
-        let document = accepted(
-            Noun::Device,
-            json!({
-                "name": "phone", "id": "x", "_rev": "1-a", "pvt_type": "device",
-                "ui_metadata": { "_keep": null },
-                "sip": { "registration_expiration": 3600 }, "provision": { "id": "a_b_c" },
-            }),
-        );
-        assert_eq!(document["id"], "x");
-        assert_eq!(document["ui_metadata"], json!({ "_keep": null }));
-        assert_eq!(document["sip"]["registration_expiration"], 3600);
-        assert_eq!(document["provision"], json!({ "id": "a_b_c" }));
-        assert!(document.get("_rev").or(document.get("pvt_type")).is_none());
-    }
-
-    #[test]
-    fn text_becomes_a_boolean_or_a_number_at_every_depth() {
-        let document = accepted(
-            Noun::Device,
-            json!({
-                "name": "phone", "enabled": "false", "sip": { "expire_seconds": "360" },
-                "media": {
-                    "bypass_media": "true", "progress_timeout": 5.0,
-                    "encryption": { "enforce_security": "true" },
-                },
-                "provision": { "auto_sync": "true", "endpoint_model": "450" },
-                "call_recording": { "inbound": { "onnet": { "time_limit": "60" } } },
-            }),
-        );
-        assert_eq!(document["enabled"], false);
-        assert_eq!(document["sip"]["expire_seconds"], 360);
-        assert_eq!(document["media"]["bypass_media"], "true");
-        assert_eq!(document["media"]["progress_timeout"].as_i64(), Some(5));
-        assert_eq!(document["media"]["encryption"]["enforce_security"], true);
-        assert_eq!(document["provision"], json!({ "auto_sync": true, "endpoint_model": "450" }));
-        assert_eq!(document["call_recording"]["inbound"]["onnet"]["time_limit"], 60);
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
-        let problems = refused(
-            Noun::Device,
-            json!({
-                "enabled": [], "owner_id": "short", "provision": { "endpoint_model": 1e300 },
-                "media": { "audio": { "codecs": ["PCMU", "MP3", "PCMU"] } },
-                "sip": { "password": "abc", "realm": "a b c d", "invite_format": "x", "expire_seconds": null },
-                "caller_id": { "internal": { "name": "n".repeat(36) } },
-                "call_recording": { "any": { "any": { "url": "not a url", "time_limit": 1, "more": 1 } } },
-            }),
-        );
-        assert_eq!(
-            codes(&problems),
-            [
-                "call_recording.any.any.more additionalProperties",
-                "call_recording.any.any.time_limit minimum",
-                "call_recording.any.any.url wrong_format",
-                "caller_id.internal.name maxLength",
-                "enabled type",
-                "media.audio.codecs uniqueItems",
-                "media.audio.codecs.1 enum",
-                "name required",
-                "owner_id minLength",
-                "provision.endpoint_model maximum",
-                "sip.expire_seconds type",
-                "sip.invite_format enum",
-                "sip.password minLength",
-                "sip.realm pattern",
-            ]
-        );
-        assert_eq!(
-            problems["enabled"],
-            json!({ "type": {
-                "message": "Value did not match type(s): boolean",
-                "target": "boolean", "value": [],
-            } })
-        );
-        assert_eq!(
-            problems["sip.password"],
-            json!({ "minLength": { "message": "String must be at least 5 characters", "target": 5 } })
-        );
-    }
-
-    #[test]
-    fn keys_of_the_phone_may_be_null_and_have_members_of_their_own() {
-        let keys = json!({
-            "0": null,
-            "1": { "type": "line" },
-            "2": { "type": "parking", "value": 10, "color": "red" },
-            "3": { "type": "speed_dial", "value": { "label": "Mum", "value": "5551234", "icon": 1 } },
-            "4": { "type": "parking", "value": { "label": "Lot", "value": 1 } },
-            "5": { "type": "none" },
-            "named": 5,
-        });
-        let provision = json!({ "combo_keys": keys.clone(), "feature_keys": keys });
-        let document = accepted(Noun::Device, json!({ "name": "phone", "provision": provision.clone() }));
-        assert_eq!(document["provision"], provision);
-    }
-
-    #[test]
-    fn a_key_that_cannot_be_is_refused() {
-        let keys = json!({
-            "1": { "type": "dance" }, "2": {}, "3": { "type": "parking", "value": 11 }, "4": 1,
-            "5": { "type": "parking", "value": { "value": 0 } },
-        });
-        assert_eq!(
-            codes(&refused_device(json!({ "provision": { "combo_keys": keys } }))),
-            [
-                "provision.combo_keys.1.type enum",
-                "provision.combo_keys.2.type required",
-                "provision.combo_keys.3.value not_one_schema_valid",
-                "provision.combo_keys.4 type",
-                "provision.combo_keys.5.value not_one_schema_valid",
-            ]
-        );
-    }
-
-    #[test]
-    fn sip_headers_are_text_under_plain_names() {
-        let headers = json!({ "X-One": "1", "in": { "X-Two": "2" }, "out": {} });
-        let document =
-            accepted(Noun::Device, json!({ "name": "p", "sip": { "custom_sip_headers": headers.clone() } }));
-        assert_eq!(document["sip"]["custom_sip_headers"], headers);
-        let wrong = json!({ "a b": "1", "X": 1, "in": "text", "out": { "Y": {}, "c.d": "2" } });
-        assert_eq!(
-            codes(&refused_device(json!({ "sip": { "custom_sip_headers": wrong } }))),
-            [
-                "sip.custom_sip_headers.X type",
-                "sip.custom_sip_headers.a b additionalProperties",
-                "sip.custom_sip_headers.in type",
-                "sip.custom_sip_headers.out.Y type",
-                "sip.custom_sip_headers.out.c%2Ed additionalProperties",
-            ]
-        );
-    }
-
-    #[test]
-    fn metaflows_restrictions_and_formatters_are_checked_to_the_bottom() {
-        let leaf = json!({ "module": "" });
-        let problems = refused_device(json!({
-            "metaflows": { "numbers": { "1": { "module": "m", "children": { "k": leaf } }, "x": {} } },
-            "call_restriction": { "did_us": { "action": "maybe" } },
-            "formatters": { "to": [{ "strip": "perhaps" }] },
-        }));
-        assert_eq!(
-            codes(&problems),
-            [
-                "call_restriction.did_us.action enum",
-                "formatters.to not_one_schema_valid",
-                "metaflows.numbers.1.children.k.module minLength",
-                "metaflows.numbers.x additionalProperties",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_document_as_deep_as_a_request_can_be_is_checked_to_the_bottom() {
-        let deep = (0..60).fold(json!({}), |below, _| json!({ "module": "m", "children": { "k": below } }));
-        let problems = refused_device(json!({ "metaflows": { "patterns": { "p": deep } } }));
-        let path = format!("metaflows.patterns.p{}.module required", ".children.k".repeat(60));
-        assert_eq!(codes(&problems), [path]);
-    }
-
-    #[test]
-    fn members_of_users_and_accounts_have_their_limits() {
-        let user = json!({
-            "first_name": "", "last_name": "x".repeat(129), "username": "", "password": 7, "email": "nobody",
-            "timezone": "UTC", "priv_level": "king", "hotdesk": { "pin": 1234 },
-        });
-        let problems = refused(Noun::User, user);
-        assert_eq!(
-            codes(&problems),
-            [
-                "email wrong_format",
-                "first_name minLength",
-                "hotdesk.pin type",
-                "last_name maxLength",
-                "password type",
-                "priv_level enum",
-                "timezone minLength",
-                "username minLength",
-            ]
-        );
-        assert!(!problems.to_string().contains("1234"));
-        let account = json!({ "name": "x", "realm": "a b", "provision": { "auto_sync": "maybe" } });
-        assert_eq!(
-            codes(&refused(Noun::Account, account)),
-            ["provision.auto_sync type", "realm minLength", "realm pattern"]
-        );
-    }
-
-    #[test]
-    fn every_reference_of_a_schema_leads_somewhere_in_it() {
-        fn references(node: &Value) -> Vec<&str> {
-            match node {
-                Value::Object(members) => {
-                    let own = members.get("$ref").and_then(Value::as_str);
-                    own.into_iter().chain(members.values().flat_map(references)).collect()
-                }
-                Value::Array(items) => items.iter().flat_map(references).collect(),
-                _ => Vec::new(),
-            }
-        }
-        for noun in [Noun::Device, Noun::User, Noun::Account] {
-            let schema = Schema::of(noun).json();
-            for reference in references(schema) {
-                let definition = schema.pointer(reference.trim_start_matches('#'));
-                assert!(definition.is_some_and(|d| d.get("$ref").is_none()), "{noun:?}: {reference}");
-            }
-        }
-    }
 }

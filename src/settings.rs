@@ -60,6 +60,21 @@ pub struct Settings {
     pub passwords: Passwords,
 }
 
+/// What stands for a secret where it is not to be seen.
+pub const MASK: &str = "********";
+
+impl Settings {
+    /// Puts [`MASK`] in the place of every secret that is set, so that whatever is made of these settings shows
+    /// none, in no encoding.
+    pub fn mask(&mut self) {
+        let passwords = [&mut self.passwords.admin, &mut self.passwords.user];
+        let secrets = self.lines.iter_mut().map(|line| &mut line.password).chain(passwords);
+        for secret in secrets.filter(|secret| !secret.is_empty()) {
+            MASK.clone_into(secret);
+        }
+    }
+}
+
 /// The device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeviceFacts {

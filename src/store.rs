@@ -126,6 +126,8 @@ pub enum Table {
     Audit,
     /// Documents that were deleted, for those who ask later.
     Trash,
+    /// The files that each phone last fetched, by device id and name: compressed, without their secrets.
+    Copy,
 }
 
 /// A note to set; `value: None` removes it. Keys and values are small ([`MAX_KEY`], [`MAX_VALUE`]).
@@ -261,6 +263,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Applies a change, whole or not at all; it is on disk when this returns.
     async fn commit(&self, change: Change) -> Result<Sequence>;
+    /// Says whether [`commit`](Self::commit) would take a change, and does nothing.
+    async fn attempt(&self, change: Change) -> Result<()>;
     /// Takes notes that may be lost if the machine fails within the next second, but not if the process dies.
     async fn jot(&self, notes: Vec<Note>) -> Result<()>;
     /// A note.

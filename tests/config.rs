@@ -61,6 +61,23 @@ fn packs_are_repeated_listed_or_joined() {
 }
 
 #[test]
+fn kazoos_networks_stand_in_a_table_of_their_own_or_under_one_name() {
+    let expected = ["192.0.2.0/24", "2001:db8::/32"].map(|text| text.parse().unwrap());
+    let list = "[\"192.0.2.0/24\", \"2001:db8::/32\"]";
+    assert_eq!(from_file(&format!("[kazoo]\nfrom = {list}")).unwrap().config.kazoo_from, expected);
+    assert_eq!(from_file(&format!("kazoo_from = {list}")).unwrap().config.kazoo_from, expected);
+    let env = from_env("CHECKSYNC_KAZOO_FROM", "192.0.2.0/24, 2001:db8::/32").unwrap();
+    assert_eq!(env.config.kazoo_from, expected);
+    assert!(from_env("CHECKSYNC_KAZOO_FROM", "").unwrap().config.kazoo_from.is_empty());
+    let given = config::layer(None, |_| None, &flags(&[("kazoo_from", &["192.0.2.0/24", "2001:db8::/32"])]));
+    assert_eq!(given.unwrap().config.kazoo_from, expected);
+    assert!(
+        refused("\n[kazoo]\nfrom = [\"192.0.2.0/40\"]\n").starts_with("checksync.toml:2: kazoo_from is ")
+    );
+    assert!(refused("[kazoo]\nform = []\n").contains("did you mean \"kazoo_from\""));
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_what_it_may_have_meant() {
     assert_eq!(
         refused("# first\n\nfiles_mib = 1\nnotfy_window = 3\n"),

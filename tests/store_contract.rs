@@ -10,7 +10,9 @@ use checksync::account::Account;
 use checksync::device::Device;
 use checksync::id::{Digest, Id};
 use checksync::resync::Scope;
-use checksync::store::{Entity, Note, Options, SledStore, Span, Step, Store, StoreError, Table, Unique};
+use checksync::store::{
+    Change, Entity, Note, Options, SledStore, Span, Step, Store, StoreError, Table, Unique,
+};
 use serde_json::json;
 use store_common::*;
 
@@ -44,6 +46,17 @@ async fn a_changed_document_is_found_by_its_new_names_only(store: &dyn Store) {
     assert_eq!(store.device_by_mac(mac(2)).await.unwrap().unwrap().id(), phone.id());
     assert_eq!(store.devices(&Scope::User(id(51)), Span::ascending(None, 9)).await.unwrap().rows, []);
     assert_eq!(store.devices(&Scope::User(id(52)), Span::ascending(None, 9)).await.unwrap().rows.len(), 1);
+}
+
+async fn what_is_attempted_is_judged_and_not_done(store: &dyn Store) {
+    let phone = phone(1, CHILD);
+    let change = |step| Change { steps: vec![step] };
+    store.attempt(change(put(phone.clone()))).await.unwrap();
+    assert!(store.device(phone.id()).await.unwrap().is_none());
+    commit(store, [put(phone.clone())]).await.unwrap();
+    assert!(is_conflict(&store.attempt(change(put(phone.clone()))).await));
+    store.attempt(change(delete(phone.clone()))).await.unwrap();
+    assert!(store.device_by_mac(mac(1)).await.unwrap().is_some());
 }
 
 async fn a_lost_update_is_refused(store: &dyn Store) {
@@ -440,6 +453,7 @@ contract![
     a_document_is_found_by_everything_it_names,
     a_changed_document_is_found_by_its_new_names_only,
     a_lost_update_is_refused,
+    what_is_attempted_is_judged_and_not_done,
     of_two_writers_at_once_one_wins,
     a_device_moves_to_another_account_with_all_that_finds_it,
     a_change_happens_whole_or_not_at_all,

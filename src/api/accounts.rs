@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::Desk;
+use super::audit::{self, Deed};
 use super::change::{self, accept, put, wish};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::paging::Page;
+use super::plan;
 use super::request::{Call, fresh_id};
 use crate::account::Account;
 use crate::auth;
@@ -63,6 +65,15 @@ pub(super) async fn children(call: Call) -> Reply {
     below(&call, parent, |account| account.parent() == Some(parent)).await
 }
 
+/// `GET /v2/accounts/{A}/siblings`: the accounts beside it, for those who may see the one above.
+pub(super) async fn siblings(call: Call) -> Reply {
+    let account = call.account().await?;
+    let Some(parent) = account.parent() else { return Ok(Answer::data(json!([]))) };
+    let may_see = auth::may(call.caller()?, &account) && call.caller()?.id() != account.id();
+    let own = account.id();
+    below(&call, parent, |other| may_see && other.parent() == Some(parent) && other.id() != own).await
+}
+
 /// `GET /v2/accounts/{A}/descendants`: the accounts below, at any depth.
 pub(super) async fn descendants(call: Call) -> Reply {
     let parent = call.account().await?.id();
@@ -72,13 +83,20 @@ pub(super) async fn descendants(call: Call) -> Reply {
 /// `PUT /v2/accounts/{A}/api_key`: a new key, shown this once. The old one is good no longer.
 pub(super) async fn rotate_key(call: Call) -> Reply {
     let account = call.account().await?;
+    call.must_be_meant()?;
     call.check_revision(&account.document)?;
     let key = auth::secret((call.desk.random)());
     let document = account.document.revised(account.document.body.clone(), call.unix());
     let replaces = Some(account.document.revision);
+    let id = account.id();
     let entity = Entity::Account(Account { document, api_key: auth::digest(&key), ..account });
     let answer = Answer::data(json!({"api_key": key})).revision(entity.document());
-    call.desk.store.commit(Change { steps: vec![Step::Put { entity, replaces }] }).await?;
+    let after = entity.document().clone();
+    let deed =
+        Deed { what: "api_key changed", noun: Noun::Account, before: Some(&after), after: Some(&after) };
+    let mut steps = audit::steps(&call, id, &deed).await?;
+    steps.push(Step::Put { entity, replaces });
+    call.desk.store.commit(Change { steps }).await?;
     Ok(answer)
 }
 
@@ -119,22 +137,37 @@ pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
 }
 
 async fn create_below(call: &Call, parent: &Account) -> Reply {
-    let (mut body, _) = wish(call, Noun::Account)?;
-    if !body.contains_key("realm") {
-        make_up_realm(&mut body, call.desk.random);
+    let (body, _) = wish(call, Noun::Account)?;
+    let (account, key) = found(&call.desk, parent, call.fresh_id(), body, call.unix()).await?;
+    let entity = Entity::Account(account);
+    if call.is_dry_run() {
+        return plan::put(call, &entity, None).await;
     }
-    if !has_admin_password(&call.desk, parent, &body).await? {
-        make_up_admin_password(&mut body, &call.desk);
+    put(call, &entity, None).await?;
+    let document = entity.document();
+    let answer = Answer::document(document).created(format!("/v2/accounts/{}", document.id));
+    Ok(answer.once("api_key", key))
+}
+
+/// A new account below `parent`, not stored yet, and its API key. Realm and administrator's password are made up where
+/// it would have none.
+pub(super) async fn found(
+    desk: &Desk,
+    parent: &Account,
+    id: Id,
+    mut body: Body,
+    unix: u64,
+) -> Result<(Account, String), Failure> {
+    if !body.contains_key("realm") {
+        make_up_realm(&mut body, desk.random);
+    }
+    if !has_admin_password(desk, parent, &body).await? {
+        make_up_admin_password(&mut body, desk);
     }
     let body = accept(Noun::Account, parent, None, body)?;
-    let key = auth::secret((call.desk.random)());
-    let id = call.fresh_id();
+    let key = auth::secret((desk.random)());
     let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
-    let document = Document::new(id, id, body, call.unix());
-    let entity = Entity::Account(Account { document, tree, api_key: auth::digest(&key) });
-    put(&call.desk, &entity, None).await?;
-    let answer = Answer::document(entity.document()).created(format!("/v2/accounts/{id}"));
-    Ok(answer.once("api_key", key))
+    Ok((Account { document: Document::new(id, id, body, unix), tree, api_key: auth::digest(&key) }, key))
 }
 
 fn make_up_realm(body: &mut Body, random: fn() -> [u8; 32]) {

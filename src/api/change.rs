@@ -3,14 +3,17 @@
 //! The request becomes a body that its schema and its kind accept; what cannot be rendered is not stored; what is
 //! stored, is stored with a mark. Which phones that concerns, the circle finds out.
 
+use super::audit::Deed;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
-use super::{Desk, accounts, devices, users};
+use super::{Desk, accounts, audit, devices, generate, plan, trash, users};
 use crate::account::Account;
+use crate::auth;
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::files::Refusal;
+use crate::id::Id;
 use crate::resync::{Ask, Scope};
 use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
 use crate::store::{Change, Entity, Noun, Step};
@@ -53,7 +56,10 @@ pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
         Noun::User => Entity::User(User { document }),
         _ => Entity::Device(Device { document }),
     };
-    put(&call.desk, &entity, None).await?;
+    if call.is_dry_run() {
+        return plan::put(call, &entity, None).await;
+    }
+    put(call, &entity, None).await?;
     ask(&call.desk, &entity, sync);
     let document = entity.document();
     let nouns = if noun == Noun::User { "users" } else { "devices" };
@@ -80,18 +86,36 @@ pub(super) async fn patch(call: &Call, noun: Noun) -> Reply {
     }
 }
 
-/// DELETE. What is deleted is shown once more.
+/// DELETE. What is deleted is shown once more, and kept for those who ask later unless `should_soft_delete=false`.
 pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
     let entity = find(call, noun).await?.entity;
     let document = entity.document();
     call.check_revision(document)?;
-    let delete = Step::Delete { noun, id: document.id, replaces: document.revision };
-    call.desk.store.commit(Change { steps: vec![delete, Step::Mark(scope(&entity))] }).await?;
+    if call.is_dry_run() {
+        return plan::delete(call, &entity).await;
+    }
+    let soft = call.option("should_soft_delete").is_none_or(|soft| soft != "false");
+    remove(call, &entity, soft).await?;
+    Ok(Answer::document(document))
+}
+
+/// Removes a document with a mark and an entry in the trail, and wakes the circle. A soft one is kept for those who
+/// ask later.
+pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(), Failure> {
+    let (document, noun) = (entity.document(), entity.noun());
+    let mut steps = vec![Step::Delete { noun, id: document.id, replaces: document.revision }];
+    if soft {
+        steps.extend(trash::steps(&call.desk, entity).await?);
+    }
+    steps.push(Step::Mark(scope(entity)));
+    let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
+    steps.extend(audit::steps(call, trail(entity), &deed).await?);
+    call.desk.store.commit(Change { steps }).await?;
     if noun == Noun::Device {
         call.desk.circle.gone(document.id);
     }
     call.desk.circle.marked();
-    Ok(Answer::document(document))
+    Ok(())
 }
 
 /// What the request wants stored, and whether the phone shall restart for it. A document's id is in its path.
@@ -101,7 +125,11 @@ pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
     if body.get("revision").and_then(|text| text.as_str()?.parse::<crate::id::Revision>().ok()).is_some() {
         body.remove("revision");
     }
-    let sync = if noun == Noun::Device { body.remove("sync") } else { None };
+    if noun != Noun::Device {
+        return Ok((body, false));
+    }
+    let sync = body.remove("sync");
+    generate::fill(call, &mut body)?;
     Ok((body, sync.is_some_and(|sync| sync == true || sync == "true")))
 }
 
@@ -132,15 +160,32 @@ pub(super) fn accept(
     }
 }
 
-/// Stores a document with a mark, and wakes the circle.
-pub(super) async fn put(desk: &Desk, entity: &Entity, before: Option<&Document>) -> Result<(), Failure> {
-    try_rendering(desk, entity).await?;
-    let replaces = before.map(|before| before.revision);
-    let steps = vec![Step::Put { entity: entity.clone(), replaces }, Step::Mark(scope(entity))];
-    let stored = desk.store.commit(Change { steps }).await;
+/// Stores a document with a mark and an entry in the trail, and wakes the circle.
+pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>) -> Result<(), Failure> {
+    try_rendering(&call.desk, entity).await?;
+    let after = Some(entity.document());
+    let what = if before.is_some() { "changed" } else { "created" };
+    let deed = Deed { what, noun: entity.noun(), before, after };
+    let mut steps = putting(entity, before);
+    steps.extend(audit::steps(call, trail(entity), &deed).await?);
+    let stored = call.desk.store.commit(Change { steps }).await;
     stored.map_err(|error| Failure::unstored(error, entity))?;
-    desk.circle.marked();
+    call.desk.circle.marked();
     Ok(())
+}
+
+/// The steps that store a document.
+pub(super) fn putting(entity: &Entity, before: Option<&Document>) -> Vec<Step> {
+    let replaces = before.map(|before| before.revision);
+    vec![Step::Put { entity: entity.clone(), replaces }, Step::Mark(scope(entity))]
+}
+
+/// The account in whose trail a deed is entered: an account's own making and end are its parent's matter.
+fn trail(entity: &Entity) -> Id {
+    match entity {
+        Entity::Account(account) => account.parent().unwrap_or(account.id()),
+        entity => entity.document().account,
+    }
 }
 
 async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> Reply {
@@ -149,17 +194,31 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     call.check_revision(before)?;
     let (body, sync) = wish(call, entity.noun())?;
     let body = accept(entity.noun(), &account, Some(before), lay(before.body.clone(), public(body)))?;
-    if body == before.body {
-        ask(&call.desk, &entity, sync);
-        return Ok(Answer::document(before));
+    let changes = body != before.body;
+    let revised = if changes { with(&entity, before.revised(body, call.unix())) } else { entity.clone() };
+    check_type(call, before, revised.document())?;
+    if call.is_dry_run() {
+        return plan::put(call, &revised, Some(before)).await;
     }
-    let revised = with(&entity, before.revised(body, call.unix()));
-    put(&call.desk, &revised, Some(before)).await?;
+    if changes {
+        put(call, &revised, Some(before)).await?;
+    }
     ask(&call.desk, &revised, sync);
     Ok(Answer::document(revised.document()))
 }
 
-fn with(entity: &Entity, document: Document) -> Entity {
+/// What a device is may only be changed by the administrators of the site: it is what they bill by.
+fn check_type(call: &Call, before: &Document, after: &Document) -> Result<(), Failure> {
+    let (before, after) = (before.text("device_type"), after.text("device_type"));
+    if before.is_none() || before == after || auth::is_master(call.caller()?) {
+        return Ok(());
+    }
+    let problem = Problem::new("Not authorized to change type of device").cause(after.unwrap_or_default());
+    Err(Failure::problem("device_type", "invalid", problem))
+}
+
+/// The same kind of entity with another document.
+pub(super) fn with(entity: &Entity, document: Document) -> Entity {
     match entity {
         Entity::Account(account) => Entity::Account(Account { document, ..account.clone() }),
         Entity::User(_) => Entity::User(User { document }),
@@ -173,7 +232,7 @@ fn ask(desk: &Desk, entity: &Entity, sync: bool) {
     }
 }
 
-fn scope(entity: &Entity) -> Scope {
+pub(super) fn scope(entity: &Entity) -> Scope {
     let id = entity.document().id;
     match entity {
         Entity::Account(_) => Scope::Account(id),
@@ -184,7 +243,7 @@ fn scope(entity: &Entity) -> Scope {
 
 /// A device whose phone the catalog knows must make files. Another is stored all the same: not every device is a
 /// phone, and a model may be added later.
-async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Failure> {
+pub(super) async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Failure> {
     let Entity::Device(device) = entity else { return Ok(()) };
     if device.mac().is_none() {
         return Ok(());

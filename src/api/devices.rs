@@ -2,13 +2,15 @@
 
 use std::net::Ipv4Addr;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::change::{self, find};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
+use super::rows::Rows;
 use crate::account::Account;
 use crate::auth;
 use crate::device::{Device, Mac};
@@ -18,9 +20,11 @@ use crate::resync::{Ask, Scope};
 use crate::schema::{Invalid, Problem};
 use crate::store::{Listed, Noun, Span, StoreError};
 
-/// `GET …/devices`: summaries. `filter_mac_address` takes any notation.
+/// `GET …/devices`: summaries, or what [`Rows`] makes of the devices that the filters keep.
 pub(super) async fn list(call: Call) -> Reply {
-    Ok(page(&call).await?.answer(|device| Value::Object(summary(&device))))
+    let page = page(&call).await?;
+    let rows = Rows::of(call.intake(), &call.desk.registrations);
+    Ok(page.answer(|device| Value::Object(rows.row(&device))))
 }
 
 /// `PUT …/devices`
@@ -70,35 +74,34 @@ pub(super) async fn status(call: Call) -> Reply {
 /// files again.
 pub(super) async fn sync(call: Call) -> Reply {
     let found = find(&call, Noun::Device).await?;
+    call.must_be_meant()?;
     let document = found.entity.document();
     let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
     call.desk.circle.ask(document.id, if reread { Ask::Reread } else { Ask::Reboot });
     Ok(Answer::data(json!("sync request sent")).revision(document))
 }
 
-/// `GET …/users/{U}/devices`: those that the user owns.
+/// `GET …/users/{U}/devices`: those that the user owns, and those that he is signed in to.
 pub(super) async fn list_of_user(call: Call) -> Reply {
     let found = find(&call, Noun::User).await?;
-    let owner = found.entity.document().id.to_string();
-    let page = filtered(&call, found.account.id(), Some(&owner)).await?;
-    Ok(page.answer(|device| {
-        let mut row = summary(&device);
-        row.retain(|name, _| !matches!(name.as_str(), "username" | "mobile"));
-        row.insert("hotdesked".to_owned(), false.into());
-        Value::Object(row)
-    }))
+    let user = found.entity.document().id;
+    let filter = Filter::of(call.intake());
+    let keep = |device: &Device| {
+        let is_his = device.owner() == Some(user) || device.hotdesked().contains(&user);
+        device.account() == found.account.id() && is_his && filter.keeps(&device.document)
+    };
+    let fetch = async |span| call.desk.store.devices(&Scope::User(user), span).await;
+    let page = Page::of(&call, Device::id, keep, fetch).await?;
+    let rows = Rows::of(call.intake(), &call.desk.registrations);
+    Ok(page.answer(|device| Value::Object(rows.row_of_user(&device, device.owner() != Some(user)))))
 }
 
 /// The page of devices that a list asks for.
 pub(super) async fn page(call: &Call) -> Result<Page<Device>, Failure> {
     let account = call.account().await?.id();
-    filtered(call, account, call.parameter("filter_owner_id")).await
-}
-
-async fn filtered(call: &Call, account: Id, owner: Option<&str>) -> Result<Page<Device>, Failure> {
-    let owns = |device: &Device| owner.is_none_or(|owner| device.document.text("owner_id") == Some(owner));
-    let keep = |device: &Device| device.account() == account && owns(device);
-    let fetch = async |span| candidates(call, account, owner, span).await;
+    let filter = Filter::of(call.intake());
+    let keep = |device: &Device| device.account() == account && filter.keeps(&device.document);
+    let fetch = async |span| candidates(call, account, &filter, span).await;
     Page::of(call, Device::id, keep, fetch).await
 }
 
@@ -106,32 +109,23 @@ async fn filtered(call: &Call, account: Id, owner: Option<&str>) -> Result<Page<
 async fn candidates(
     call: &Call,
     account: Id,
-    owner: Option<&str>,
+    filter: &Filter,
     span: Span,
 ) -> Result<Listed<Device>, StoreError> {
     let store = &call.desk.store;
-    if let Some(mac) = call.parameter("filter_mac_address") {
+    if let Some(mac) = filter.wanted("mac_address").filter(|mac| !mac.is_empty()) {
         let Ok(mac) = mac.parse::<Mac>() else { return Ok(Listed::whole(Vec::new())) };
         let found = store.device_by_mac(mac).await?.filter(|device| span.admits(device.id()));
         return Ok(Listed::whole(found.into_iter().collect()));
     }
-    let owner = owner.and_then(|owner| owner.parse().ok());
-    store.devices(&owner.map_or(Scope::Account(account), Scope::User), span).await
-}
-
-/// What a list says of a device. What is not set is left out.
-fn summary(device: &Device) -> Map<String, Value> {
-    let body = &device.document.body;
-    let mut row = Map::new();
-    for name in ["name", "owner_id", "enabled", "call_recording", "mobile", "flags"] {
-        row.extend(at(body, name).map(|value| (name.to_owned(), value.clone())));
+    let span = Span { containing: filter.text(), ..span };
+    if let Some(owner) = filter.wanted("owner_id").and_then(|owner| owner.parse().ok()) {
+        return store.devices(&Scope::User(owner), span).await;
     }
-    row.extend(device.username().map(|username| ("username".to_owned(), username.into())));
-    row.insert("id".to_owned(), json!(device.id()));
-    for (name, usual) in [("mac_address", ""), ("device_type", "sip_device")] {
-        row.insert(name.to_owned(), at(body, name).cloned().unwrap_or_else(|| usual.into()));
+    match filter.wanted("name").filter(|name| !name.is_empty()) {
+        Some(name) => store.devices_named(account, name, span).await,
+        None => store.devices(&Scope::Account(account), span).await,
     }
-    row
 }
 
 /// A device may name the realm of an account within the caller's reach, or one that no account has. Everything else

@@ -10,6 +10,9 @@ use tracing::info;
 
 use super::Desk;
 use super::error::Failure;
+use super::intake::{self, Intake};
+use super::manner::Manner;
+use super::{cors, table};
 use crate::document::Document;
 use crate::id::{Digest, hex};
 
@@ -79,6 +82,9 @@ impl Responder for Answer {
         let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
         let mut response = HttpResponse::build(self.status);
         response.insert_header((header::ETAG, etag));
+        if let (true, Value::Array(rows)) = (trace.manner.csv, &self.data) {
+            return as_table(response, rows, &self.page, &trace);
+        }
         if let Some(location) = self.location {
             response.insert_header((header::LOCATION, location));
         }
@@ -98,9 +104,15 @@ impl Responder for Answer {
 pub(super) struct Trace {
     request: String,
     token: Option<String>,
+    manner: Manner,
 }
 
 impl Trace {
+    /// The request's name.
+    pub(super) fn request(&self) -> String {
+        self.request.clone()
+    }
+
     /// Remembers a token that was found good, so that the answer repeats it.
     pub(super) fn keep_token(request: &HttpRequest, token: &str) {
         if let Some(trace) = request.extensions_mut().get_mut::<Self>() {
@@ -112,7 +124,7 @@ impl Trace {
         let named = request.headers().get("x-request-id").and_then(|name| name.to_str().ok());
         let named = named.filter(|name| (1..=128).contains(&name.len())).map(str::to_owned);
         let random = || request.app_data::<web::Data<Desk>>().map(|desk| hex(&(desk.random)()[..16]));
-        Self { request: named.or_else(random).unwrap_or_default(), token: None }
+        Self { request: named.or_else(random).unwrap_or_default(), ..Self::default() }
     }
 }
 
@@ -123,38 +135,79 @@ pub(super) fn write(
     trace: &Trace,
 ) -> HttpResponse {
     envelope.insert("request_id".to_owned(), trace.request.clone().into());
-    response.insert_header(header::ContentType::json());
+    let Manner { pretty, function, .. } = &trace.manner;
+    let envelope = Value::Object(envelope);
+    let json = if *pretty { format!("{envelope:#}") } else { envelope.to_string() };
+    let (kind, body) = match function {
+        Some(function) => ("application/javascript", format!("{function}({json});")),
+        None => ("application/json", json),
+    };
+    name(&mut response, trace);
+    response.content_type(kind).body(body)
+}
+
+/// The rows as a table. Where the next page begins stands in a header.
+fn as_table(
+    mut response: HttpResponseBuilder,
+    rows: &[Value],
+    page: &Map<String, Value>,
+    trace: &Trace,
+) -> HttpResponse {
+    name(&mut response, trace);
+    if let Some(next) = page.get("next_start_key").and_then(Value::as_str) {
+        response.insert_header(("x-next-start-key", next));
+    }
+    response.content_type("text/csv; charset=utf-8").body(table::write(rows))
+}
+
+fn name(response: &mut HttpResponseBuilder, trace: &Trace) {
     response.insert_header(("x-request-id", trace.request.as_str()));
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    response.body(Value::Object(envelope).to_string())
+    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
 }
 
-/// Names each request, puts what went wrong into its envelope, and writes one line about it.
+/// Names each request, reads it, puts what went wrong into its envelope, and writes one line about it.
 pub(super) async fn around(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let trace = Trace::of(&request);
+    let mut trace = Trace::of(&request);
+    let from_elsewhere = request.headers().contains_key(header::ORIGIN);
+    let (verb, path) = (request.method().clone(), request.path().to_owned());
+    let read = intake::take_in(&mut request).await;
+    if let Some(intake) = request.extensions().get::<Intake>() {
+        trace.manner = Manner::of(request.request(), intake);
+    }
     request.extensions_mut().insert(trace.clone());
-    let (request, response) = next.call(request).await?.into_parts();
-    let response = match response.error() {
-        Some(error) => as_failure(error, &trace),
-        None => response.map_into_boxed_body(),
+    let mut response = match read {
+        Ok(()) => answered(next.call(request).await?, &trace),
+        Err(failure) => request.into_response(refused(&failure, &trace)),
     };
+    if from_elsewhere {
+        cors::open(response.headers_mut());
+    }
     let status = response.status().as_u16();
     // The path has no secrets in it; the query may have a token.
-    info!(method = %request.method(), path = request.path(), status, request = trace.request, "administrator");
-    Ok(ServiceResponse::new(request, response))
+    info!(method = %verb, path, status, request = trace.request, "administrator");
+    Ok(response)
 }
 
-fn as_failure(error: &Error, trace: &Trace) -> HttpResponse {
-    match error.as_error::<Failure>() {
-        Some(failure) => {
-            info!(%failure, "refused");
-            failure.response(trace)
-        }
-        None => Failure::not_found().response(trace),
-    }
+fn answered(
+    response: ServiceResponse<impl MessageBody + 'static>,
+    trace: &Trace,
+) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    let response = match response.error().map(Error::as_error::<Failure>) {
+        Some(Some(failure)) => refused(failure, trace),
+        Some(None) => Failure::not_found().response(trace),
+        None => response.map_into_boxed_body(),
+    };
+    ServiceResponse::new(request, response)
+}
+
+fn refused(failure: &Failure, trace: &Trace) -> HttpResponse {
+    info!(%failure, "refused");
+    failure.response(trace)
 }
 
 fn is_known(request: &HttpRequest, revision: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What is said when something cannot be done: Kazoo's codes and words.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ pub(super) struct Failure {
     status: StatusCode,
     message: &'static str,
     data: Value,
+    allowed: Option<String>,
 }
 
 impl Failure {
@@ -79,14 +80,21 @@ impl Failure {
         Self::new(404, "bad identifier", json!(["key"]))
     }
 
+    /// The device has no files, and why.
+    pub(super) fn no_files(refusal: &Refusal) -> Self {
+        let message = format!("the device has no files: {refusal}");
+        Self::new(404, "not_found", json!({"message": message}))
+    }
+
     /// The page asked for cannot be made out.
     pub(super) fn bad_page(parameter: &str) -> Self {
         Self::new(404, "faulty_request", json!({"message": format!("{parameter} is not usable")}))
     }
 
-    /// This path is not for this verb.
-    pub(super) fn wrong_verb() -> Self {
-        Self::new(405, "invalid_method", json!({"message": "method not allowed"}))
+    /// This path is for these verbs only.
+    pub(super) fn wrong_verb(allowed: String) -> Self {
+        let data = json!({"message": "method not allowed"});
+        Self { allowed: Some(allowed), ..Self::new(405, "invalid_method", data) }
     }
 
     /// The document was changed since the caller read it.
@@ -137,12 +145,16 @@ impl Failure {
         envelope.insert("error".to_owned(), self.status.as_u16().to_string().into());
         envelope.insert("message".to_owned(), self.message.into());
         envelope.insert("status".to_owned(), "error".into());
-        write(HttpResponse::build(self.status), envelope, trace)
+        let mut response = HttpResponse::build(self.status);
+        if let Some(allowed) = &self.allowed {
+            response.insert_header((header::ALLOW, allowed.as_str()));
+        }
+        write(response, envelope, trace)
     }
 
     fn new(status: u16, message: &'static str, data: Value) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        Self { status, message, data }
+        Self { status, message, data, allowed: None }
     }
 }
 

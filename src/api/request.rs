@@ -1,24 +1,23 @@
 //! A request as its handler sees it: the body read, the token looked up, and what the path names within reach.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::http::{Method, header};
-use actix_web::{FromRequest, HttpRequest, dev, web};
-use serde_json::{Map, Value};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
+use serde_json::Value;
 
 use super::Desk;
 use super::envelope::{Trace, names};
 use super::error::Failure;
+use super::intake::{Intake, OWN};
 use crate::account::Account;
 use crate::auth::{self, Token};
 use crate::document::{Body, Document};
 use crate::id::{Id, Revision};
 use crate::schema::Problem;
 use crate::store::{Note, Table, is_switched_on};
-
-/// The largest body that is read, in bytes.
-const MOST: usize = 8_000_000;
 
 /// How deep the data may be nested. A stored document lies some levels deeper than in its request, and must be read
 /// again by a parser that stops at 128.
@@ -28,40 +27,33 @@ const DEEPEST: usize = 100;
 pub(super) struct Call {
     pub(super) desk: web::Data<Desk>,
     request: HttpRequest,
-    query: Vec<(String, String)>,
-    envelope: Map<String, Value>,
+    intake: Intake,
     caller: Option<Account>,
-    supported: bool,
 }
 
 impl FromRequest for Call {
     type Error = Failure;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let payload = web::Payload::from_request(request, payload);
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let payload = payload.await.map_err(|_| Failure::no_json("it broke off"))?;
-            let body = read(payload).await?;
-            Self::new(request, &body).await
+            let intake = request.extensions_mut().remove::<Intake>().unwrap_or_default();
+            Self::new(request, intake).await
         })
     }
 }
 
-async fn read(payload: web::Payload) -> Result<web::Bytes, Failure> {
-    let body = payload.to_bytes_limited(MOST).await.map_err(|_| Failure::too_large(MOST))?;
-    body.map_err(|_| Failure::no_json("it broke off"))
-}
-
 impl Call {
-    async fn new(request: HttpRequest, body: &[u8]) -> Result<Self, Failure> {
+    /// A request that is taken as this account's whatever token it has.
+    pub(super) fn taken_as(caller: Account, request: &HttpRequest, desk: web::Data<Desk>) -> Self {
+        let intake = request.extensions_mut().remove::<Intake>().unwrap_or_default();
+        Self { desk, request: request.clone(), intake, caller: Some(caller) }
+    }
+
+    async fn new(request: HttpRequest, intake: Intake) -> Result<Self, Failure> {
         let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
-        let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-        let query = query.map(web::Query::into_inner).unwrap_or_default();
-        let supported = body.is_empty() || is_json(&request);
-        let envelope = if supported { parse(body)? } else { Map::new() };
-        let mut call = Self { desk, request, query, envelope, caller: None, supported };
+        let mut call = Self { desk, request, intake, caller: None };
         if let Some(token) = call.token().filter(|_| !call.signs_in()) {
             call.caller = Some(call.caller_of(&token).await?);
             Trace::keep_token(&call.request, &token);
@@ -82,17 +74,23 @@ impl Call {
 
     /// The account that the path names, if the caller may see it.
     pub(super) async fn account(&self) -> Result<Account, Failure> {
-        let text = self.named("account");
-        if text.chars().count() != 32 {
-            return Err(Failure::no_account_id(text));
-        }
-        let id: Id = text.parse().map_err(|_| Failure::unknown(text))?;
-        let account = self.desk.store.account(id).await?.ok_or_else(|| Failure::unknown(text))?;
+        let account = match self.named("account") {
+            OWN => self.caller()?.clone(),
+            text => self.account_of(text).await?,
+        };
         let caller = self.caller()?;
         if !auth::may(caller, &account) || (self.switches(&account) && !auth::may_switch(caller, &account)) {
             return Err(Failure::forbidden());
         }
         self.readable().map(|()| account)
+    }
+
+    async fn account_of(&self, text: &str) -> Result<Account, Failure> {
+        if text.chars().count() != 32 {
+            return Err(Failure::no_account_id(text));
+        }
+        let id: Id = text.parse().map_err(|_| Failure::unknown(text))?;
+        self.desk.store.account(id).await?.ok_or_else(|| Failure::unknown(text))
     }
 
     /// The id at this place of the path.
@@ -107,7 +105,7 @@ impl Call {
 
     /// The object under `data`.
     pub(super) fn data(&self) -> Result<Body, Failure> {
-        match self.envelope.get("data") {
+        match self.intake.envelope.get("data") {
             Some(data) if !is_shallow(data, DEEPEST) => {
                 let message = format!("The data must not be more than {DEEPEST} levels deep");
                 Err(Failure::problem("data", "maxDepth", Problem::new(message).target(DEEPEST)))
@@ -124,17 +122,22 @@ impl Call {
         }
     }
 
+    /// What came with the request beside its headers.
+    pub(super) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
     /// A parameter of the query.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.intake.parameter(name)
     }
 
     /// A value that may stand in the data, the query or the envelope, found in this order.
     pub(super) fn option(&self, name: &str) -> Option<String> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let data = self.envelope.get("data").and_then(|data| data.get(name)).map(text);
+        let data = self.intake.envelope.get("data").and_then(|data| data.get(name)).map(text);
         let query = || self.parameter(name).map(str::to_owned);
-        data.or_else(query).or_else(|| self.envelope.get(name).map(text))
+        data.or_else(query).or_else(|| self.intake.envelope.get(name).map(text))
     }
 
     /// Refuses the request when it was made for another revision than the document has: 412 for `If-Match`, 409
@@ -165,9 +168,33 @@ impl Call {
         fresh_id(self.desk.random)
     }
 
+    /// Where the request came from: the connection's other end, whatever its headers say.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|peer| peer.ip().to_canonical())
+    }
+
+    /// The request's name, as its answer and the log give it.
+    pub(super) fn request_id(&self) -> String {
+        self.request.extensions().get::<Trace>().map(Trace::request).unwrap_or_default()
+    }
+
+    /// True when the request asks what it would do, and not to do it: `dry_run=true`.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.option("dry_run").is_some_and(|dry| dry == "true")
+    }
+
+    /// Refuses a dry run of what cannot be tried.
+    pub(super) fn must_be_meant(&self) -> Result<(), Failure> {
+        if !self.is_dry_run() {
+            return Ok(());
+        }
+        let problem = Problem::new("This cannot be tried: leave dry_run out to do it").value(true);
+        Err(Failure::problem("dry_run", "invalid", problem))
+    }
+
     /// Refuses a body of a kind that is not read here.
     pub(super) fn readable(&self) -> Result<(), Failure> {
-        if self.supported { Ok(()) } else { Err(Failure::unsupported()) }
+        if self.intake.supported { Ok(()) } else { Err(Failure::unsupported()) }
     }
 
     fn if_match(&self) -> Option<&str> {
@@ -177,10 +204,10 @@ impl Call {
     /// `undefined` and `automatic` are what Kazoo writes where there is none. In the data, where any name may be
     /// the administrator's own, `revision` counts only when it reads like one.
     fn given_revision(&self) -> Option<&str> {
-        let data = self.envelope.get("data");
+        let data = self.intake.envelope.get("data");
         let own = data.and_then(|data| data.get("revision")).and_then(Value::as_str);
         let own = own.filter(|text| text.parse::<Revision>().is_ok());
-        let given = ["revision", "_rev"].iter().find_map(|name| self.envelope.get(*name));
+        let given = ["revision", "_rev"].iter().find_map(|name| self.intake.envelope.get(*name));
         let given = given.or_else(|| data?.get("_rev")).and_then(Value::as_str);
         given.or(own).filter(|text| !matches!(*text, "" | "undefined" | "automatic"))
     }
@@ -188,7 +215,7 @@ impl Call {
     /// True when the request is to switch the account itself on or off.
     fn switches(&self, account: &Account) -> bool {
         let changes = matches!(*self.request.method(), Method::POST | Method::PATCH);
-        let wanted = self.envelope.get("data").and_then(|data| data.get("enabled"));
+        let wanted = self.intake.envelope.get("data").and_then(|data| data.get("enabled"));
         let wanted = wanted.is_some_and(|wanted| !wanted.is_null() && *wanted != account.enabled());
         wanted && changes && self.request.match_pattern().is_some_and(|path| path.ends_with("/{account}"))
     }
@@ -196,7 +223,7 @@ impl Call {
     fn token(&self) -> Option<String> {
         let header = |name| self.request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
         let own = header("x-auth-token").or_else(|| self.parameter("auth_token"));
-        let own = own.or_else(|| self.envelope.get("auth_token").and_then(Value::as_str));
+        let own = own.or_else(|| self.intake.envelope.get("auth_token").and_then(Value::as_str));
         let bearer = || header("authorization")?.strip_prefix("Bearer ");
         own.or_else(bearer).map(|token| token.trim().to_owned()).filter(|token| !token.is_empty())
     }
@@ -233,24 +260,5 @@ fn is_shallow(value: &Value, levels: usize) -> bool {
         Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
         Value::Object(members) => levels > 0 && members.values().all(|member| is_shallow(member, levels - 1)),
         _ => true,
-    }
-}
-
-/// JSON is read under every name that clients send it with: curl's default is a form.
-fn is_json(request: &HttpRequest) -> bool {
-    let Some(kind) = request.headers().get(header::CONTENT_TYPE) else { return true };
-    let kind = kind.to_str().unwrap_or("?").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let named = ["", "application/json", "application/x-json", "text/json", "text/plain"];
-    named.contains(&kind.as_str()) || kind == "application/x-www-form-urlencoded" || kind.ends_with("+json")
-}
-
-fn parse(body: &[u8]) -> Result<Map<String, Value>, Failure> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Map::new());
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(envelope)) => Ok(envelope),
-        Ok(_) => Err(Failure::no_json("it is not an object")),
-        Err(error) => Err(Failure::no_json(&error.to_string())),
     }
 }

@@ -5,19 +5,21 @@ use serde_json::{Map, Value, json};
 
 use super::change;
 use super::envelope::Reply;
+use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
 use crate::auth;
 use crate::document::{Body, at};
 use crate::id::hex;
-use crate::store::Noun;
+use crate::store::{Noun, Span};
 use crate::user::User;
 
 /// `GET …/users`: summaries.
 pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?.id();
-    let fetch = async |span| call.desk.store.users(account, span).await;
-    let page = Page::of(&call, User::id, |_| true, fetch).await?;
+    let filter = Filter::of(call.intake());
+    let fetch = async |span| call.desk.store.users(account, Span { containing: filter.text(), ..span }).await;
+    let page = Page::of(&call, User::id, |user| filter.keeps(&user.document), fetch).await?;
     Ok(page.answer(|user| Value::Object(summary(&user))))
 }
 
@@ -55,7 +57,8 @@ pub(super) fn hide_password(body: &mut Body) {
     body.insert("pvt_credentials".to_owned(), json!(auth::digest(&credentials)));
 }
 
-fn summary(user: &User) -> Map<String, Value> {
+/// What a list says of a user. What is not set is left out.
+pub(super) fn summary(user: &User) -> Map<String, Value> {
     let body = &user.document.body;
     let mut row = Map::new();
     for name in

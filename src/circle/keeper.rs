@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{Event, Fetch, Means, Order, Standing, Tell, held};
+use super::{Event, Fetch, Means, Order, Standing, Tell, copies, held};
 use crate::device::Device;
 use crate::id::Id;
 use crate::resync::{Ask, End, Queue, Step, Telling, Told};
@@ -111,8 +111,14 @@ impl Keeper {
     async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<Standing>, StoreError> {
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         let mut held = held(&*self.means.store, fetch.device).await?;
+        let is_new = held.files.get(&fetch.name).is_none_or(|held| held.digest != fetch.digest);
         held.fetch(&fetch.name, fetch.digest, fetch.unix);
-        self.note(Table::Held, fetch.device, serde_json::to_vec(&held).ok()).await?;
+        let key = fetch.device.as_bytes().to_vec();
+        let mut notes = vec![Note { table: Table::Held, key, value: serde_json::to_vec(&held).ok() }];
+        if is_new {
+            notes.push(copies::note(&self.means, &device, fetch).await);
+        }
+        self.means.store.jot(notes).await?;
         Standing::holding(&self.means, &device, &held).await.map(Some)
     }
 

@@ -1,4 +1,4 @@
-//! The TOML file: one key a setting, and the table `[site]`.
+//! The TOML file: one key a setting, and the tables `[site]` and `[kazoo]`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 use super::settings::{nearest, setting};
-use super::{ConfigError, Effective, Origin, wrong};
+use super::{ConfigError, Effective, Origin, SETTINGS, wrong};
 use crate::document::Body;
 use crate::schema::{Noun, Schema};
 
@@ -41,6 +41,14 @@ fn lay_one(
         effective.origins.insert("site", origin);
         return Ok(());
     }
+    if let (None, toml::Value::Table(members)) = (setting(name), value)
+        && begins_settings(name)
+    {
+        let mut members = members.iter();
+        return members.try_for_each(|(member, value)| {
+            lay_one(effective, &format!("{name}_{member}"), value, origin.clone())
+        });
+    }
     let Some(setting) = setting(name) else {
         return Err(ConfigError::Unknown { origin, name: name.to_owned(), nearest: nearest(name) });
     };
@@ -48,6 +56,11 @@ fn lay_one(
         return Err(wrong(setting, &value.to_string(), origin));
     }
     effective.set(setting, &texts(value), origin)
+}
+
+/// True for a table whose members are settings: `[kazoo]` with `from` is `kazoo_from`.
+fn begins_settings(table: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')))
 }
 
 fn texts(value: &toml::Value) -> Vec<String> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{Config, LogFormat};
+use crate::api::Network;
 
 /// A setting of the daemon.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(super) enum Field {
     Address(fn(&mut Config) -> &mut SocketAddr),
     Folder(fn(&mut Config) -> &mut PathBuf),
     Folders(fn(&mut Config) -> &mut Vec<PathBuf>),
+    Networks(fn(&mut Config) -> &mut Vec<Network>),
     Number(fn(&mut Config) -> &mut u32, RangeInclusive<u32>),
     Switch(fn(&mut Config) -> &mut bool),
     Format(fn(&mut Config) -> &mut LogFormat),
@@ -47,6 +49,9 @@ impl Field {
             *place(config) = texts.iter().map(PathBuf::from).collect();
             return texts.iter().all(|text| !text.is_empty());
         }
+        if let Self::Networks(place) = self {
+            return put(place(config), texts.iter().map(|text| text.parse().ok()).collect());
+        }
         let [text] = texts else { return false };
         match self {
             Self::Address(place) => put(place(config), text.parse().ok()),
@@ -55,7 +60,7 @@ impl Field {
             Self::Switch(place) => put(place(config), switch(text)),
             Self::Format(place) => put(place(config), LogFormat::named(text)),
             Self::Text { place, right, .. } => put(place(config), right(text).then(|| text.clone())),
-            Self::Folders(_) => false,
+            Self::Folders(_) | Self::Networks(_) => false,
         }
     }
 
@@ -65,6 +70,9 @@ impl Field {
             Self::Address(_) => "an address and a port, such as 0.0.0.0:8080".to_owned(),
             Self::Folder(_) => "a folder".to_owned(),
             Self::Folders(_) => "folders: a list in TOML, joined with `:` in the environment".to_owned(),
+            Self::Networks(_) => {
+                "networks such as 192.0.2.0/24: a list in TOML, joined with `,` in the environment".to_owned()
+            }
             Self::Number(_, range) => format!("a whole number from {} to {}", range.start(), range.end()),
             Self::Switch(_) => "true or false".to_owned(),
             Self::Format(_) => "text or json".to_owned(),
@@ -80,6 +88,7 @@ impl Field {
             Self::Address(place) => place(config).to_string().into(),
             Self::Folder(place) => path(place(config)).into(),
             Self::Folders(place) => place(config).iter().map(path).collect::<Vec<_>>().into(),
+            Self::Networks(place) => place(config).iter().map(ToString::to_string).collect::<Vec<_>>().into(),
             Self::Number(place, _) => i64::from(*place(config)).into(),
             Self::Switch(place) => (*place(config)).into(),
             Self::Format(place) => place(config).name().into(),
@@ -92,7 +101,9 @@ impl Field {
         match self {
             Self::Number(..) => value.is_integer(),
             Self::Switch(_) => value.is_bool(),
-            Self::Folders(_) => value.as_array().is_some_and(|all| all.iter().all(toml::Value::is_str)),
+            Self::Folders(_) | Self::Networks(_) => {
+                value.as_array().is_some_and(|all| all.iter().all(toml::Value::is_str))
+            }
             _ => value.is_str(),
         }
     }
@@ -104,6 +115,11 @@ fn put<T>(place: &mut T, value: Option<T>) -> bool {
 
 fn parsed<N: FromStr>(text: &str, right: impl Fn(&N) -> bool) -> Option<N> {
     text.parse().ok().filter(right)
+}
+
+/// The parts of a list that is joined with commas; none of an empty text.
+pub(super) fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 fn switch(text: &str) -> Option<bool> {
@@ -253,6 +269,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "Threads that serve phones. 0: one per core.",
         field: Field::Number(|config| &mut config.workers, 0..=1024),
     },
+    Setting {
+        name: "kazoo_from",
+        env: "CHECKSYNC_KAZOO_FROM",
+        flag: "--kazoo-from",
+        meaning: "Networks of Kazoo's servers: what they push as to a provisioner is taken as the master account's, without a token of ours. Also `from` in a table [kazoo].",
+        field: Field::Networks(|config| &mut config.kazoo_from),
+    },
 ];
 
 /// The setting of this name.
@@ -332,6 +355,14 @@ mod tests {
         for wrong in ["sbc.example.com", ":5060", "sbc:0", "sbc:70000", "2001:db8::1", "a b:5060"] {
             assert!(!set("outbound_proxy", wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn networks_are_listed() {
+        assert!(set("kazoo_from", "192.0.2.0/24") && set("kazoo_from", "2001:db8::7"));
+        assert!(!set("kazoo_from", "192.0.2.0/33") && !set("kazoo_from", "kazoo.example.com"));
+        assert_eq!(listed(" 192.0.2.0/24,::1, "), ["192.0.2.0/24", "::1"]);
+        assert!(listed("").is_empty());
     }
 
     #[test]

@@ -60,12 +60,15 @@ pub struct Key {
     pub value: String,
     /// A label that the document gives in place of the usual one.
     pub label: Option<String>,
+    /// True where a key that names a user has instead what such a key shows and dials: whoever wrote the document
+    /// has looked the user up already, who need not be known here.
+    pub resolved: bool,
 }
 
 impl Key {
     /// The user whose presence or parking slot the key shows.
     pub fn user(&self) -> Option<Id> {
-        self.kind.names_a_user().then(|| self.value.parse().ok())?
+        (self.kind.names_a_user() && !self.resolved).then(|| self.value.parse().ok())?
     }
 }
 
@@ -88,7 +91,8 @@ fn key(name: &str, entry: &Value) -> Option<Key> {
         value => (entry.get("label").and_then(Value::as_str), value),
     };
     let label = label.filter(|label| !label.is_empty()).map(str::to_owned);
-    Some(Key { position, kind, value: value.map(plain).unwrap_or_default(), label })
+    let resolved = entry.get("resolved").is_some_and(|resolved| *resolved == true);
+    Some(Key { position, kind, value: value.map(plain).unwrap_or_default(), label, resolved })
 }
 
 fn plain(value: &Value) -> String {
@@ -139,5 +143,7 @@ mod tests {
             keys(&json!({"0": {"type": "presence", "value": id}, "1": {"type": "speed_dial", "value": id}}));
         assert_eq!(found[0].user(), id.parse().ok());
         assert_eq!(found[1].user(), None);
+        let found = keys(&json!({"0": {"type": "presence", "value": id, "resolved": true}}));
+        assert_eq!((found[0].user(), found[0].resolved), (None, true));
     }
 }

@@ -1,44 +1,125 @@
 //! Coercion and defaults: what a schema adds to a document before it is validated.
 //!
-//! Only members that the schema calls by name are completed, and the items of their arrays. Nothing is below
-//! key patterns (`patternProperties`), where the shipped schemas have no defaults, nor below alternatives
-//! (`oneOf`), where nobody can say which one was meant.
+//! Every member that the schema describes is completed, by name, by the pattern of its name or as one of the
+//! others, and the items of lists. Of alternatives (`oneOf`, `anyOf`) the first that takes a value of this type is
+//! the one that was meant.
 
-use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
 
-/// Completes `object`, which `node` of the schema `root` describes, and everything below it.
-pub(super) fn object(root: &Value, node: &Value, object: &mut Map<String, Value>) {
-    let properties = node.get("properties").and_then(Value::as_object);
-    for (key, node) in properties.into_iter().flatten() {
-        if let Some(default) = node.get("default")
-            && !object.contains_key(key)
-        {
-            object.insert(key.clone(), default.clone());
+use jsonschema::Validator;
+use serde_json::{Map, Number, Value, json};
+
+use super::spelling;
+
+/// A schema, ready to complete documents.
+#[derive(Debug)]
+pub(super) struct Completion {
+    root: Value,
+    /// The patterns of names, each as a schema that takes a name.
+    patterns: BTreeMap<String, Validator>,
+}
+
+impl Completion {
+    /// Compiles the patterns of a schema, which must be expressions that the validator takes.
+    pub(super) fn of(root: Value) -> Self {
+        let mut patterns = BTreeMap::new();
+        collect(&root, &mut patterns);
+        Self { root, patterns }
+    }
+
+    /// The schema.
+    pub(super) fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// Coerces and fills in `document` and everything below it.
+    pub(super) fn complete(&self, document: &mut Map<String, Value>) {
+        self.object(&self.root, document);
+    }
+
+    fn object(&self, node: &Value, object: &mut Map<String, Value>) {
+        for (key, member) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            if let Some(default) = member.get("default")
+                && !spelling::names(object, key)
+            {
+                object.insert(key.clone(), default.clone());
+            }
         }
-        if let Some(member) = object.get_mut(key) {
-            element(root, resolve(root, node), member);
+        for (key, member) in object {
+            if let Some(node) = self.member(node, key) {
+                self.element(node, member);
+            }
         }
+    }
+
+    /// What the schema says of the member `key` of an object.
+    fn member<'s>(&'s self, node: &'s Value, key: &str) -> Option<&'s Value> {
+        let by_name = node.get("properties").and_then(|properties| properties.get(key));
+        let by_pattern = || {
+            let patterns = node.get("patternProperties")?.as_object()?;
+            patterns.iter().find(|(pattern, _)| self.matches(pattern, key)).map(|(_, node)| node)
+        };
+        let node = by_name.or_else(by_pattern).or_else(|| node.get("additionalProperties"));
+        node.map(|node| self.resolve(node))
+    }
+
+    fn matches(&self, pattern: &str, key: &str) -> bool {
+        self.patterns.get(pattern).is_some_and(|pattern| pattern.is_valid(&json!(key)))
+    }
+
+    fn element(&self, node: &Value, value: &mut Value) {
+        let node = self.meant(node, value);
+        coerce(node, value);
+        match value {
+            Value::Object(members) => self.object(node, members),
+            Value::Array(items) => {
+                let node = node.get("items").map_or(&Value::Null, |node| self.resolve(node));
+                for item in items {
+                    self.element(node, item);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The alternative that takes a value of this type, or the node itself where there are none.
+    fn meant<'s>(&'s self, node: &'s Value, value: &Value) -> &'s Value {
+        let alternatives = ["oneOf", "anyOf"].iter().find_map(|kind| node.get(kind)?.as_array());
+        let mut alternatives = alternatives.into_iter().flatten().map(|node| self.resolve(node));
+        alternatives.find(|node| allows(node, kind(value))).unwrap_or(node)
+    }
+
+    /// Follows one `$ref` to a definition. Definitions do not refer on.
+    fn resolve<'s>(&'s self, node: &'s Value) -> &'s Value {
+        let target = node.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
+        target.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(node)
     }
 }
 
-fn element(root: &Value, node: &Value, value: &mut Value) {
-    coerce(node, value);
-    match value {
-        Value::Object(members) => object(root, node, members),
-        Value::Array(items) => {
-            let node = node.get("items").map_or(&Value::Null, |node| resolve(root, node));
-            for item in items {
-                element(root, node, item);
-            }
+fn collect(node: &Value, patterns: &mut BTreeMap<String, Validator>) {
+    if let Some(named) = node.get("patternProperties").and_then(Value::as_object) {
+        for pattern in named.keys() {
+            let validator = jsonschema::draft202012::new(&json!({ "pattern": pattern }));
+            patterns.extend(validator.ok().map(|validator| (pattern.clone(), validator)));
         }
+    }
+    match node {
+        Value::Object(members) => members.values().for_each(|node| collect(node, patterns)),
+        Value::Array(items) => items.iter().for_each(|node| collect(node, patterns)),
         _ => {}
     }
 }
 
-/// Follows one `$ref` to a definition. Definitions do not refer on.
-fn resolve<'s>(root: &'s Value, node: &'s Value) -> &'s Value {
-    let target = node.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
-    target.and_then(|pointer| root.pointer(pointer)).unwrap_or(node)
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 fn coerce(node: &Value, value: &mut Value) {
@@ -78,8 +159,6 @@ fn allows(node: &Value, kind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn coerced(kind: &Value, mut value: Value) -> Value {
@@ -127,6 +206,12 @@ mod tests {
         }
     }
 
+    fn completed(schema: &Value, document: Value) -> Value {
+        let Value::Object(mut document) = document else { unreachable!() };
+        Completion::of(schema.clone()).complete(&mut document);
+        Value::Object(document)
+    }
+
     #[test]
     fn defaults_are_filled_at_every_depth_and_overwrite_nothing() {
         let schema = json!({
@@ -138,18 +223,46 @@ mod tests {
             },
             "$defs": { "inner": { "properties": { "x": { "default": [] } } } },
         });
-        let mut document = Map::new();
-        object(&schema, &schema, &mut document);
-        assert_eq!(Value::Object(document), json!({ "a": { "x": [] }, "d": true }));
-        let Value::Object(mut document) =
-            json!({ "a": { "x": 1 }, "b": {}, "d": null, "list": [{}], "other": {} })
-        else {
-            unreachable!()
-        };
-        object(&schema, &schema, &mut document);
+        assert_eq!(completed(&schema, json!({})), json!({ "a": { "x": [] }, "d": true }));
         assert_eq!(
-            Value::Object(document),
+            completed(&schema, json!({ "a": { "x": 1 }, "b": {}, "d": null, "list": [{}], "other": {} })),
             json!({ "a": { "x": 1 }, "b": { "c": 1 }, "d": null, "list": [{ "x": [] }], "other": {} })
         );
+    }
+
+    #[test]
+    fn members_are_completed_by_their_name_its_pattern_or_as_one_of_the_others() {
+        let flag = json!({ "type": "boolean" });
+        let schema = json!({
+            "properties": { "1": { "type": "integer" } },
+            "patternProperties": { "^[0-9]+$": flag },
+            "additionalProperties": { "properties": { "x": flag } },
+        });
+        assert_eq!(
+            completed(&schema, json!({ "1": "7", "2": "true", "a": { "x": "true" }, "b": "true" })),
+            json!({ "1": 7, "2": true, "a": { "x": true }, "b": "true" })
+        );
+    }
+
+    #[test]
+    fn of_alternatives_the_first_of_the_type_is_meant() {
+        let options = json!({ "type": "object", "properties": { "strip": { "type": "boolean" } } });
+        let schema = json!({
+            "patternProperties": { "^[a-z]+$": { "oneOf": [
+                { "type": "array", "items": { "$ref": "#/$defs/options" } },
+                { "$ref": "#/$defs/options" },
+            ] } },
+            "$defs": { "options": options },
+        });
+        assert_eq!(
+            completed(
+                &schema,
+                json!({ "to": [{ "strip": "true" }], "from": { "strip": "false" }, "x": "true" })
+            ),
+            json!({ "to": [{ "strip": true }], "from": { "strip": false }, "x": "true" })
+        );
+        let schema =
+            json!({ "properties": { "a": { "anyOf": [{ "type": "string" }, { "type": "integer" }] } } });
+        assert_eq!(completed(&schema, json!({ "a": "7" })), json!({ "a": "7" }));
     }
 }

@@ -2,10 +2,18 @@
 
 use serde_json::{Map, Value};
 
+use super::spelling;
+
 /// Lays `patch` over `base`: object over object is merged, anything else replaces what was there, `null`
 /// deletes the member at any depth, and an empty object empties what it is laid over. An empty patch changes
-/// nothing. Nulls inside arrays are values like any other.
+/// nothing. Nulls inside arrays are values like any other. A member that has two names is replaced under whichever
+/// it has.
 pub fn merge(mut base: Map<String, Value>, patch: Map<String, Value>) -> Map<String, Value> {
+    spelling::make_way(&mut base, &patch);
+    merge_members(base, patch)
+}
+
+fn merge_members(mut base: Map<String, Value>, patch: Map<String, Value>) -> Map<String, Value> {
     for (key, change) in patch {
         let old = base.remove(&key);
         if let Some(new) = changed(old, change) {
@@ -19,9 +27,9 @@ fn changed(old: Option<Value>, change: Value) -> Option<Value> {
     match (old, change) {
         (_, Value::Null) => None,
         (Some(Value::Object(old)), Value::Object(change)) if !change.is_empty() => {
-            Some(Value::Object(merge(old, change)))
+            Some(Value::Object(merge_members(old, change)))
         }
-        (_, Value::Object(change)) => Some(Value::Object(merge(Map::new(), change))),
+        (_, Value::Object(change)) => Some(Value::Object(merge_members(Map::new(), change))),
         (_, change) => Some(change),
     }
 }
@@ -61,6 +69,14 @@ mod tests {
                 json!({ "a": { "c": { "e": 3 } }, "list": [3], "s": { "t": 1 }, "o": 5, "new": true })
             ),
             json!({ "a": { "b": 1, "c": { "d": 2, "e": 3 } }, "list": [3], "s": { "t": 1 }, "o": 5, "new": true })
+        );
+    }
+
+    #[test]
+    fn a_patch_under_the_other_name_replaces_too() {
+        assert_eq!(
+            merged(json!({ "mwi_unsolicitated_updates": true }), json!({ "mwi_unsolicited_updates": false })),
+            json!({ "mwi_unsolicited_updates": false })
         );
     }
 

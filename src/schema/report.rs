@@ -33,6 +33,10 @@ fn add(invalid: &mut Invalid, root: &Value, error: &ValidationError<'_>) {
                 invalid.add(join(&path, name), "additionalProperties", Problem::new(STRICT));
             }
         }
+        Kind::Enum { options } if path == "sip.method" => {
+            let problem = Problem::new(METHOD).target(options.as_ref().clone());
+            invalid.add(path, "enum", problem.cause(error.instance().as_ref().clone()));
+        }
         kind => {
             let (code, problem) = of_value(root, error, kind);
             invalid.add(path, code, problem.value(error.instance().as_ref().clone()));
@@ -41,6 +45,7 @@ fn add(invalid: &mut Invalid, root: &Value, error: &ValidationError<'_>) {
 }
 
 const REQUIRED: &str = "Field is required but missing";
+const METHOD: &str = "SIP authentication method is invalid";
 const STRICT: &str = "Strict checking of data is enabled; only include schema-defined properties";
 
 fn of_value(root: &Value, error: &ValidationError<'_>, kind: &Kind) -> (&'static str, Problem) {

@@ -115,6 +115,9 @@ fn resolve(key: &Key, users: &BTreeMap<Id, User>) -> KeySetting {
     let watched = user.and_then(User::presence_id);
     let named = |usual: String| key.label.clone().unwrap_or(usual);
     match (key.kind, watched) {
+        (kind, _) if key.resolved && kind.names_a_user() && !key.value.is_empty() => {
+            setting(kind, named(String::new()), key.value.clone())
+        }
         (KeyKind::Presence, Some(presence)) => {
             setting(key.kind, named(user.map(User::full_name).unwrap_or_default()), presence.to_owned())
         }

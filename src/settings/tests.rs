@@ -171,6 +171,22 @@ fn keys_mean_what_kazoo_means_by_them() {
 }
 
 #[test]
+fn a_key_whose_user_is_looked_up_already_shows_and_watches_what_it_says() {
+    let keys = json!({
+        "0": {"type": "presence", "value": {"label": "Bob", "value": "102"}, "resolved": true},
+        "1": {"type": "personal_parking", "value": {"label": "", "value": "*3102"}, "resolved": true},
+        "2": {"type": "parking", "value": 4, "resolved": true},
+        "3": {"type": "presence", "value": {"label": "Bob", "value": "102"}},
+    });
+    let settings = fixture().alike(json!({"provision": {"combo_keys": keys}})).settings;
+    assert_eq!(
+        summary(&settings.keys),
+        ["0.1 presence Bob 102", "0.2 personal_parking  *3102", "0.3 parking Park 4 *34"]
+    );
+    assert_eq!(summary(&settings.expansion_keys), ["1.1 none  ", "1.2 none  "]);
+}
+
+#[test]
 fn where_all_keys_are_alike_feature_keys_take_what_is_free() {
     let provision = json!({
         "combo_keys": {"1": {"type": "speed_dial", "value": "7"}},

@@ -289,6 +289,7 @@ fn title(table: Table) -> &'static str {
         Table::Daemon => "daemon",
         Table::Audit => "audit",
         Table::Trash => "trash",
+        Table::Copy => "copy",
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) const USER: char = 'u';
 pub(super) const DEVICE: char = 'd';
 
 /// The tables of notes, in the order of an export.
-pub(super) const TABLES: [Table; 8] = [
+pub(super) const TABLES: [Table; 9] = [
     Table::Held,
     Table::Stale,
     Table::Binding,
@@ -37,6 +37,7 @@ pub(super) const TABLES: [Table; 8] = [
     Table::Daemon,
     Table::Audit,
     Table::Trash,
+    Table::Copy,
 ];
 
 /// The letter that a key begins with; NUL for the empty key, which is never used.
@@ -69,6 +70,7 @@ pub(super) fn table(table: Table) -> char {
         Table::Daemon => 'o',
         Table::Audit => 'j',
         Table::Trash => 'g',
+        Table::Copy => 'f',
     }
 }
 

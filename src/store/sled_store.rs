@@ -11,11 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::audit::{self, Report};
 use super::committer::{Ask, Request};
 use super::engine::Engine;
-use super::evaluate::Work;
+use super::evaluate::{Work, evaluate};
 use super::folder::{Folder, HighWater, State};
 use super::keeper::{self, Keeper, Shared};
-use super::meta::{self, Meta};
-use super::overlay::Pending;
+use super::meta::{self, Meta, Tally};
+use super::overlay::{Overlay, Pending};
 use super::query::Query;
 use super::seal::Seal;
 use super::{
@@ -188,6 +188,15 @@ impl Store for SledStore {
 
     async fn commit(&self, change: Change) -> Result<Sequence> {
         self.ask(Ask::Commit(Work { steps: change.steps, unmark: Vec::new() })).await
+    }
+
+    async fn attempt(&self, change: Change) -> Result<()> {
+        let work = || Work { steps: change.steps.clone(), unmark: Vec::new() };
+        self.read(|query| {
+            let mut overlay = Overlay::new(query.0, Tally::default());
+            evaluate(&mut overlay, work(), 1).map(drop)
+        })
+        .await
     }
 
     async fn jot(&self, notes: Vec<Note>) -> Result<()> {

@@ -21,6 +21,8 @@ use checksync::template::Set;
 use serde_json::{Value, json};
 
 pub(crate) const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+/// Where Kazoo's servers are.
+pub(crate) const KAZOO: &str = "198.51.100.0/24";
 pub(crate) const NOW: u64 = 1_700_000_000;
 
 pub(crate) fn random() -> [u8; 32] {
@@ -91,6 +93,7 @@ impl World {
             files: files(&store),
             circle,
             registrations: registrations.clone(),
+            kazoo_from: vec![KAZOO.parse().unwrap()],
             clock: || CLOCK.get(),
             random,
         });
@@ -129,9 +132,22 @@ impl World {
     }
 
     pub(crate) async fn raw(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Said {
+        self.raw_from("203.0.113.1:4711", verb, path, headers, body).await
+    }
+
+    /// Sends a request over a connection from this address.
+    pub(crate) async fn raw_from(
+        &self,
+        peer: &str,
+        verb: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Said {
         let app = test::init_service(App::new().configure(api::configure(self.desk.clone()))).await;
         let method = Method::from_bytes(verb.as_bytes()).unwrap();
-        let mut request = test::TestRequest::default().method(method).uri(path);
+        let peer = peer.parse().unwrap();
+        let mut request = test::TestRequest::default().method(method).uri(path).peer_addr(peer);
         for header in headers {
             request = request.insert_header(*header);
         }
@@ -161,6 +177,13 @@ impl World {
         let said = self.send("PUT", &format!("/v2/accounts/{account}/devices"), data).await;
         assert_eq!(said.status, 201, "{said:?}");
         format!("/v2/accounts/{account}/devices/{}", said.id())
+    }
+
+    /// What the phone with this MAC address would be given, all files in one text.
+    pub(crate) async fn given(&self, mac: &str) -> String {
+        let given = self.desk.files.by_mac(mac.parse().unwrap()).await.unwrap();
+        let texts = given.files.iter().map(|file| String::from_utf8_lossy(&file.rendered.body).into_owned());
+        texts.collect()
     }
 
     pub(crate) async fn marks(&self) -> Vec<Scope> {

@@ -85,6 +85,10 @@ impl Daemon {
         self.app.as_ref().unwrap()
     }
 
+    pub fn admin(&self) -> SocketAddr {
+        self.app().admin
+    }
+
     pub fn sip(&self) -> SocketAddr {
         self.app().sip
     }

@@ -1,0 +1,203 @@
+//! Who did what, when and from where: one entry for each change, stored with it or not at all, and kept for a year.
+//!
+//! An entry names the members that changed by their paths, never what they were or are.
+
+use serde_json::{Map, Value, json};
+
+use super::Desk;
+use super::envelope::{Answer, Reply};
+use super::error::Failure;
+use super::request::Call;
+use crate::auth;
+use crate::document::{Body, Document};
+use crate::id::{Id, hex};
+use crate::store::{Note, Noun, Result, Step, Table};
+
+/// How many paths an entry names at most.
+const MOST_PATHS: usize = 100;
+
+/// How long an entry is kept, in milliseconds.
+const KEPT: u64 = 366 * 24 * 3600 * 1000;
+
+/// How many entries of an account that are too old are removed with a new one.
+const SWEPT: usize = 4;
+
+/// How many entries are read at a time, and how many a page has when nobody says.
+const PAGE: usize = 50;
+
+/// What happened to a document.
+pub(super) struct Deed<'d> {
+    /// `created`, `changed`, `deleted`, or what was asked of it.
+    pub(super) what: &'static str,
+    /// The kind of document.
+    pub(super) noun: Noun,
+    /// As it was; nothing where it was not.
+    pub(super) before: Option<&'d Document>,
+    /// As it is now; nothing where it is not any more.
+    pub(super) after: Option<&'d Document>,
+}
+
+/// The steps that enter a deed in the trail of an account, and that take out what is too old there.
+pub(super) async fn steps(call: &Call, account: Id, deed: &Deed<'_>) -> Result<Vec<Step>> {
+    let now = (call.desk.clock)();
+    let mut steps = vec![Step::Set(entry(call, account, deed, now))];
+    let expired = old(&call.desk, account, now).await?;
+    steps.extend(expired.map(|key| Step::Set(Note { table: Table::Audit, key, value: None })));
+    Ok(steps)
+}
+
+fn entry(call: &Call, account: Id, deed: &Deed<'_>, now: u64) -> Note {
+    let document = deed.after.or(deed.before);
+    let empty = Body::new();
+    let body =
+        |document: Option<&'_ Document>| document.map_or(empty.clone(), |document| document.body.clone());
+    let value = json!({
+        "at": now / 1000,
+        "what": deed.what,
+        "type": kind(deed.noun),
+        "id": document.map(|document| document.id),
+        "name": document.and_then(|document| document.text("name").or(document.text("username"))),
+        "paths": paths(&body(deed.before), &body(deed.after)),
+        "by": call.author(),
+        "from": call.peer().map(|peer| peer.to_string()),
+        "request_id": call.request_id(),
+    });
+    let random = (call.desk.random)();
+    let key = [key_of(account, now).as_slice(), &random[..8]].concat();
+    Note { table: Table::Audit, key, value: serde_json::to_vec(&value).ok() }
+}
+
+fn kind(noun: Noun) -> &'static str {
+    match noun {
+        Noun::Account => "account",
+        Noun::User => "user",
+        Noun::Device => "device",
+    }
+}
+
+/// Entries lie by account, the newest first.
+fn key_of(account: Id, milliseconds: u64) -> Vec<u8> {
+    [account.as_bytes().as_slice(), &(u64::MAX - milliseconds).to_be_bytes()].concat()
+}
+
+async fn old(desk: &Desk, account: Id, now: u64) -> Result<impl Iterator<Item = Vec<u8>> + use<>> {
+    let from = key_of(account, now.saturating_sub(KEPT));
+    let found = desk.store.notes(Table::Audit, Some(&from), SWEPT).await?;
+    Ok(found.into_iter().map(|(key, _)| key).filter(move |key| key.starts_with(account.as_bytes())))
+}
+
+/// The paths of what differs, a list being one member.
+fn paths(before: &Body, after: &Body) -> Vec<String> {
+    let mut found = Vec::new();
+    differ("", before, after, &mut found);
+    found.truncate(MOST_PATHS);
+    found
+}
+
+fn differ(above: &str, before: &Body, after: &Body, found: &mut Vec<String>) {
+    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+    for name in names.filter(|name| before.get(*name) != after.get(*name)) {
+        let path = match name.strip_prefix("pvt_") {
+            Some(own) if above.is_empty() => own.to_owned(),
+            _ if above.is_empty() => name.clone(),
+            _ => format!("{above}.{name}"),
+        };
+        match (before.get(name), after.get(name)) {
+            (Some(Value::Object(before)), Some(Value::Object(after))) => differ(&path, before, after, found),
+            (None, Some(Value::Object(after))) if !after.is_empty() => {
+                differ(&path, &Map::new(), after, found);
+            }
+            _ => found.push(path),
+        }
+    }
+}
+
+/// `GET …/audit`: the newest first, filtered by `filter_id`, `filter_type` and `filter_what`.
+pub(super) async fn list(call: Call) -> Reply {
+    let account = call.account().await?.id();
+    let size = match call.parameter("page_size").map(str::parse::<usize>) {
+        None => PAGE,
+        Some(Ok(size)) if size > 0 => size.min(1000),
+        Some(_) => return Err(Failure::bad_page("page_size")),
+    };
+    let start = call.parameter("start_key").filter(|key| !key.is_empty());
+    let start = start.map(|key| start_of(account, key)).transpose()?;
+    let mut page = page(&call, account, start, size + 1).await?;
+    let more = page.len() > size;
+    page.truncate(size);
+    let mut about = Map::from_iter([("page_size".to_owned(), page.len().into())]);
+    let next = page.last().filter(|_| more).map(|(key, _)| hex(&key[16..]).into());
+    about.extend(next.map(|next| ("next_start_key".to_owned(), next)));
+    let rows = page.into_iter().map(|(_, entry)| entry).collect();
+    Ok(Answer::data(Value::Array(rows)).page(about))
+}
+
+async fn page(
+    call: &Call,
+    account: Id,
+    start: Option<Vec<u8>>,
+    most: usize,
+) -> Result<Vec<(Vec<u8>, Value)>, Failure> {
+    let wanted = |entry: &Value| {
+        ["id", "type", "what"]
+            .iter()
+            .all(|name| call.parameter(&format!("filter_{name}")).is_none_or(|value| entry[*name] == value))
+    };
+    let (mut rows, mut after) = (Vec::new(), start.unwrap_or_else(|| account.as_bytes().to_vec()));
+    loop {
+        let found = call.desk.store.notes(Table::Audit, Some(&after), 256).await?;
+        let end = found.last().is_none_or(|(key, _)| !key.starts_with(account.as_bytes()));
+        for (key, value) in found.into_iter().filter(|(key, _)| key.starts_with(account.as_bytes())) {
+            after.clone_from(&key);
+            let entry = serde_json::from_slice(&value).ok().filter(wanted);
+            rows.extend(entry.map(|entry| (key, entry)));
+        }
+        if end || rows.len() >= most {
+            rows.truncate(most);
+            return Ok(rows);
+        }
+    }
+}
+
+/// A start key is the part of an entry's key that follows the account, in hexadecimal digits.
+fn start_of(account: Id, text: &str) -> Result<Vec<u8>, Failure> {
+    let id: Option<Id> = text.parse().ok();
+    let rest = id.ok_or_else(|| Failure::bad_page("start_key"))?;
+    Ok([account.as_bytes().as_slice(), rest.as_bytes()].concat())
+}
+
+impl Call {
+    /// Who is calling, for the trail.
+    fn author(&self) -> Value {
+        match self.caller() {
+            Ok(account) => json!({"account_id": account.id(), "is_master": auth::is_master(account)}),
+            Err(_) => Value::Null,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(before: &Value, after: &Value) -> Vec<String> {
+        paths(before.as_object().unwrap(), after.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_differs_is_named_by_its_path_and_not_by_its_value() {
+        let before =
+            json!({"name": "a", "sip": {"password": "old", "username": "u"}, "list": [1], "gone": {"x": 1}});
+        let after =
+            json!({"name": "a", "sip": {"password": "new", "username": "u"}, "list": [2], "new": {"y": {}}});
+        assert_eq!(between(&before, &after), ["gone", "list", "sip.password", "new.y"]);
+        assert_eq!(between(&before, &before), [""; 0]);
+    }
+
+    #[test]
+    fn the_newest_entry_lies_first_and_accounts_lie_apart() {
+        let (one, two) = (Id::from_bytes([1; 16]), Id::from_bytes([2; 16]));
+        assert!(key_of(one, 2000) < key_of(one, 1000));
+        assert!(key_of(one, 0) < key_of(two, u64::MAX));
+    }
+}

@@ -1,0 +1,111 @@
+//! The files of one device, for administrators: which there are, what stands in each, and how that differs from what
+//! its phone last fetched. Secrets are masked unless an administrator asks to see them, which the trail then says.
+
+use serde_json::{Value, json};
+
+use super::audit::{self, Deed};
+use super::change::find;
+use super::difference;
+use super::envelope::{Answer, Reply};
+use super::error::Failure;
+use super::plan::text;
+use super::request::Call;
+use crate::circle;
+use crate::device::Device;
+use crate::files::{Given, Instead, Refusal, Sight};
+use crate::store::{Change, Entity, Noun};
+
+/// `GET …/devices/{D}/config`: the files that the device's phone would get.
+pub(super) async fn list(call: Call) -> Reply {
+    let device = device(&call).await?;
+    let given = supposed(&call, &device, Sight::Whole).await?;
+    call.desk.circle.caught_up().await;
+    let held = circle::held(&*call.desk.store, device.id()).await?;
+    let rows = given.files.iter().map(|file| {
+        let holds = held.files.get(&file.name);
+        json!({
+            "name": file.name,
+            "content_type": file.rendered.content_type,
+            "bytes": file.rendered.body.len(),
+            "digest": file.rendered.digest,
+            "secret": file.secret,
+            "held": holds.map(|held| held.digest),
+            "fetched": holds.map(|held| held.fetched),
+            "in_step": holds.is_some_and(|held| held.digest == file.rendered.digest),
+        })
+    });
+    Ok(Answer::data(Value::Array(rows.collect())))
+}
+
+/// `GET …/devices/{D}/config/{file}`: one of them, as it would be served. `secrets=true` shows it unmasked.
+pub(super) async fn get(call: Call) -> Reply {
+    let device = device(&call).await?;
+    let whole = supposed(&call, &device, Sight::Whole).await?;
+    let file = whole.file(call.named("file")).ok_or_else(Failure::not_found)?;
+    let masked = call.parameter("secrets") != Some("true");
+    let seen = if masked { supposed(&call, &device, Sight::Masked).await? } else { whole.clone() };
+    if !masked {
+        note_reading(&call, &device).await?;
+    }
+    Ok(Answer::data(json!({
+        "name": file.name,
+        "content_type": file.rendered.content_type,
+        "bytes": file.rendered.body.len(),
+        "digest": file.rendered.digest,
+        "masked": masked,
+        "warnings": whole.warnings,
+        "body": text(Some(&seen), &file.name),
+    })))
+}
+
+/// `GET …/devices/{D}/config/{file}/diff`: what would change for the phone if it came for the file now.
+pub(super) async fn diff(call: Call) -> Reply {
+    let device = device(&call).await?;
+    let whole = supposed(&call, &device, Sight::Whole).await?;
+    let file = whole.file(call.named("file")).ok_or_else(Failure::not_found)?;
+    call.desk.circle.caught_up().await;
+    let held = circle::held(&*call.desk.store, device.id()).await?;
+    let holds = held.files.get(&file.name);
+    let in_step = holds.is_some_and(|held| held.digest == file.rendered.digest);
+    let fetched = circle::fetched(&*call.desk.store, device.id(), &file.name).await?;
+    let now = text(Some(&supposed(&call, &device, Sight::Masked).await?), &file.name).unwrap_or_default();
+    let before = fetched.map(|text| String::from_utf8_lossy(&text).into_owned());
+    let diff = match &before {
+        _ if in_step => Some(String::new()),
+        Some(before) => Some(difference::unified(&file.name, before, &now)),
+        None if holds.is_none() => Some(difference::unified(&file.name, "", &now)),
+        None => None,
+    };
+    Ok(Answer::data(json!({
+        "name": file.name,
+        "held": holds.map(|held| held.digest),
+        "given": file.rendered.digest,
+        "in_step": in_step,
+        "only_secrets": !in_step && diff.as_deref() == Some(""),
+        "diff": diff,
+    })))
+}
+
+async fn device(call: &Call) -> Result<Device, Failure> {
+    match find(call, Noun::Device).await?.entity {
+        Entity::Device(device) => Ok(device),
+        _ => Err(Failure::not_found()),
+    }
+}
+
+/// A device that is no phone that we know, or is switched off, has no files: that is no error of the request.
+async fn supposed(call: &Call, device: &Device, sight: Sight) -> Result<Given, Failure> {
+    match call.desk.files.supposed(device, &Instead::Nothing, sight).await {
+        Ok(given) => Ok(given),
+        Err(Refusal::Store(error)) => Err(error.into()),
+        Err(refusal) => Err(Failure::no_files(&refusal)),
+    }
+}
+
+async fn note_reading(call: &Call, device: &Device) -> Result<(), Failure> {
+    let document = Some(&device.document);
+    let deed = Deed { what: "secrets read", noun: Noun::Device, before: document, after: document };
+    let steps = audit::steps(call, device.account(), &deed).await?;
+    call.desk.store.commit(Change { steps }).await?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! What a Kazoo cluster, and its web page, asks of a provisioner: `provisioning_url` can point here.
+//!
+//! Pushes become changes of our own documents like any others, so that their phones are told alike. Kazoo takes
+//! every answer but 200 for a failure, and looks at nothing else of it. All paths stand at the root and below
+//! `/api` too.
+
+use actix_web::guard::{GuardContext, fn_guard};
+use actix_web::{Scope, web};
+
+use super::change::{accept, put, with};
+use super::envelope::Reply;
+use super::error::Failure;
+use super::nowhere;
+use super::place::{Place, at_any};
+use crate::account::Account;
+use crate::document::Body;
+use crate::store::Entity;
+
+mod accounts;
+mod devices;
+mod keys;
+mod network;
+mod phones;
+mod push;
+mod pushed;
+
+pub use network::{Network, NoNetwork};
+
+use pushed::Pushed;
+
+/// The routes below a prefix, which may be empty. Paths that are none of Kazoo's are left for others.
+#[rustfmt::skip]
+pub(super) fn routes(prefix: &'static str) -> Scope {
+    web::scope(prefix)
+        .guard(fn_guard(move |context| is_ours(prefix, context)))
+        .service(at("/devices/search/{mac}").get(devices::search).build())
+        .service(at("/devices/{account}/{mac}")
+            .post(devices::push)
+            .delete(devices::delete).build())
+        .service(at("/accounts/{account}")
+            .post(accounts::push)
+            .delete(accounts::delete).build())
+        .service(at("/locks/{account}/{mac}").delete(devices::unlock).build())
+        .service(at("/phones").get(phones::list).build())
+        .service(at("/phones/").get(phones::list).build())
+        .service(at("/phones/{brand}").get(phones::list).build())
+        .service(at("/phones/{brand}/{family}").get(phones::list).build())
+        .service(at("/phones/{brand}/{family}/{model}").get(phones::list).build())
+        .service(at("/ui/{brand}/{family}/{model}").get(phones::ui).build())
+        .default_service(web::route().to(nowhere))
+}
+
+fn is_ours(prefix: &str, context: &GuardContext<'_>) -> bool {
+    let path = context.head().uri.path().strip_prefix(prefix).unwrap_or_default();
+    let first = path.trim_start_matches('/').split('/').next();
+    first.is_some_and(|first| ["devices", "accounts", "locks", "phones", "ui"].contains(&first))
+}
+
+/// A path, also behind the two slashes that come of a `provisioning_url` with one at its end.
+fn at(path: &str) -> Place {
+    at_any(vec![path.to_owned(), format!("/{path}")])
+}
+
+/// Stores what a push has made of a document's body, if that is another than before.
+async fn revise(pushed: &Pushed, account: &Account, entity: &Entity, body: Body) -> Result<(), Failure> {
+    let before = entity.document();
+    let body = accept(entity.noun(), account, Some(before), body)?;
+    if body == before.body {
+        return Ok(());
+    }
+    put(&pushed.call, &with(entity, before.revised(body, pushed.unix())), Some(before)).await
+}
+
+/// How often a change is tried again when somebody else changes the same document.
+const TRIES: usize = 4;
+
+/// Does it again while others come between: Kazoo pushes a device for every change of it, of its owner and of its
+/// account, and does not try a second time.
+async fn persist(attempt: impl AsyncFn() -> Reply) -> Reply {
+    for _ in 1..TRIES {
+        match attempt().await {
+            Err(failure) if failure.is_conflict() => {}
+            done => return done,
+        }
+    }
+    attempt().await
+}

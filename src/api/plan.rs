@@ -1,0 +1,141 @@
+//! What a change would do, without doing it: the document as it would be stored, and the difference it would make to
+//! every file of every phone it may concern. Secrets are masked in both versions of a file; where they alone differ,
+//! that is said.
+
+use serde_json::{Value, json};
+
+use super::change::{putting, scope, try_rendering};
+use super::difference;
+use super::envelope::{Answer, Reply, shown};
+use super::error::Failure;
+use super::request::Call;
+use crate::device::Device;
+use crate::document::Document;
+use crate::files::{Files, Given, Instead, Refusal, Sight};
+use crate::resync::Scope;
+use crate::store::{Change, Entity, Noun, Result, Span, Step, Store};
+
+/// How many phones are looked at, at most.
+const MOST: usize = 200;
+
+/// What storing `entity` would do.
+pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>) -> Reply {
+    try_rendering(&call.desk, entity).await?;
+    let change = Change { steps: putting(entity, before) };
+    call.desk.store.attempt(change).await.map_err(|error| Failure::unstored(error, entity))?;
+    let (stored, more) = concerned(call, entity).await?;
+    let is_new = |id| stored.iter().all(|device: &Device| device.id() != id);
+    let new = match entity {
+        Entity::Device(device) if is_new(device.id()) => Some(device.clone()),
+        _ => None,
+    };
+    let instead = Instead::Put(entity.clone());
+    let mut files = Vec::new();
+    for device in &stored {
+        files.extend(differences(&call.desk.files, device, Some(&instead)).await?);
+    }
+    if let Some(device) = new {
+        let after = call.desk.files.supposed(&device, &Instead::Nothing, Sight::Masked).await;
+        files.extend(rows(&device, None, after.ok().as_ref(), |_| true));
+    }
+    Ok(answer(entity, &files, more))
+}
+
+/// What deleting `entity` would do.
+pub(super) async fn delete(call: &Call, entity: &Entity) -> Reply {
+    let document = entity.document();
+    let step = Step::Delete { noun: entity.noun(), id: document.id, replaces: document.revision };
+    call.desk.store.attempt(Change { steps: vec![step] }).await?;
+    let instead = (entity.noun() == Noun::User).then_some(Instead::NoUser(document.id));
+    let (stored, more) = concerned(call, entity).await?;
+    let mut files = Vec::new();
+    for device in &stored {
+        files.extend(differences(&call.desk.files, device, instead.as_ref()).await?);
+    }
+    Ok(answer(entity, &files, more))
+}
+
+fn answer(entity: &Entity, files: &[Value], more: bool) -> Answer {
+    let document = entity.document();
+    let data = json!({"document": shown(document), "files": files, "complete": !more});
+    Answer::data(data).revision(document)
+}
+
+/// The stored devices that a change of `entity` may concern, and whether there are more of them.
+async fn concerned(call: &Call, entity: &Entity) -> Result<(Vec<Device>, bool)> {
+    let store = &*call.desk.store;
+    let mut found = devices(store, &scope(entity)).await?;
+    if let Entity::Account(account) = entity {
+        let below = store.accounts(Some(account.id()), Span::ascending(None, MOST)).await?;
+        for account in &below.rows {
+            if found.len() > MOST {
+                break;
+            }
+            found.extend(devices(store, &Scope::Account(account.id())).await?);
+        }
+    }
+    let more = found.len() > MOST;
+    found.truncate(MOST);
+    Ok((found, more))
+}
+
+async fn devices(store: &dyn Store, scope: &Scope) -> Result<Vec<Device>> {
+    Ok(store.devices(scope, Span::ascending(None, MOST + 1)).await?.rows)
+}
+
+/// What `instead` would change in the files of a device; without it, the device would have none.
+async fn differences(files: &Files, device: &Device, instead: Option<&Instead>) -> Result<Vec<Value>> {
+    let see = async |instead: &Instead, sight| match files.supposed(device, instead, sight).await {
+        Ok(given) => Ok(Some(given)),
+        Err(Refusal::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    };
+    let whole = see(&Instead::Nothing, Sight::Whole).await?;
+    let masked = see(&Instead::Nothing, Sight::Masked).await?;
+    let Some(instead) = instead else { return Ok(rows(device, masked.as_ref(), None, |_| true)) };
+    let whole_after = see(instead, Sight::Whole).await?;
+    let digest = |given: &Option<Given>, name: &str| {
+        given.as_ref().and_then(|given| given.file(name).map(|file| file.rendered.digest))
+    };
+    let differs = |name: &str| digest(&whole, name) != digest(&whole_after, name);
+    Ok(rows(device, masked.as_ref(), see(instead, Sight::Masked).await?.as_ref(), differs))
+}
+
+fn rows(
+    device: &Device,
+    before: Option<&Given>,
+    after: Option<&Given>,
+    differs: impl Fn(&str) -> bool,
+) -> Vec<Value> {
+    let names = |given: Option<&Given>| {
+        let files = given.map_or(&[][..], |given| &given.files);
+        files.iter().map(|file| file.name.clone()).collect::<Vec<_>>()
+    };
+    let mut all = names(before);
+    all.extend(names(after).into_iter().filter(|name| before.and_then(|given| given.file(name)).is_none()));
+    all.retain(|name| differs(name));
+    all.iter().map(|name| row(device, name, text(before, name), text(after, name))).collect()
+}
+
+fn row(device: &Device, file: &str, before: Option<String>, after: Option<String>) -> Value {
+    let change = match (&before, &after) {
+        (None, _) => "added",
+        (_, None) => "removed",
+        _ => "changed",
+    };
+    let diff = difference::unified(file, &before.unwrap_or_default(), &after.unwrap_or_default());
+    json!({
+        "device_id": device.id(),
+        "name": device.document.text("name"),
+        "file": file,
+        "change": change,
+        "only_secrets": diff.is_empty(),
+        "diff": diff,
+    })
+}
+
+/// A file's text. What is not UTF-8 in it is shown as such.
+pub(super) fn text(given: Option<&Given>, name: &str) -> Option<String> {
+    let file = given?.file(name)?;
+    Some(String::from_utf8_lossy(&file.rendered.body).into_owned())
+}

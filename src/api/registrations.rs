@@ -1,0 +1,93 @@
+//! The registrations of an account: who is registered where, as the phones' REGISTERs said.
+
+use serde_json::{Value, json};
+
+use super::envelope::{Answer, Reply};
+use super::error::Failure;
+use super::request::Call;
+use crate::account::Account;
+use crate::device::Device;
+use crate::resync::Scope;
+use crate::sip::Binding;
+use crate::store::{Span, Table};
+
+/// `GET …/registrations`: one row for each contact.
+pub(super) async fn list(call: Call) -> Reply {
+    let account = call.account().await?;
+    let mut rows = Vec::new();
+    for device in registered(&call, &account).await? {
+        let bindings = bindings(&call, &device).await?;
+        rows.extend(bindings.iter().map(|binding| row(&account, &device, binding, call.unix())));
+    }
+    Ok(Answer::data(Value::Array(rows)))
+}
+
+/// `GET …/registrations/count`
+pub(super) async fn count(call: Call) -> Reply {
+    let account = call.account().await?;
+    let mut count = 0;
+    for device in registered(&call, &account).await? {
+        count += bindings(&call, &device).await?.len();
+    }
+    Ok(Answer::data(json!({"count": count})))
+}
+
+/// The devices of an account that are registered now.
+async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failure> {
+    let (scope, mut found, mut after) = (Scope::Account(account.id()), Vec::new(), None);
+    loop {
+        let listed = call.desk.store.devices(&scope, Span::ascending(after, 1000)).await?;
+        found.extend(listed.rows.into_iter().filter(|device| call.desk.registrations.contains(device.id())));
+        match listed.last {
+            None => return Ok(found),
+            last => after = last,
+        }
+    }
+}
+
+async fn bindings(call: &Call, device: &Device) -> Result<Vec<Binding>, Failure> {
+    let (begin, mut found) = (device.id().as_bytes().to_vec(), Vec::new());
+    let mut after = begin.clone();
+    loop {
+        let notes = call.desk.store.notes(Table::Binding, Some(&after), 32).await?;
+        let own: Vec<_> = notes.into_iter().take_while(|(key, _)| key.starts_with(&begin)).collect();
+        let Some((last, _)) = own.last() else { return Ok(found) };
+        after.clone_from(last);
+        found.extend(own.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
+    }
+}
+
+/// A registration in Kazoo's names. Times are seconds; `expires` is what is left.
+fn row(account: &Account, device: &Device, binding: &Binding, unix: u64) -> Value {
+    let document = &device.document;
+    let aor = binding.aor.uri();
+    let (user, realm) = aor.trim_start_matches("sip:").split_once('@').unwrap_or_default();
+    let mut row = json!({
+        "account_id": account.id(),
+        "account_name": account.document.text("name"),
+        "account_realm": account.realm(),
+        "authorizing_id": device.id(),
+        "authorizing_type": "device",
+        "call_id": binding.call_id,
+        "contact": binding.contact.as_str(),
+        "expires": binding.expires_at.saturating_sub(unix),
+        "from_host": realm,
+        "from_user": user,
+        "network_ip": binding.source.ip(),
+        "network_port": binding.source.port(),
+        "realm": realm,
+        "source_ip": binding.source.ip(),
+        "source_port": binding.source.port(),
+        "status": "Registered",
+        "to_host": realm,
+        "to_user": user,
+        "user_agent": binding.user_agent,
+        "username": user,
+        "device_name": document.text("name"),
+        "owner_id": document.text("owner_id"),
+    });
+    if let Some(row) = row.as_object_mut() {
+        row.retain(|_, value| !value.is_null());
+    }
+    row
+}

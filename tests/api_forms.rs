@@ -1,0 +1,78 @@
+//! The forms that a request and its answer may have, as Kazoo's clients use them.
+#![allow(clippy::unwrap_used)]
+
+mod api_common;
+
+use api_common::World;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_post_may_stand_for_another_verb() {
+    let world = World::new().await;
+    let own = format!("/v2/accounts/{}/devices", world.master);
+    let made = world.send("POST", &format!("{own}?verb=PUT"), json!({"name": "Desk"})).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("{own}/{}", made.id());
+    let headers = [("x-auth-token", &*world.token)];
+    let envelope = json!({"verb": "patch", "data": {"presence_id": "p"}}).to_string();
+    assert_eq!(world.raw("POST", &path, &headers, &envelope).await.data()["presence_id"], "p");
+    assert_eq!(world.get(&path).await.data()["name"], "Desk");
+    let overriding = [headers[0], ("x-http-method-override", "DELETE")];
+    assert_eq!(world.raw("POST", &path, &overriding, "").await.status, 200);
+    assert_eq!(world.raw("GET", &format!("{path}?verb=DELETE"), &headers, "").await.status, 404);
+    assert_eq!(world.raw("POST", &format!("{path}?verb=DANCE"), &headers, "").await.status, 405);
+}
+
+#[tokio::test]
+async fn the_account_of_the_token_need_not_be_named() {
+    let world = World::new().await;
+    let made = world.send("PUT", "/v2/account/devices", json!({"name": "Desk"})).await;
+    assert_eq!(made.header("location"), format!("/v2/accounts/{}/devices/{}", world.master, made.id()));
+    assert_eq!(world.get("/v2/account").await.id(), world.master.to_string());
+    assert_eq!(world.get("/v2/account/devices?paginate=false").await.data()[0]["id"], made.id());
+    assert_eq!(world.raw("GET", "/v2/account/devices", &[], "").await.status, 401);
+    assert_eq!(world.get("/v2/accountants").await.status, 404);
+}
+
+#[tokio::test]
+async fn browsers_of_other_origins_may_ask_and_read() {
+    let world = World::new().await;
+    let origin = [("origin", "https://ui.example")];
+    let preflight = world.raw("OPTIONS", "/v2/accounts/x/devices", &origin, "").await;
+    assert_eq!(preflight.status, 200);
+    assert_eq!(preflight.header("allow"), "GET, HEAD, PUT, OPTIONS");
+    assert_eq!(preflight.header("access-control-max-age"), "86400");
+    assert!(preflight.header("access-control-allow-headers").contains("x-auth-token"));
+    let refused = world.raw("GET", "/v2/accounts", &origin, "").await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (405, "*"));
+    let own = world.get(&format!("/v2/accounts/{}", world.master)).await;
+    assert_eq!(own.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_the_form_that_is_asked_for() {
+    let world = World::new().await;
+    let own = format!("/v2/accounts/{}/devices", world.master);
+    let id = world.send("PUT", &own, json!({"name": "A, \"B\""})).await.id();
+    let token = ("x-auth-token", &*world.token);
+    let pretty = world.raw("GET", &own, &[token, ("x-pretty-print", "true")], "").await;
+    assert!(pretty.text.contains("{\n  \"auth_token\""), "{}", pretty.text);
+    let wrapped = world.get(&format!("{own}?jsonp=cb.f")).await;
+    assert!(wrapped.text.starts_with("cb.f({") && wrapped.text.ends_with("});"), "{}", wrapped.text);
+    assert_eq!(wrapped.header("content-type"), "application/javascript");
+    let table = world.raw("GET", &own, &[token, ("accept", "text/csv")], "").await;
+    let rows =
+        format!("id,name,device_type,enabled,mac_address\r\n{id},\"A, \"\"B\"\"\",sip_device,true,\r\n");
+    assert_eq!(
+        (table.text, table.headers.get("content-type").unwrap().to_str().unwrap()),
+        (rows, "text/csv; charset=utf-8")
+    );
+}
+
+#[tokio::test]
+async fn a_path_says_which_verbs_it_has() {
+    let world = World::new().await;
+    let refused = world.send("DELETE", &format!("/v2/accounts/{}/devices", world.master), json!({})).await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD, PUT, OPTIONS"));
+    assert_eq!(refused.json()["message"], "invalid_method");
+}
