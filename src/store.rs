@@ -27,6 +27,7 @@ mod keeper;
 mod layout;
 mod meta;
 mod nudge;
+mod opened;
 mod overlay;
 mod query;
 mod seal;

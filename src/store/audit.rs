@@ -274,8 +274,8 @@ mod tests {
     use crate::store::evaluate::{Work, evaluate};
     use crate::store::folder::{Folder, State};
     use crate::store::keeper::batch;
+    use crate::store::opened::Opened;
     use crate::store::overlay::{Overlay, Pending};
-    use crate::store::sled_store::Opened;
     use crate::store::{Entity, Step};
 
     const HOME: Id = Id::from_bytes([1; 16]);

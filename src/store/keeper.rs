@@ -8,9 +8,10 @@ use super::engine::Engine;
 use super::folder::{Folder, HighWater};
 use super::layout;
 use super::meta::Meta;
+use super::opened::Opened;
 use super::overlay::Pending;
 use super::seal::Seal;
-use super::sled_store::{Opened, Options};
+use super::sled_store::Options;
 use super::{Changes, Result, StoreError, envelope};
 use crate::resync::Scope;
 
