@@ -10,32 +10,39 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::circle::Circle;
+use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::store::{Span, Store};
 
+mod access;
 mod accounts;
+mod action;
 mod attached;
 mod audit;
+mod caller;
 mod change;
 mod contacts;
 mod cors;
 mod devices;
 mod difference;
+mod doorman;
 mod envelope;
 mod error;
 mod filter;
 mod generate;
 mod given;
+mod history;
 mod hotdesks;
 mod intake;
 mod kazoo;
+mod login;
 mod manner;
 mod paging;
 mod place;
 mod plan;
 mod provisioning;
+mod quickcall;
 mod registrations;
 mod request;
 mod rows;
@@ -47,6 +54,7 @@ mod trash;
 mod users;
 
 pub use accounts::bootstrap;
+pub use doorman::{Doorman, Means};
 pub use kazoo::{Network, NoNetwork};
 
 use place::{at, reading};
@@ -59,8 +67,12 @@ pub struct Desk {
     pub files: Arc<Files>,
     /// Who hears of marks, and of phones that somebody asks for.
     pub circle: Circle,
+    /// The way to the SIP side.
+    pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// Who checks what is shown at the door.
+    pub doorman: Doorman,
     /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
     pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
@@ -84,7 +96,10 @@ pub fn configure(desk: web::Data<Desk>) -> impl Fn(&mut web::ServiceConfig) + Cl
 #[rustfmt::skip]
 fn v2() -> actix_web::Scope {
     web::scope("/v2")
-        .service(at("/api_auth").put(sessions::log_in).build())
+        .service(at("/api_auth").put(sessions::with_key).build())
+        .service(at("/user_auth").put(sessions::with_password).build())
+        .service(at("/user_auth/{token}").get(sessions::about).build())
+        .service(at("/token_auth").get(sessions::about).delete(sessions::log_out).build())
         .service(at("/schemas").get(schemas::list).build())
         .service(at("/schemas/{schema}").get(schemas::get).build())
         .service(at("/templates").get(templates::get).build())
@@ -98,7 +113,7 @@ fn v2() -> actix_web::Scope {
             .build())
         .service(at("/accounts/{account}/children").get(accounts::children).build())
         .service(at("/accounts/{account}/descendants").get(accounts::descendants).build())
-        .service(at("/accounts/{account}/api_key").put(accounts::rotate_key).build())
+        .service(at("/accounts/{account}/api_key").get(accounts::no_key).put(accounts::rotate_key).build())
         .service(at("/accounts/{account}/siblings").get(accounts::siblings).build())
         .service(at("/accounts/{account}/contact_list").get(contacts::list).build())
         .service(at("/accounts/{account}/access_lists")
@@ -112,8 +127,9 @@ fn v2() -> actix_web::Scope {
             .delete(attached::drop_rate_limits)
             .build())
         .service(at("/accounts/{account}/hotdesks").get(hotdesks::of_account).build())
-        .service(at("/accounts/{account}/registrations").get(registrations::list).build())
+        .service(at("/accounts/{account}/registrations").get(registrations::list).delete(registrations::flush).build())
         .service(at("/accounts/{account}/registrations/count").get(registrations::count).build())
+        .service(at("/accounts/{account}/registrations/{username}").delete(registrations::flush_one).build())
         .service(at("/accounts/{account}/audit").get(audit::list).build())
         .service(at("/accounts/{account}/provisioning").get(provisioning::list).build())
         .service(at("/accounts/{account}/users").get(users::list).put(users::create).build())
@@ -129,11 +145,17 @@ fn v2() -> actix_web::Scope {
         .service(at("/accounts/{account}/devices/status").get(devices::status).build())
         .service(at("/accounts/{account}/devices/{device}")
             .get(devices::get)
+            .put(action::act)
             .post(devices::replace)
             .patch(devices::patch)
             .delete(devices::delete)
             .build())
         .service(at("/accounts/{account}/devices/{device}/sync").post(devices::sync).build())
+        .service(at("/accounts/{account}/devices/{device}/quickcall/{number}")
+            .get(quickcall::ring)
+            .post(quickcall::ring)
+            .build())
+        .service(at("/accounts/{account}/devices/{device}/history").get(history::list).build())
         .service(at("/accounts/{account}/devices/{device}/access_lists")
             .get(attached::access_lists)
             .post(attached::put_access_lists)

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use crate::api::{self, Desk};
-use crate::circle::{self, Circle};
+use crate::auth::{Cost, Patience};
+use crate::circle::{self, Circle, Switchboard};
 use crate::config::{ApiKey, Config};
 use crate::demo::{self, PlantError, Planted};
 use crate::files::Files;
@@ -84,6 +85,7 @@ struct Ground {
     files: Arc<Files>,
     circle: Circle,
     registrations: Arc<Registrations>,
+    switchboard: Switchboard,
 }
 
 impl App {
@@ -104,7 +106,9 @@ impl App {
     async fn on(store: Arc<dyn Store>, config: Config) -> Result<Self, AppError> {
         let unix = wall_clock() / 1000;
         let given_key = config.api_key.as_ref().map(ApiKey::as_str);
-        let new_key = api::bootstrap(&*store, given_key, random, unix).await?.filter(|_| given_key.is_none());
+        let doorman = api::Doorman::open(&*store, at_the_door()).await?;
+        let new_key =
+            api::bootstrap(&*store, &doorman, given_key, random, unix).await?.filter(|_| given_key.is_none());
         let set = load(&config).await?;
         let planted =
             if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
@@ -115,16 +119,20 @@ impl App {
         listeners::mark_moved_site(&*store, &site).await?;
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
+        let switchboard = Switchboard::new(orders.clone());
         let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
         let means =
             circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
-        let ground = Ground { store: store.clone(), files, circle, registrations: Arc::default() };
+        let registrations = Arc::default();
+        let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
-        let servers =
-            [phones_server(&ground, bound.phones, &config)?, admin_server(&ground, bound.admin, &config)?];
+        let servers = [
+            phones_server(&ground, bound.phones, &config)?,
+            admin_server(&ground, doorman, bound.admin, &config)?,
+        ];
         let handles = servers.iter().map(Server::handle).collect();
         let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
         let watching =
@@ -201,12 +209,23 @@ fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Conf
     Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())
 }
 
-fn admin_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {
+fn at_the_door() -> api::Means {
+    api::Means { cost: Cost::USUAL, patience: Patience::USUAL, clock: wall_clock, random }
+}
+
+fn admin_server(
+    ground: &Ground,
+    doorman: api::Doorman,
+    listener: std::net::TcpListener,
+    config: &Config,
+) -> io::Result<Server> {
     let desk = Desk {
         store: ground.store.clone(),
         files: ground.files.clone(),
         circle: ground.circle.clone(),
+        switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
+        doorman,
         kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
         random,

@@ -21,8 +21,11 @@ use crate::store::{Sequence, Store, StoreError, Table, every_note};
 mod copies;
 mod judge;
 mod keeper;
+mod switchboard;
 
 pub use copies::fetched;
+
+pub use switchboard::{Ring, Switchboard};
 
 use keeper::Keeper;
 
@@ -33,6 +36,17 @@ pub enum Order {
     Tell(Tell),
     /// Forget where a device's phones are, because it is deleted.
     Forget(Id),
+    /// Ring a device's phones.
+    Call(Ring),
+}
+
+/// The body of a NOTIFY.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its `Content-Type`.
+    pub kind: String,
+    /// Its bytes.
+    pub body: bytes::Bytes,
 }
 
 /// A NOTIFY to send to wherever a device's phones are.
@@ -42,6 +56,8 @@ pub struct Tell {
     pub device: Box<Device>,
     /// The `Event` header.
     pub event: String,
+    /// The body, for the events that have one.
+    pub content: Option<Content>,
     /// Takes what came of it; `None` when nobody knows where the device is.
     pub outcome: oneshot::Sender<Option<Outcome>>,
 }

@@ -1,5 +1,5 @@
-//! SIP (RFC 3261) over UDP: a registrar that knows where the phones are, and NOTIFYs that tell them
-//! something.
+//! SIP (RFC 3261) over UDP: a registrar that knows where the phones are, NOTIFYs that tell them
+//! something, and calls that ring them.
 //!
 //! A world of its own: it mentions no other room, reads no clock and does no I/O. An [`Endpoint`] takes
 //! datagrams, answers to its questions, and the time; it gives [`Command`]s. So a test lets an hour pass in a
@@ -7,13 +7,14 @@
 //!
 //! ```text
 //! datagram ─▶ reader ─▶ message ─┬─▶ server ─▶ line (who may) ─▶ registrar ─▶ binding (where phones are)
-//!                                └─▶ client ─▶ transaction (again, again) ─▶ notify (what became of it)
+//!                                ├─▶ client ─▶ transaction (again, again) ─▶ notify (what became of it)
+//!                                └─▶ call (a phone is rung, and connected to a number)
 //! ```
 //!
 //! What we send is written on rsip's header model; what we receive goes through our own lenient [`reader`],
 //! since phones write what rsip's does not take. All texts of messages are wire texts, see [`header`].
 //! Everything a stranger can make us keep is bounded: see the `MAX_` constants. UDP is named in two places
-//! only, the `Via` of [`notify`] and the timers of [`transaction`]; other transports join there.
+//! only, the `Via` of [`notify`] and [`call`] and the timers of [`transaction`]; other transports join there.
 
 mod endpoint;
 
@@ -21,7 +22,9 @@ pub mod client;
 pub mod command;
 pub mod server;
 
+pub mod call;
 pub mod line;
+pub mod login;
 pub mod notify;
 pub mod registrar;
 pub mod registration;
@@ -48,7 +51,8 @@ mod world;
 
 pub use address::{Aor, Target};
 pub use binding::Binding;
-pub use command::{Command, Datagram, NotifyId, Ticket};
+pub use call::{Call, Caller, Fate, Way};
+pub use command::{CallId, Command, Datagram, NotifyId, Ticket};
 pub use digest::{Credentials, Password};
 pub use endpoint::Endpoint;
 pub use line::{Line, Proof};

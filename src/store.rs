@@ -15,6 +15,7 @@ use crate::resync::Scope;
 use crate::user::User;
 
 pub mod changes;
+pub mod history;
 
 mod audit;
 mod backup;
@@ -129,6 +130,8 @@ pub enum Table {
     Trash,
     /// The files that each phone last fetched, by device id and name: compressed, without their secrets.
     Copy,
+    /// What happened to each device, by device id and time.
+    History,
 }
 
 /// A note to set; `value: None` removes it. Keys and values are small ([`MAX_KEY`], [`MAX_VALUE`]).

@@ -11,18 +11,21 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
-use crate::circle::{Circle, Order, Tell};
+use crate::circle::{Circle, Order, Ring, Tell};
 use crate::id::Id;
 use crate::registrations::Registrations;
-use crate::sip::{
-    Aor, Binding, Command, Credentials, Endpoint, Line, Notify, NotifyId, Outcome, Password, Ticket,
-};
+use crate::sip::{Aor, Binding, Command, Endpoint, Fate, Line, Notify, NotifyId, Outcome, Ticket, Way};
 use crate::store::{Store, StoreError};
 
 mod bindings;
+mod calls;
 mod lines;
+mod proxy;
 
 use bindings::Writer;
+use calls::Calls;
+use lines::{credentials, line_of};
+use proxy::Proxy;
 
 /// What a burst of answers may need: with the kernel's default, a window of 500 NOTIFYs loses responses.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -89,7 +92,8 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
         endpoint,
         found,
         writer: Writer::start(means.store.clone()),
-        proxy: means.outbound_proxy.map(|name| Proxy { name, found: None }),
+        calls: Calls::new(means.store.clone()),
+        proxy: means.outbound_proxy.map(Proxy::new),
         store: means.store,
         circle: means.circle,
         registrations: means.registrations,
@@ -101,34 +105,6 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
         shell.count(&device);
     }
     Ok(shell.run(means.orders, lookups, means.stop))
-}
-
-/// The proxy that all NOTIFYs go to, and where it was found.
-struct Proxy {
-    name: String,
-    found: Option<(Instant, SocketAddr)>,
-}
-
-/// How long a proxy's address is good for, and how long to look for it: nothing else is heard meanwhile.
-const PROXY_KNOWN: Duration = Duration::from_mins(1);
-const PROXY_PATIENCE: Duration = Duration::from_secs(2);
-
-impl Proxy {
-    async fn address(&mut self) -> Option<SocketAddr> {
-        let (now, _) = clock();
-        if let Some((at, address)) = self.found
-            && now.duration_since(at) < PROXY_KNOWN
-        {
-            return Some(address);
-        }
-        let looked = tokio::time::timeout(PROXY_PATIENCE, tokio::net::lookup_host(&self.name)).await;
-        let address = looked.ok().and_then(Result::ok).and_then(|mut found| found.next());
-        if address.is_none() {
-            warn!(proxy = self.name, "the outbound proxy has no address");
-        }
-        self.found = address.map(|address| (now, address));
-        address
-    }
 }
 
 /// A device that is being told, perhaps at several contacts.
@@ -145,6 +121,7 @@ struct Shell {
     endpoint: Endpoint,
     found: mpsc::Sender<Found>,
     writer: Writer,
+    calls: Calls,
     store: Arc<dyn Store>,
     circle: Circle,
     registrations: Arc<Registrations>,
@@ -175,6 +152,7 @@ impl Shell {
                 },
                 order = orders.recv() => match order {
                     Some(Order::Tell(tell)) => self.tell(tell, &mut out).await,
+                    Some(Order::Call(ring)) => self.call(ring, &mut out).await,
                     Some(Order::Forget(device)) => self.endpoint.forget(&device.to_string(), &mut out),
                     None => break,
                 },
@@ -187,6 +165,15 @@ impl Shell {
             }
             self.carry_out(out).await;
         }
+        self.end().await;
+    }
+
+    /// Gives calls up, and writes everything down.
+    async fn end(mut self) {
+        let mut out = Vec::new();
+        self.endpoint.give_up_calls(clock().0, &mut out);
+        self.carry_out(out).await;
+        self.calls.finish().await;
         self.writer.finish().await;
     }
 
@@ -219,17 +206,47 @@ impl Shell {
 
     /// One NOTIFY to each contact, or one to the proxy; none where the device is nowhere.
     async fn notifies(&mut self, tell: &Tell) -> Result<Vec<Notify>, Outcome> {
+        let content = tell.content.as_ref().map(|content| (content.kind.clone(), content.body.clone()));
         let Some(proxy) = &mut self.proxy else {
-            let bindings = self.endpoint.bindings(&tell.device.id().to_string()).collect::<Vec<_>>();
-            return Ok(bindings.into_iter().map(|binding| binding.notify(&tell.event)).collect());
+            let device = tell.device.id().to_string();
+            let bindings = self.endpoint.bindings(&device);
+            let notify =
+                |binding: &Binding| Notify { content: content.clone(), ..binding.notify(&tell.event) };
+            return Ok(bindings.map(notify).collect());
         };
-        let account = self.store.account(tell.device.account()).await.map_err(|_| Outcome::Failed(500))?;
-        let realm = tell.device.realm().or_else(|| account?.realm());
-        let (Some(user), Some(realm)) = (tell.device.username(), realm) else { return Ok(Vec::new()) };
+        let Some(line) = line_of(&*self.store, &tell.device).await.map_err(|_| Outcome::Failed(500))? else {
+            return Ok(Vec::new());
+        };
         let to = proxy.address().await.ok_or(Outcome::Unreachable(None))?;
-        let password = tell.device.password().map(Password::new);
-        let credentials = password.map(|password| Credentials { user: user.to_owned(), password });
-        Ok(vec![Notify::through(to, Aor::new(user, &realm), &tell.event, credentials)])
+        Ok(vec![Notify { content, ..Notify::through(to, line, &tell.event, credentials(&tell.device)) }])
+    }
+
+    /// Rings every contact of the device, or has the proxy ring it.
+    async fn call(&mut self, ring: Ring, out: &mut Vec<Command>) {
+        let (line, ways) = match self.ways(&ring).await {
+            Ok(found) => found,
+            Err(fate) => {
+                let nobody = Aor::new("", "");
+                return self.calls.write(calls::split(ring, nobody, Vec::new()).1, fate);
+            }
+        };
+        let (call, entry) = calls::split(ring, line, ways);
+        let id = self.endpoint.call(clock().0, call, out);
+        self.calls.begun(id, entry);
+    }
+
+    /// A device's line, and every way to it; none where the device is nowhere.
+    async fn ways(&mut self, ring: &Ring) -> Result<(Aor, Vec<Way>), Fate> {
+        let line = line_of(&*self.store, &ring.device).await.map_err(|_| Fate::Cancelled)?;
+        let line = line.ok_or(Fate::NotRegistered)?;
+        let Some(proxy) = &mut self.proxy else {
+            let device = ring.device.id().to_string();
+            let ways = self.endpoint.bindings(&device).map(Way::to).collect();
+            return Ok((line, ways));
+        };
+        let to = proxy.address().await.ok_or(Fate::Unreachable(None))?;
+        let way = Way::through(to, &line, credentials(&ring.device));
+        Ok((line, vec![way]))
     }
 
     async fn carry_out(&mut self, mut commands: Vec<Command>) {
@@ -256,6 +273,7 @@ impl Shell {
             Command::Bound { binding, fresh } => self.bound(&binding, fresh),
             Command::Unbound(binding) => self.unbound(&binding),
             Command::Notified { id, outcome } => self.notified(id, outcome),
+            Command::Called { id, fate } => self.calls.over(id, fate),
         }
     }
 

@@ -106,10 +106,8 @@ fn whatever_was_acknowledged_is_there_after_it_was_killed_again_and_again() {
         std::thread::scope(|scope| {
             let writers: Vec<_> = (0..4_u32)
                 .map(|writer| {
-                    let (admin, path) = (&daemon.admin, &path);
-                    scope.spawn(move || {
-                        write_until_it_dies(&Administrator::at(admin), path, round * 4 + writer)
-                    })
+                    let (administrator, path) = (&administrator, &path);
+                    scope.spawn(move || write_until_it_dies(administrator, path, round * 4 + writer))
                 })
                 .collect();
             std::thread::sleep(Duration::from_millis(150 + u64::from(round) * 40));

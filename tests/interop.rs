@@ -4,9 +4,10 @@
 mod house;
 
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use house::Daemon;
+use house::{Daemon, Shop};
 use serde_json::{Value, json};
 
 /// True when a peer is installed. Without it a test says so, and fails where everything must be there.
@@ -20,41 +21,105 @@ fn has(peer: &str) -> bool {
     found
 }
 
+/// SIPp as the phone of one line, always at the same port.
+struct Sipp {
+    daemon: String,
+    port: String,
+    work: tempfile::TempDir,
+}
+
+impl Sipp {
+    /// A phone that has registered for the line `front`.
+    fn registered(daemon: &Daemon) -> Self {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let sipp = Self { daemon: daemon.sip().to_string(), port, work: tempfile::tempdir().unwrap() };
+        assert!(sipp.plays("register.xml").wait().unwrap().success(), "SIPp could not register");
+        sipp
+    }
+
+    fn plays(&self, scenario: &str) -> Child {
+        let scenario = format!("{}/tests/interop/{scenario}", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new("sipp");
+        command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.port]);
+        command.args(["-m", "1", "-nostdin", "-timeout", "20s", &self.daemon]);
+        command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+}
+
+/// A shop whose device `front` has SIPp as its phone; gives the device's path too.
+fn front(daemon: &Daemon) -> (Shop, String, Sipp) {
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
+    daemon.phone("805ec0123456", "front").boot();
+    let sipp = Sipp::registered(daemon);
+    (shop, device, sipp)
+}
+
+/// What the history says of the one call that was made, once it says it.
+fn became(shop: &Shop, device: &str) -> Value {
+    for _ in 0..100 {
+        let history = shop.administrator.get(&format!("{device}/history"));
+        if history != json!([]) {
+            return history[0].clone();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the history says nothing of the call");
+}
+
 #[test]
 fn sipp_registers_is_told_of_a_change_and_answers() {
     if !has("sipp") {
         return;
     }
     let daemon = Daemon::start();
-    let shop = daemon.shop();
-    let device = shop.device("805ec0123456", "yealink/t46s", "front");
-    shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
-    daemon.phone("805ec0123456", "front").boot();
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let work = tempfile::tempdir().unwrap();
-    let sipp = |scenario: &str| {
-        let scenario = format!("{}/tests/interop/{scenario}", env!("CARGO_MANIFEST_DIR"));
-        let mut command = Command::new("sipp");
-        command.args([
-            "-sf",
-            &scenario,
-            "-i",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-m",
-            "1",
-            "-nostdin",
-            "-timeout",
-            "20s",
-        ]);
-        command.arg(daemon.sip().to_string()).current_dir(work.path());
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
-    assert!(sipp("register.xml").wait().unwrap().success(), "SIPp could not register");
+    let (shop, device, sipp) = front(&daemon);
     assert_ne!(shop.administrator.get(&shop.path("/devices/status")), json!([]));
-    let mut told = sipp("notified.xml");
+    let mut told = sipp.plays("notified.xml");
     shop.administrator.patch(&device, &json!({"name": "Told by a NOTIFY"}));
     assert!(told.wait().unwrap().success(), "SIPp was not told as it expects");
     shop.wait_for(&device, "the answer is noted", |p| p["last_notify"]["outcome"] != Value::Null);
+}
+
+#[test]
+fn sipp_is_rung_and_connected_to_a_number() {
+    if !has("sipp") {
+        return;
+    }
+    let daemon = Daemon::start();
+    let (shop, device, sipp) = front(&daemon);
+    let mut phone = sipp.plays("rung.xml");
+    let body = shop.administrator.get(&format!("{device}/quickcall/+43123?cid-name=Front%20call"));
+    assert!(phone.wait().unwrap().success(), "SIPp was not called as it expects");
+    let entry = became(&shop, &device);
+    assert_eq!(
+        (&entry["outcome"], &entry["status"], &entry["number"]),
+        (&json!("connected"), &json!(200), &json!("+43123"))
+    );
+    assert_eq!(entry["call_id"], body["endpoints"][0]["outbound_call_id"]);
+}
+
+#[test]
+fn sipp_is_busy() {
+    if !has("sipp") {
+        return;
+    }
+    let daemon = Daemon::start();
+    let (shop, device, sipp) = front(&daemon);
+    let mut phone = sipp.plays("busy.xml");
+    shop.administrator.get(&format!("{device}/quickcall/+43123"));
+    assert!(phone.wait().unwrap().success(), "SIPp was not called as it expects");
+    assert_eq!(became(&shop, &device)["outcome"], "busy");
+}
+
+#[test]
+fn a_device_that_is_not_registered_is_answered_all_the_same() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    let body = shop.administrator.get(&format!("{device}/quickcall/+43123"));
+    assert_eq!(body["application_name"], "transfer");
+    assert_eq!(became(&shop, &device)["outcome"], "not_registered");
+    shop.administrator.call("DELETE", &device, &json!({}));
 }

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::Desk;
 use super::audit::{self, Deed};
 use super::change::{self, accept, put, wish};
 use super::envelope::{Answer, Reply};
@@ -10,6 +9,7 @@ use super::error::Failure;
 use super::paging::Page;
 use super::plan;
 use super::request::{Call, fresh_id};
+use super::{Desk, Doorman};
 use crate::account::Account;
 use crate::auth;
 use crate::document::{Body, Document, at};
@@ -20,7 +20,7 @@ use crate::store::{Change, Entity, Noun, Span, Step, Store, StoreError};
 
 /// `PUT /v2/accounts`: a new account below the caller's.
 pub(super) async fn create_below_own(call: Call) -> Reply {
-    let parent = call.writer()?.clone();
+    let parent = call.writer()?.account.clone();
     create_below(&call, &parent).await
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn children(call: Call) -> Reply {
 pub(super) async fn siblings(call: Call) -> Reply {
     let account = call.account().await?;
     let Some(parent) = account.parent() else { return Ok(Answer::data(json!([]))) };
-    let may_see = auth::may(call.caller()?, &account) && call.caller()?.id() != account.id();
+    let may_see = call.caller()?.account.id() != account.id();
     let own = account.id();
     below(&call, parent, |other| may_see && other.parent() == Some(parent) && other.id() != own).await
 }
@@ -80,6 +80,12 @@ pub(super) async fn descendants(call: Call) -> Reply {
     below(&call, parent, |_| true).await
 }
 
+/// `GET /v2/accounts/{A}/api_key`: nobody knows it.
+pub(super) async fn no_key(call: Call) -> Reply {
+    call.account().await?;
+    Err(Failure::unreadable_key())
+}
+
 /// `PUT /v2/accounts/{A}/api_key`: a new key, shown this once. The old one is good no longer.
 pub(super) async fn rotate_key(call: Call) -> Reply {
     let account = call.account().await?;
@@ -88,8 +94,9 @@ pub(super) async fn rotate_key(call: Call) -> Reply {
     let key = auth::secret((call.desk.random)());
     let document = account.document.revised(account.document.body.clone(), call.unix());
     let replaces = Some(account.document.revision);
+    let api_key = call.desk.doorman.api_key(&key).await?;
     let id = account.id();
-    let entity = Entity::Account(Account { document, api_key: auth::digest(&key), ..account });
+    let entity = Entity::Account(Account { document, api_key, ..account });
     let answer = Answer::data(json!({"api_key": key})).revision(entity.document());
     let after = entity.document().clone();
     let deed =
@@ -104,6 +111,7 @@ pub(super) async fn rotate_key(call: Call) -> Reply {
 /// one. Gives back the key, which is nowhere to be read afterwards; `None` when there are accounts already.
 pub async fn bootstrap(
     store: &dyn Store,
+    doorman: &Doorman,
     api_key: Option<&str>,
     random: fn() -> [u8; 32],
     unix: u64,
@@ -117,7 +125,8 @@ pub async fn bootstrap(
     let body = Schema::of(schema::Noun::Account).accept(body.clone()).unwrap_or(body);
     let id = fresh_id(random);
     let document = Document::new(id, id, body, unix);
-    let master = Account { document, tree: Vec::new(), api_key: auth::digest(&key) };
+    let api_key = doorman.api_key(&key).await.map_err(|error| StoreError::Io(error.to_string()))?;
+    let master = Account { document, tree: Vec::new(), api_key };
     let put = Step::Put { entity: Entity::Account(master), replaces: None };
     store.commit(Change { steps: vec![put, Step::Mark(Scope::Account(id))] }).await?;
     Ok(Some(key))
@@ -164,10 +173,11 @@ pub(super) async fn found(
     if !has_admin_password(desk, parent, &body).await? {
         make_up_admin_password(&mut body, desk);
     }
-    let body = accept(Noun::Account, parent, None, body)?;
+    let body = accept(desk, Noun::Account, parent, None, body).await?;
     let key = auth::secret((desk.random)());
+    let api_key = desk.doorman.api_key(&key).await?;
     let tree = parent.tree.iter().copied().chain([parent.id()]).collect();
-    Ok((Account { document: Document::new(id, id, body, unix), tree, api_key: auth::digest(&key) }, key))
+    Ok((Account { document: Document::new(id, id, body, unix), tree, api_key }, key))
 }
 
 fn make_up_realm(body: &mut Body, random: fn() -> [u8; 32]) {

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::access;
 use super::change::{self, Found, find, with};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -67,6 +68,7 @@ async fn put(call: &Call, kind: Kind) -> Reply {
 /// What is there afterwards is shown; after a DELETE it is empty.
 async fn store(call: &Call, kind: Kind, attached: Option<Body>) -> Reply {
     let Found { entity, .. } = find(call, noun(call)).await?;
+    access::administrator(call.caller()?)?;
     call.must_be_meant()?;
     let before = entity.document();
     let mut body = before.body.clone();

@@ -8,10 +8,10 @@ use super::Desk;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
-use crate::auth;
 use crate::document::{Body, Document};
 use crate::id::{Id, hex};
 use crate::store::{Note, Noun, Result, Step, Table};
+use crate::user::User;
 
 /// How many paths an entry names at most.
 const MOST_PATHS: usize = 100;
@@ -98,6 +98,7 @@ fn differ(above: &str, before: &Body, after: &Body, found: &mut Vec<String>) {
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     for name in names.filter(|name| before.get(*name) != after.get(*name)) {
         let path = match name.strip_prefix("pvt_") {
+            Some("md5_auth" | "sha1_auth") if above.is_empty() => "password".to_owned(),
             Some(own) if above.is_empty() => own.to_owned(),
             _ if above.is_empty() => name.clone(),
             _ => format!("{above}.{name}"),
@@ -107,6 +108,7 @@ fn differ(above: &str, before: &Body, after: &Body, found: &mut Vec<String>) {
             (None, Some(Value::Object(after))) if !after.is_empty() => {
                 differ(&path, &Map::new(), after, found);
             }
+            _ if found.contains(&path) => {}
             _ => found.push(path),
         }
     }
@@ -170,7 +172,11 @@ impl Call {
     /// Who is calling, for the trail.
     fn author(&self) -> Value {
         match self.caller() {
-            Ok(account) => json!({"account_id": account.id(), "is_master": auth::is_master(account)}),
+            Ok(caller) => json!({
+                "account_id": caller.account.id(),
+                "user_id": caller.user.as_ref().map(User::id),
+                "is_master": caller.runs_the_site(),
+            }),
             Err(_) => Value::Null,
         }
     }

@@ -7,9 +7,8 @@ use super::audit::Deed;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
-use super::{Desk, accounts, audit, devices, generate, plan, trash, users};
+use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users};
 use crate::account::Account;
-use crate::auth;
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::files::Refusal;
@@ -26,9 +25,20 @@ pub(super) struct Found {
     pub(super) entity: Entity,
 }
 
-/// Finds the document that the path names, if the caller may see it.
+/// Finds the document that the path names, if the caller may change it.
 pub(super) async fn find(call: &Call, noun: Noun) -> Result<Found, Failure> {
-    let account = call.account().await?;
+    let found = see(call, noun).await?;
+    access::change(call.caller()?, &found.entity).map(|()| found)
+}
+
+/// Finds the document that the path names, if the caller may look at it.
+pub(super) async fn see(call: &Call, noun: Noun) -> Result<Found, Failure> {
+    let found = there(call, noun).await?;
+    access::see(call.caller()?, &found.entity).map(|()| found)
+}
+
+async fn there(call: &Call, noun: Noun) -> Result<Found, Failure> {
+    let account = call.reached_account().await?;
     let store = &call.desk.store;
     let (place, entity) = match noun {
         Noun::Account => return Ok(Found { entity: Entity::Account(account.clone()), account }),
@@ -43,14 +53,15 @@ pub(super) async fn find(call: &Call, noun: Noun) -> Result<Found, Failure> {
 
 /// GET of a document.
 pub(super) async fn get(call: &Call, noun: Noun) -> Reply {
-    Ok(Answer::document(find(call, noun).await?.entity.document()))
+    let entity = see(call, noun).await?.entity;
+    Ok(Answer::document(&access::shown(call.caller()?, &entity)))
 }
 
 /// PUT of a new user or device.
 pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
     let account = call.account().await?;
     let (body, sync) = wish(call, noun)?;
-    let body = accept(noun, &account, None, body)?;
+    let body = accept(&call.desk, noun, &account, None, body).await?;
     let document = Document::new(call.fresh_id(), account.id(), body, call.unix());
     let entity = match noun {
         Noun::User => Entity::User(User { document }),
@@ -89,6 +100,7 @@ pub(super) async fn patch(call: &Call, noun: Noun) -> Reply {
 /// DELETE. What is deleted is shown once more, and kept for those who ask later unless `should_soft_delete=false`.
 pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
     let entity = find(call, noun).await?.entity;
+    access::administrator(call.caller()?)?;
     let document = entity.document();
     call.check_revision(document)?;
     if call.is_dry_run() {
@@ -133,9 +145,23 @@ pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
     Ok((body, sync.is_some_and(|sync| sync == true || sync == "true")))
 }
 
-/// The body as it is stored: defaults filled in, what only the server knows kept, or everything that is wrong with
-/// it. `account` is the one whose rules it follows.
-pub(super) fn accept(
+/// The body as it is stored: defaults filled in, what only the server knows kept, hashes in place of a password, or
+/// everything that is wrong with it. `account` is the one whose rules it follows.
+pub(super) async fn accept(
+    desk: &Desk,
+    noun: Noun,
+    account: &Account,
+    stored: Option<&Document>,
+    body: Body,
+) -> Result<Body, Failure> {
+    let body = checked(noun, account, stored, body)?;
+    match noun {
+        Noun::User => users::keep_login(desk, account.id(), stored, body).await,
+        Noun::Account | Noun::Device => Ok(body),
+    }
+}
+
+fn checked(
     noun: Noun,
     account: &Account,
     stored: Option<&Document>,
@@ -155,7 +181,7 @@ pub(super) fn accept(
     };
     let accepted = Schema::of(kind).accept(body).map_err(|more| invalid.merge(more));
     match accepted {
-        Ok(body) if invalid.is_empty() => Ok(keep_own(noun, stored, body)),
+        Ok(body) if invalid.is_empty() => Ok(keep_own(stored, body)),
         _ => Err(Failure::invalid(&invalid)),
     }
 }
@@ -193,7 +219,9 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     let before = entity.document();
     call.check_revision(before)?;
     let (body, sync) = wish(call, entity.noun())?;
-    let body = accept(entity.noun(), &account, Some(before), lay(before.body.clone(), public(body)))?;
+    let body = lay(before.body.clone(), public(body));
+    let body = accept(&call.desk, entity.noun(), &account, Some(before), body).await?;
+    access::touch(call.caller()?, entity.noun(), &before.body, &body)?;
     let changes = body != before.body;
     let revised = if changes { with(&entity, before.revised(body, call.unix())) } else { entity.clone() };
     check_type(call, before, revised.document())?;
@@ -210,7 +238,7 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
 /// What a device is may only be changed by the administrators of the site: it is what they bill by.
 fn check_type(call: &Call, before: &Document, after: &Document) -> Result<(), Failure> {
     let (before, after) = (before.text("device_type"), after.text("device_type"));
-    if before.is_none() || before == after || auth::is_master(call.caller()?) {
+    if before.is_none() || before == after || call.caller()?.runs_the_site() {
         return Ok(());
     }
     let problem = Problem::new("Not authorized to change type of device").cause(after.unwrap_or_default());
@@ -270,12 +298,9 @@ fn public(mut body: Body) -> Body {
     body
 }
 
-fn keep_own(noun: Noun, stored: Option<&Document>, body: Body) -> Body {
+fn keep_own(stored: Option<&Document>, body: Body) -> Body {
     let mut body = prune_null_keys(body);
     let own = stored.into_iter().flat_map(|stored| &stored.body).filter(|(name, _)| name.starts_with("pvt_"));
     body.extend(own.map(|(name, value)| (name.clone(), value.clone())));
-    if noun == Noun::User {
-        users::hide_password(&mut body);
-    }
     body
 }

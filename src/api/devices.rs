@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::change::{self, find};
+use super::access::veiled;
+use super::change::{self, find, see};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::filter::Filter;
@@ -12,7 +13,6 @@ use super::paging::Page;
 use super::request::Call;
 use super::rows::Rows;
 use crate::account::Account;
-use crate::auth;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
 use crate::id::Id;
@@ -22,9 +22,9 @@ use crate::store::{Listed, Noun, Span, StoreError};
 
 /// `GET …/devices`: summaries, or what [`Rows`] makes of the devices that the filters keep.
 pub(super) async fn list(call: Call) -> Reply {
-    let page = page(&call).await?;
+    let (page, caller) = (page(&call).await?, call.caller()?);
     let rows = Rows::of(call.intake(), &call.desk.registrations);
-    Ok(page.answer(|device| Value::Object(rows.row(&device))))
+    Ok(page.answer(|device| Value::Object(rows.row(&veiled(caller, &device)))))
 }
 
 /// `PUT …/devices`
@@ -83,24 +83,28 @@ pub(super) async fn sync(call: Call) -> Reply {
 
 /// `GET …/users/{U}/devices`: those that the user owns, and those that he is signed in to.
 pub(super) async fn list_of_user(call: Call) -> Reply {
-    let found = find(&call, Noun::User).await?;
+    let found = see(&call, Noun::User).await?;
     let user = found.entity.document().id;
-    let filter = Filter::of(call.intake());
+    let (filter, caller) = (Filter::of(call.intake()), call.caller()?);
     let keep = |device: &Device| {
         let is_his = device.owner() == Some(user) || device.hotdesked().contains(&user);
-        device.account() == found.account.id() && is_his && filter.keeps(&device.document)
+        device.account() == found.account.id() && is_his && filter.keeps(&veiled(caller, device).document)
     };
     let fetch = async |span| call.desk.store.devices(&Scope::User(user), span).await;
     let page = Page::of(&call, Device::id, keep, fetch).await?;
     let rows = Rows::of(call.intake(), &call.desk.registrations);
-    Ok(page.answer(|device| Value::Object(rows.row_of_user(&device, device.owner() != Some(user)))))
+    let row = |device: &Device| rows.row_of_user(device, device.owner() != Some(user));
+    Ok(page.answer(|device| Value::Object(row(&veiled(caller, &device)))))
 }
 
-/// The page of devices that a list asks for.
+/// The page of devices that a list asks for, of those that the caller may see.
 pub(super) async fn page(call: &Call) -> Result<Page<Device>, Failure> {
-    let account = call.account().await?.id();
-    let filter = Filter::of(call.intake());
-    let keep = |device: &Device| device.account() == account && filter.keeps(&device.document);
+    let account = call.reached_account().await?.id();
+    let (filter, caller) = (Filter::of(call.intake()), call.caller()?);
+    let keep = |device: &Device| {
+        let reached = device.account() == account && caller.may_see(device);
+        reached && filter.keeps(&veiled(caller, device).document)
+    };
     let fetch = async |span| candidates(call, account, &filter, span).await;
     Page::of(call, Device::id, keep, fetch).await
 }
@@ -132,12 +136,12 @@ async fn candidates(
 /// A device may name the realm of an account within the caller's reach, or one that no account has. Everything else
 /// that may be wrong with the request is left for others to say.
 async fn check_realm(call: &Call) -> Result<(), Failure> {
-    call.account().await?;
+    call.reached_account().await?;
     let data = call.data().unwrap_or_default();
     let Some(realm) = at(&data, "sip.realm").and_then(Value::as_str) else { return Ok(()) };
     let holder = call.desk.store.account_by_realm(realm).await?;
     let caller = call.caller()?;
-    if holder.is_none_or(|holder| auth::may(caller, &holder)) {
+    if holder.is_none_or(|holder| caller.reaches(&holder)) {
         return Ok(());
     }
     let problem = Problem::new("The realm belongs to another account").value(realm);

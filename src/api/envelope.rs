@@ -13,6 +13,7 @@ use super::error::Failure;
 use super::intake::{self, Intake};
 use super::manner::Manner;
 use super::{cors, table};
+use crate::auth;
 use crate::document::Document;
 use crate::id::{Digest, hex};
 
@@ -45,6 +46,11 @@ impl Answer {
     /// Says under which path the document now stands (201).
     pub(super) fn created(self, location: String) -> Self {
         Self { status: StatusCode::CREATED, location: Some(location), ..self }
+    }
+
+    /// Says that something new was done (201).
+    pub(super) fn done(self) -> Self {
+        Self { status: StatusCode::CREATED, ..self }
     }
 
     /// Hands out a token (201).
@@ -173,7 +179,7 @@ pub(super) async fn around(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let mut trace = Trace::of(&request);
     let from_elsewhere = request.headers().contains_key(header::ORIGIN);
-    let (verb, path) = (request.method().clone(), request.path().to_owned());
+    let (verb, path) = (request.method().clone(), auth::without_secrets(request.path()));
     let read = intake::take_in(&mut request).await;
     if let Some(intake) = request.extensions().get::<Intake>() {
         trace.manner = Manner::of(request.request(), intake);
@@ -187,7 +193,7 @@ pub(super) async fn around(
         cors::open(response.headers_mut());
     }
     let status = response.status().as_u16();
-    // The path has no secrets in it; the query may have a token.
+    // The query may have a token.
     info!(method = %verb, path, status, request = trace.request, "administrator");
     Ok(response)
 }

@@ -1,10 +1,14 @@
 //! What is said when something cannot be done: Kazoo's codes and words.
 
+use std::time::Duration;
+
+use actix_web::http::header::HeaderName;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
 use super::envelope::{Trace, write};
+use crate::auth::OutOfMemory;
 use crate::document::at;
 use crate::files::Refusal;
 use crate::schema::{Invalid, Problem};
@@ -17,7 +21,7 @@ pub(super) struct Failure {
     status: StatusCode,
     message: &'static str,
     data: Value,
-    allowed: Option<String>,
+    header: Option<(HeaderName, String)>,
 }
 
 impl Failure {
@@ -60,6 +64,26 @@ impl Failure {
         Self::new(403, "forbidden", json!({"message": "forbidden"}))
     }
 
+    /// A person may not change this member.
+    pub(super) fn locked(member: &str) -> Self {
+        let message = format!("only an administrator may change {member}");
+        Self::new(403, "forbidden", json!({"message": message, "cause": member}))
+    }
+
+    /// API keys are kept in a form from which they cannot be read.
+    pub(super) fn unreadable_key() -> Self {
+        let message = "only a hash of the API key is kept, so it cannot be shown: PUT makes a new one";
+        Self::new(400, "api_key_not_readable", json!({"message": message}))
+    }
+
+    /// This source has failed to log in too often.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        let message = format!("too many failed logins from this address: try again in {seconds} seconds");
+        let header = Some((header::RETRY_AFTER, seconds.to_string()));
+        Self { header, ..Self::new(429, "too_many_requests", json!({"message": message})) }
+    }
+
     /// There is nothing at this path.
     pub(super) fn not_found() -> Self {
         Self::new(404, "not_found", json!({"message": "not found"}))
@@ -80,6 +104,11 @@ impl Failure {
         Self::new(404, "bad identifier", json!(["key"]))
     }
 
+    /// What to do is not said, or is nothing that can be done.
+    pub(super) fn no_action(message: &'static str) -> Self {
+        Self::new(400, message, json!({"message": message, "target": ["notify"]}))
+    }
+
     /// The device has no files, and why.
     pub(super) fn no_files(refusal: &Refusal) -> Self {
         let message = format!("the device has no files: {refusal}");
@@ -94,7 +123,7 @@ impl Failure {
     /// This path is for these verbs only.
     pub(super) fn wrong_verb(allowed: String) -> Self {
         let data = json!({"message": "method not allowed"});
-        Self { allowed: Some(allowed), ..Self::new(405, "invalid_method", data) }
+        Self { header: Some((header::ALLOW, allowed)), ..Self::new(405, "invalid_method", data) }
     }
 
     /// The document was changed since the caller read it.
@@ -146,15 +175,15 @@ impl Failure {
         envelope.insert("message".to_owned(), self.message.into());
         envelope.insert("status".to_owned(), "error".into());
         let mut response = HttpResponse::build(self.status);
-        if let Some(allowed) = &self.allowed {
-            response.insert_header((header::ALLOW, allowed.as_str()));
+        if let Some((name, value)) = &self.header {
+            response.insert_header((name.clone(), value.as_str()));
         }
         write(response, envelope, trace)
     }
 
     fn new(status: u16, message: &'static str, data: Value) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        Self { status, message, data, allowed: None }
+        Self { status, message, data, header: None }
     }
 }
 
@@ -181,6 +210,12 @@ impl From<StoreError> for Failure {
                 Self::new(503, "datastore_fault", said)
             }
         }
+    }
+}
+
+impl From<OutOfMemory> for Failure {
+    fn from(error: OutOfMemory) -> Self {
+        Self::new(503, "out_of_memory", json!({"message": error.to_string()}))
     }
 }
 

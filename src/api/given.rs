@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::access;
 use super::audit::{self, Deed};
 use super::change::find;
 use super::difference;
@@ -45,6 +46,7 @@ pub(super) async fn get(call: Call) -> Reply {
     let masked = call.parameter("secrets") != Some("true");
     let seen = if masked { supposed(&call, &device, Sight::Masked).await? } else { whole.clone() };
     if !masked {
+        access::administrator(call.caller()?)?;
         note_reading(&call, &device).await?;
     }
     Ok(Answer::data(json!({

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::change::{self, Found, find, with};
+use super::change::{self, Found, find, see, with};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
@@ -52,7 +52,7 @@ pub(super) async fn sign_out(call: Call) -> Reply {
 
 async fn sign(call: &Call, inwards: bool) -> Reply {
     let user = find(call, Noun::User).await?.entity.document().id.to_string();
-    let found = find(call, Noun::Device).await?;
+    let found = if inwards { find(call, Noun::Device).await? } else { see(call, Noun::Device).await? };
     call.must_be_meant()?;
     let before = found.entity.document();
     let mut body = before.body.clone();

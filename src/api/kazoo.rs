@@ -64,7 +64,7 @@ fn at(path: &str) -> Place {
 /// Stores what a push has made of a document's body, if that is another than before.
 async fn revise(pushed: &Pushed, account: &Account, entity: &Entity, body: Body) -> Result<(), Failure> {
     let before = entity.document();
-    let body = accept(entity.noun(), account, Some(before), body)?;
+    let body = accept(&pushed.desk, entity.noun(), account, Some(before), body).await?;
     if body == before.body {
         return Ok(());
     }

@@ -74,6 +74,8 @@ async fn concerned(call: &Call, entity: &Entity) -> Result<(Vec<Device>, bool)> 
             found.extend(devices(store, &Scope::Account(account.id())).await?);
         }
     }
+    let caller = call.caller();
+    found.retain(|device| caller.as_ref().is_ok_and(|caller| caller.may_see(device)));
     let more = found.len() > MOST;
     found.truncate(MOST);
     Ok((found, more))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::change::find;
+use super::change::see;
 use super::devices;
 use super::envelope::{Answer, Reply};
 use super::request::Call;
@@ -17,7 +17,7 @@ use crate::store::{Entity, Noun, Result};
 
 /// `GET …/devices/{D}/provisioning`
 pub(super) async fn get(call: Call) -> Reply {
-    let found = find(&call, Noun::Device).await?;
+    let found = see(&call, Noun::Device).await?;
     call.desk.circle.caught_up().await;
     match &found.entity {
         Entity::Device(device) => Ok(Answer::data(standing(&call.desk, device).await?)),

@@ -32,6 +32,36 @@ pub(super) async fn count(call: Call) -> Reply {
     Ok(Answer::data(json!({"count": count})))
 }
 
+/// `DELETE …/registrations`: forgets where every phone of the account is. They register again in their time.
+pub(super) async fn flush(call: Call) -> Reply {
+    let account = call.account().await?;
+    call.must_be_meant()?;
+    for device in registered(&call, &account).await? {
+        call.desk.switchboard.forget(device.id()).await;
+    }
+    Ok(Answer::data(json!("ok")))
+}
+
+/// `DELETE …/registrations/{username}`: tells the phones of a line to read their files again, and forgets where they
+/// are.
+pub(super) async fn flush_one(call: Call) -> Reply {
+    let account = call.account().await?;
+    call.must_be_meant()?;
+    let username = call.named("username");
+    let found = registered(&call, &account).await?;
+    let own = |device: &Device| device.username().is_some_and(|own| own.eq_ignore_ascii_case(username));
+    let device = found.into_iter().find(own).ok_or_else(|| Failure::unknown(username))?;
+    let id = device.id();
+    let given = call.desk.files.of(&device).await.ok();
+    let event = given.map_or_else(|| "check-sync".to_owned(), |given| given.events.reread.clone());
+    let switchboard = call.desk.switchboard.clone();
+    tokio::spawn(async move {
+        switchboard.tell(device, event, None).await;
+        switchboard.forget(id).await;
+    });
+    Ok(Answer::data(json!("ok")))
+}
+
 /// The devices of an account that are registered now.
 async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failure> {
     let (scope, mut found, mut after) = (Scope::Account(account.id()), Vec::new(), None);

@@ -8,16 +8,15 @@ use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
 use serde_json::Value;
 
-use super::Desk;
 use super::envelope::{Trace, names};
 use super::error::Failure;
 use super::intake::{Intake, OWN};
+use super::{Desk, access, caller};
 use crate::account::Account;
-use crate::auth::{self, Token};
+use crate::auth::{Caller, Shown, Source};
 use crate::document::{Body, Document};
 use crate::id::{Id, Revision};
 use crate::schema::Problem;
-use crate::store::{Note, Table, is_switched_on};
 
 /// How deep the data may be nested. A stored document lies some levels deeper than in its request, and must be read
 /// again by a parser that stops at 128.
@@ -28,7 +27,7 @@ pub(super) struct Call {
     pub(super) desk: web::Data<Desk>,
     request: HttpRequest,
     intake: Intake,
-    caller: Option<Account>,
+    caller: Option<Caller>,
 }
 
 impl FromRequest for Call {
@@ -48,41 +47,68 @@ impl Call {
     /// A request that is taken as this account's whatever token it has.
     pub(super) fn taken_as(caller: Account, request: &HttpRequest, desk: web::Data<Desk>) -> Self {
         let intake = request.extensions_mut().remove::<Intake>().unwrap_or_default();
-        Self { desk, request: request.clone(), intake, caller: Some(caller) }
+        Self { desk, request: request.clone(), intake, caller: Some(Caller::with_key(caller)) }
     }
 
     async fn new(request: HttpRequest, intake: Intake) -> Result<Self, Failure> {
         let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
         let mut call = Self { desk, request, intake, caller: None };
-        if let Some(token) = call.token().filter(|_| !call.signs_in()) {
-            call.caller = Some(call.caller_of(&token).await?);
-            Trace::keep_token(&call.request, &token);
+        if let Some(shown) = call.shown().filter(|_| !call.signs_in()) {
+            call.caller = Some(caller::recognise(&call.desk, call.source(), &shown).await?);
+            if let Shown::Token(token) = &shown {
+                Trace::keep_token(&call.request, token);
+            }
         }
         Ok(call)
     }
 
-    /// The account of the token.
-    pub(super) fn caller(&self) -> Result<&Account, Failure> {
+    /// Who is calling.
+    pub(super) fn caller(&self) -> Result<&Caller, Failure> {
         self.caller.as_ref().ok_or_else(Failure::no_token)
     }
 
-    /// The account of the token, for a request with a body.
-    pub(super) fn writer(&self) -> Result<&Account, Failure> {
-        let caller = self.caller()?;
+    /// The calling administrator, for a request with a body.
+    pub(super) fn writer(&self) -> Result<&Caller, Failure> {
+        let caller = access::administrator(self.caller()?)?;
         self.readable().map(|()| caller)
     }
 
-    /// The account that the path names, if the caller may see it.
+    /// The account that the path names, if the caller administers it.
     pub(super) async fn account(&self) -> Result<Account, Failure> {
+        let account = self.reached_account().await?;
+        access::administrator(self.caller()?).map(|_| account)
+    }
+
+    /// The account that the path names, if the caller has anything in it. What that is, is for others to check.
+    pub(super) async fn reached_account(&self) -> Result<Account, Failure> {
         let account = match self.named("account") {
-            OWN => self.caller()?.clone(),
+            OWN => self.caller()?.account.clone(),
             text => self.account_of(text).await?,
         };
         let caller = self.caller()?;
-        if !auth::may(caller, &account) || (self.switches(&account) && !auth::may_switch(caller, &account)) {
+        if !caller.reaches(&account) || (self.switches(&account) && !caller.may_switch(&account)) {
             return Err(Failure::forbidden());
         }
         self.readable().map(|()| account)
+    }
+
+    /// Where the request comes from: the other end of its connection, whatever its headers say.
+    pub(super) fn source(&self) -> Source {
+        Source::of(self.peer().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)))
+    }
+
+    /// The token that was shown, and found good.
+    pub(super) fn token(&self) -> Option<String> {
+        match self.shown() {
+            Some(Shown::Token(token)) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// The URL at which the client has reached us, without a slash at its end.
+    pub(super) fn site(&self) -> String {
+        let connection = self.request.connection_info();
+        format!("{}://{}", connection.scheme(), connection.host())
     }
 
     async fn account_of(&self, text: &str) -> Result<Account, Failure> {
@@ -220,31 +246,20 @@ impl Call {
         wanted && changes && self.request.match_pattern().is_some_and(|path| path.ends_with("/{account}"))
     }
 
-    fn token(&self) -> Option<String> {
+    /// What the client shows: in the path where a token has its own, else in the first place that has anything.
+    fn shown(&self) -> Option<Shown> {
         let header = |name| self.request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
-        let own = header("x-auth-token").or_else(|| self.parameter("auth_token"));
-        let own = own.or_else(|| self.intake.envelope.get("auth_token").and_then(Value::as_str));
-        let bearer = || header("authorization")?.strip_prefix("Bearer ");
-        own.or_else(bearer).map(|token| token.trim().to_owned()).filter(|token| !token.is_empty())
+        let envelope = self.intake.envelope.get("auth_token").and_then(Value::as_str);
+        let token = self.request.match_info().get("token").or_else(|| header("x-auth-token"));
+        let token = token.or_else(|| self.parameter("auth_token")).or(envelope);
+        let authorization = || Shown::authorization(header("authorization")?);
+        token.and_then(Shown::token).or_else(authorization)
     }
 
     /// Who signs in again may still send a token that has expired.
     fn signs_in(&self) -> bool {
-        self.request.path().ends_with("/api_auth")
-    }
-
-    async fn caller_of(&self, token: &str) -> Result<Account, Failure> {
-        let store = &self.desk.store;
-        let key = auth::digest(token).as_bytes().to_vec();
-        let note = store.note(Table::Token, &key).await?.ok_or_else(Failure::bad_token)?;
-        let token: Token = serde_json::from_slice(&note).map_err(|_| Failure::bad_token())?;
-        if !token.is_live(self.unix()) {
-            store.jot(vec![Note { table: Table::Token, key, value: None }]).await?;
-            return Err(Failure::bad_token());
-        }
-        let account = store.account(token.account).await?.filter(|account| token.is_of(account));
-        let account = account.ok_or_else(Failure::bad_token)?;
-        if is_switched_on(&**store, &account).await? { Ok(account) } else { Err(Failure::bad_token()) }
+        let path = self.request.match_pattern();
+        path.is_some_and(|path| path.ends_with("/api_auth") || path.ends_with("/user_auth"))
     }
 }
 

@@ -1,63 +1,128 @@
-//! Logging in: an API key for a token.
+//! Logging in and out: a key or a password for a token, what a token stands for, and its end.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::Desk;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::login::{self, Login, Named};
 use super::request::Call;
+use super::{Desk, caller};
 use crate::account::Account;
-use crate::auth::{self, Token};
-use crate::document::at;
+use crate::auth::{self, Caller, Token};
+use crate::id::Digest;
 use crate::schema::Problem;
-use crate::store::{Note, Result, Table, is_switched_on};
-
-/// An API key has this many characters.
-const KEY_LENGTH: usize = 64;
+use crate::store::{Change, Entity, Note, Result, Step, Table, is_switched_on};
 
 /// How many old tokens each new one looks at.
 const SWEPT: usize = 32;
 
+/// How many accounts with the same phone number are tried.
+const MOST_OF_A_NUMBER: usize = 3;
+
 /// `PUT /v2/api_auth` with `{"data": {"api_key": "…"}}`.
-pub(super) async fn log_in(call: Call) -> Reply {
-    let key = api_key(&call)?;
-    let account = call.desk.store.account_by_key(auth::digest(&key)).await?;
-    let account = account.ok_or_else(Failure::unknown_key)?;
-    if !is_switched_on(&*call.desk.store, &account).await? {
+pub(super) async fn with_key(call: Call) -> Reply {
+    call.readable()?;
+    let key = login::api_key(&call.data()?).map_err(|invalid| Failure::invalid(&invalid))?;
+    let found = call.desk.doorman.attempt(call.source(), None, by_key(&call.desk, &key)).await?;
+    let account = found.ok_or_else(Failure::unknown_key)?;
+    welcome(&call, Caller { account, user: None }).await
+}
+
+/// `PUT /v2/user_auth` with `{"data": {"credentials": md5("username:password"), "account_name": "…"}}`.
+pub(super) async fn with_password(call: Call) -> Reply {
+    call.readable()?;
+    let login = Login::of(&call.data()?).map_err(|invalid| Failure::invalid(&invalid))?;
+    let accounts = named(&call.desk, &login.names).await?;
+    let name = accounts.first().map(|account| Digest::of(account.id().as_bytes()));
+    let name = name.unwrap_or_else(|| Digest::of(format!("{:?}", login.names).as_bytes()));
+    let look = by_password(&call.desk, accounts, &login.credentials.0);
+    let found = call.desk.doorman.attempt(call.source(), Some(name), look).await?;
+    welcome(&call, found.ok_or_else(Failure::no_token)?).await
+}
+
+/// `GET /v2/token_auth`, `GET /v2/user_auth/{token}`: whom the token stands for.
+pub(super) async fn about(call: Call) -> Reply {
+    Ok(Answer::data(said(&call, call.caller()?)))
+}
+
+/// `DELETE /v2/token_auth`: the token is good no longer.
+pub(super) async fn log_out(call: Call) -> Reply {
+    call.caller()?;
+    if let Some(token) = call.token() {
+        caller::forget(&call.desk, &token).await?;
+    }
+    Ok(Answer::data(json!({})))
+}
+
+async fn by_key(desk: &Desk, key: &str) -> Result<Option<Account>, Failure> {
+    let kept = desk.doorman.api_key(key).await?;
+    if let Some(account) = desk.store.account_by_key(kept).await? {
+        return Ok(Some(account));
+    }
+    match desk.store.account_by_key(auth::digest(&key.to_ascii_lowercase())).await? {
+        Some(account) => Ok(Some(rekeyed(desk, account, kept).await?)),
+        None => Ok(None),
+    }
+}
+
+/// An account whose key was stored as a plain digest, now with its hash.
+async fn rekeyed(desk: &Desk, account: Account, api_key: Digest) -> Result<Account> {
+    let document = account.document.revised(account.document.body.clone(), (desk.clock)() / 1000);
+    let replaces = Some(account.document.revision);
+    let account = Account { document, api_key, ..account };
+    let put = Step::Put { entity: Entity::Account(account.clone()), replaces };
+    desk.store.commit(Change { steps: vec![put] }).await?;
+    Ok(account)
+}
+
+/// The accounts that the first name that finds any finds: more than one only for a phone number.
+async fn named(desk: &Desk, names: &[Named]) -> Result<Vec<Account>> {
+    let store = &desk.store;
+    for name in names {
+        let found = match name {
+            Named::Number(number) => store.accounts_by_number(number, MOST_OF_A_NUMBER).await?,
+            Named::Realm(realm) => store.account_by_realm(realm).await?.into_iter().collect(),
+            Named::Name(name) => store.account_by_name(name).await?.into_iter().collect(),
+        };
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+async fn by_password(
+    desk: &Desk,
+    accounts: Vec<Account>,
+    credentials: &str,
+) -> Result<Option<Caller>, Failure> {
+    if accounts.is_empty() {
+        caller::by_credentials(desk, None, credentials).await?;
+    }
+    for account in accounts {
+        if let Some(user) = caller::by_credentials(desk, Some(&account), credentials).await? {
+            return Ok(Some(Caller { account, user: Some(user) }));
+        }
+    }
+    Ok(None)
+}
+
+/// Hands out a token, unless the account is switched off.
+async fn welcome(call: &Call, caller: Caller) -> Reply {
+    if !is_switched_on(&*call.desk.store, &caller.account).await? {
         let problem = Problem::new("the account is switched off");
         return Err(Failure::problem("account", "disabled", problem));
     }
-    let token = issue(&call.desk, &account, call.unix()).await?;
-    Ok(said(&account).token(token))
-}
-
-fn api_key(call: &Call) -> Result<String, Failure> {
-    call.readable()?;
-    let data = call.data()?;
-    let wrong = |code, problem| Err(Failure::problem("api_key", code, problem));
-    let Some(key) = at(&data, "api_key") else {
-        return wrong("required", Problem::new("Field is required but missing").value("api_key"));
-    };
-    let Some(key) = key.as_str() else {
-        return wrong("type", Problem::new("Value did not match type(s): string").target("string"));
-    };
-    match key.chars().count() {
-        KEY_LENGTH => Ok(key.to_ascii_lowercase()),
-        ..KEY_LENGTH => wrong("minLength", length("String must be at least 64 characters")),
-        _ => wrong("maxLength", length("String must not be more than 64 characters")),
-    }
-}
-
-fn length(message: &str) -> Problem {
-    Problem::new(message).target(KEY_LENGTH)
+    let token = issue(&call.desk, &caller, call.unix()).await?;
+    Ok(Answer::data(said(call, &caller)).token(token))
 }
 
 /// A machine that fails within the next second may forget the token: its owner logs in again.
-async fn issue(desk: &Desk, account: &Account, unix: u64) -> Result<String> {
+async fn issue(desk: &Desk, caller: &Caller, unix: u64) -> Result<String> {
     let token = auth::secret((desk.random)());
     let key = auth::digest(&token).as_bytes().to_vec();
     let mut notes = expired(desk, &key, unix).await?;
-    let value = serde_json::to_vec(&Token::issued(account, unix)).ok();
+    let value = serde_json::to_vec(&Token::issued(&caller.account, caller.user.as_ref(), unix)).ok();
     notes.push(Note { table: Table::Token, key, value });
     desk.store.jot(notes).await?;
     Ok(token)
@@ -73,15 +138,24 @@ async fn expired(desk: &Desk, after: &[u8], unix: u64) -> Result<Vec<Note>> {
     Ok(old.map(|(key, _)| Note { table: Table::Token, key, value: None }).collect())
 }
 
-fn said(account: &Account) -> Answer {
+fn said(call: &Call, caller: &Caller) -> Value {
+    let account = &caller.account;
     let text = |path| account.document.text(path);
-    Answer::data(json!({
-        "account_id": account.id(),
-        "account_name": text("name"),
-        "apps": [],
-        "is_master_account": auth::is_master(account),
-        "is_reseller": auth::is_master(account),
-        "language": text("language").unwrap_or("en-us"),
-        "reseller_id": account.tree.first().copied().unwrap_or_else(|| account.id()),
-    }))
+    let language = caller.user.as_ref().and_then(|user| user.document.text("language"));
+    let mut said = Map::new();
+    let mut say = |name: &str, value: Value| drop(said.insert(name.to_owned(), value));
+    say("account_id", json!(account.id()));
+    if let Some(user) = &caller.user {
+        say("owner_id", json!(user.id()));
+    }
+    say("account_name", json!(text("name")));
+    say("apps", json!([]));
+    say("capabilities", json!({}));
+    say("cluster_id", json!(call.desk.doorman.site()));
+    say("is_master_account", json!(auth::is_master(account)));
+    say("is_reseller", json!(auth::is_master(account)));
+    say("language", json!(language.or_else(|| text("language")).unwrap_or("en-us")));
+    say("reseller_id", json!(account.tree.first().copied().unwrap_or_else(|| account.id())));
+    say("ui_config", json!({"api": {"provisioner": {"url": format!("{}/api/", call.site())}}}));
+    Value::Object(said)
 }

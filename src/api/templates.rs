@@ -7,12 +7,11 @@ use serde_json::json;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
-use crate::auth;
 
 /// `GET /v2/templates`, for administrators of the master account. The findings are empty while what lies in the
 /// pack folders is what is in use.
 pub(super) async fn get(call: Call) -> Reply {
-    if !auth::is_master(call.caller()?) {
+    if !call.caller()?.runs_the_site() {
         return Err(Failure::forbidden());
     }
     let set = call.desk.files.set();

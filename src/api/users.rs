@@ -2,15 +2,17 @@
 
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
+use sha1::Sha1;
 
-use super::change;
 use super::envelope::Reply;
+use super::error::Failure;
 use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
-use crate::auth;
-use crate::document::{Body, at};
-use crate::id::hex;
+use super::{Desk, change};
+use crate::document::{Body, Document, at};
+use crate::id::{Id, hex};
+use crate::schema::Problem;
 use crate::store::{Noun, Span};
 use crate::user::User;
 
@@ -48,13 +50,45 @@ pub(super) async fn delete(call: Call) -> Reply {
     change::delete(&call, Noun::User).await
 }
 
-/// Keeps, in place of the password, what recognises the credentials that Kazoo's clients send: the MD5 of
-/// `username:password`, itself as a digest.
-pub(super) fn hide_password(body: &mut Body) {
-    let Some(Value::String(password)) = body.remove("password") else { return };
-    let username = at(body, "username").and_then(Value::as_str).unwrap_or_default().to_lowercase();
-    let credentials = hex(&Md5::digest(format!("{username}:{password}")));
-    body.insert("pvt_credentials".to_owned(), json!(auth::digest(&credentials)));
+/// Keeps, in place of the password, what recognises the two credentials that Kazoo's clients make of it: hashes of
+/// the MD5 and the SHA-1 of `username:password`. Without a new password they stay as they are; they are no longer
+/// right when the username is another one. Who has no username, or no password, cannot log in.
+pub(super) async fn keep_login(
+    desk: &Desk,
+    account: Id,
+    stored: Option<&Document>,
+    mut body: Body,
+) -> Result<Body, Failure> {
+    let password = body.remove("password");
+    let password = password.as_ref().and_then(Value::as_str).filter(|password| !password.is_empty());
+    let old = stored.and_then(|stored| username(&stored.body));
+    match (username(&body), password) {
+        (Some(name), Some(password)) => {
+            let pair = format!("{name}:{password}");
+            for (key, credentials) in
+                [("pvt_md5_auth", hex(&Md5::digest(&pair))), ("pvt_sha1_auth", hex(&Sha1::digest(&pair)))]
+            {
+                let kept = desk.doorman.credentials(account, &credentials).await?;
+                body.insert(key.to_owned(), json!(kept));
+            }
+        }
+        (Some(name), None) if old.is_some_and(|old| old != name) => return Err(no_password(&body)),
+        (Some(_), None) => {}
+        (None, _) => body.retain(|key, _| !matches!(key.as_str(), "pvt_md5_auth" | "pvt_sha1_auth")),
+    }
+    Ok(body)
+}
+
+/// The name to log in with, as it is digested.
+fn username(body: &Body) -> Option<String> {
+    let name = at(body, "username")?.as_str()?.trim().to_lowercase();
+    Some(name).filter(|name| !name.is_empty())
+}
+
+fn no_password(body: &Body) -> Failure {
+    let problem = Problem::new("The password must be provided when updating the user name");
+    let problem = problem.value(at(body, "username").cloned().unwrap_or_default());
+    Failure::problem("password", "required", problem)
 }
 
 /// What a list says of a user. What is not set is left out.
@@ -68,20 +102,4 @@ pub(super) fn summary(user: &User) -> Map<String, Value> {
     }
     row.insert("id".to_owned(), json!(user.id()));
     row
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_kept_as_something_that_only_recognises_it() {
-        let mut body = json!({"username": "Ada", "password": "s3cret"}).as_object().unwrap().clone();
-        hide_password(&mut body);
-        let credentials = hex(&Md5::digest("ada:s3cret"));
-        assert_eq!(
-            Value::Object(body),
-            json!({"username": "Ada", "pvt_credentials": auth::digest(&credentials).to_string()})
-        );
-    }
 }

@@ -160,7 +160,7 @@ impl Keeper {
 
     async fn send(&mut self, telling: Telling, device: Device, ask: Ask, event: String) {
         let (outcome, told) = oneshot::channel();
-        let tell = Tell { device: Box::new(device), event, outcome };
+        let tell = Tell { device: Box::new(device), event, content: None, outcome };
         if self.means.orders.send(Order::Tell(tell)).await.is_err() {
             return self.end(telling, End::Hiccup).await;
         }

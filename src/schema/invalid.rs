@@ -20,7 +20,9 @@ impl Invalid {
     /// value of a password, PIN or API key are dropped here, and so are such members of objects among them.
     pub fn add(&mut self, path: impl Into<String>, code: &'static str, problem: Problem) {
         let path = path.into();
-        let problem = problem.without_secrets(path.split('.').any(is_secret));
+        // Where something is missing there is nothing to hide.
+        let hides = code != "required" && path.split('.').any(is_secret);
+        let problem = problem.without_secrets(hides);
         self.problems.entry(path).or_default().entry(code).or_insert(problem);
     }
 

@@ -22,6 +22,14 @@ impl Chance {
         Self { secret: padded, made: 0 }
     }
 
+    /// Chance for somebody else, whose tokens are others.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Self {
+        let mut secret = [0; 32];
+        secret.copy_from_slice(self.stamp("derived", &[purpose.as_bytes()]).as_bytes());
+        Self::new(secret)
+    }
+
     /// A new token of 20 hexadecimal digits, for branches, tags, Call-IDs and cnonces.
     pub fn token(&mut self) -> String {
         self.made += 1;
@@ -62,6 +70,7 @@ mod tests {
         let tokens = [one.token(), one.token(), other.token()];
         assert!(tokens[0] != tokens[1] && tokens[0] != tokens[2]);
         assert_eq!(Chance::new([1; 32]).token(), tokens[0]);
+        assert_ne!(Chance::new([1; 32]).derived("calls").token(), tokens[0]);
     }
 
     #[test]

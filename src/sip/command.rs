@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::binding::Binding;
+use super::call::Fate;
 use super::notify::Outcome;
 
 /// One thing to do. Carry commands out in their order: a binding is told before the phone hears of it.
@@ -17,7 +18,7 @@ pub enum Command {
         to: SocketAddr,
         /// What, at most 65,535 bytes.
         datagram: Datagram,
-        /// Whose request it is, for [`super::Endpoint::undeliverable`]; `None` for a response.
+        /// Whose NOTIFY it is, for [`super::Endpoint::undeliverable`]; `None` for all else.
         notify: Option<NotifyId>,
     },
     /// Look a line up, and answer with [`super::Endpoint::line`] within 32 seconds.
@@ -45,6 +46,13 @@ pub enum Command {
         /// What became of it.
         outcome: Outcome,
     },
+    /// It is known what became of a call.
+    Called {
+        /// Which one.
+        id: CallId,
+        /// What became of it.
+        fate: Fate,
+    },
 }
 
 /// The bytes of one message. Its `Debug` gives only the length, since a message may answer a challenge.
@@ -60,6 +68,10 @@ impl fmt::Debug for Datagram {
 /// Names a NOTIFY from its start to its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotifyId(pub(super) u64);
+
+/// Names a call from its start to its fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub(super) u64);
 
 /// Names a lookup from its question to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::binding::Binding;
+use super::call::Call;
+use super::call::calls::Calls;
 use super::chance::Chance;
 use super::client::Client;
-use super::command::{Command, NotifyId, Ticket};
+use super::command::{CallId, Command, NotifyId, Ticket};
 use super::line::Line;
 use super::message::Message;
 use super::notify::Notify;
@@ -22,6 +24,7 @@ const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub struct Endpoint {
     client: Client,
+    calls: Calls,
     server: Server,
     clock: Option<(Instant, u64)>,
 }
@@ -32,7 +35,8 @@ impl Endpoint {
     pub fn new(secret: [u8; 32], local: SocketAddr, user_agent: &str) -> Self {
         let chance = Chance::new(secret);
         let client = Client::new(chance.clone(), local, user_agent);
-        Self { client, server: Server::new(chance, user_agent), clock: None }
+        let calls = Calls::new(chance.derived("calls"), local, user_agent);
+        Self { client, calls, server: Server::new(chance, user_agent), clock: None }
     }
 
     /// Takes back stored bindings. Those that have ended meanwhile are told by the next [`Endpoint::wake`].
@@ -54,8 +58,15 @@ impl Endpoint {
     ) {
         self.clock = Some((now, unix));
         match reader::read(datagram) {
-            Ok(Message::Request(request)) => self.server.request(now, from, request, datagram.len(), out),
-            Ok(Message::Response(response)) => self.client.response(now, &response, out),
+            Ok(Message::Request(request)) => {
+                if !self.calls.request(now, from, &request, out) {
+                    self.server.request(now, from, request, datagram.len(), out);
+                }
+            }
+            Ok(Message::Response(response)) => {
+                self.client.response(now, &response, out);
+                self.calls.response(now, &response, out);
+            }
             Err(malformed) => self.server.malformed(from, malformed, out),
         }
     }
@@ -96,6 +107,22 @@ impl Endpoint {
         self.client.waiting()
     }
 
+    /// Makes a call. Its fate comes with [`Command::Called`], exactly once; at once if nowhere is a phone, or too
+    /// many calls are under way.
+    pub fn call(&mut self, now: Instant, call: Call, out: &mut Vec<Command>) -> CallId {
+        self.calls.call(now, call, out)
+    }
+
+    /// Gives all calls up, for the daemon stops: phones ring no more.
+    pub fn give_up_calls(&mut self, now: Instant, out: &mut Vec<Command>) {
+        self.calls.give_up(now, out);
+    }
+
+    /// How many calls are under way, those included that are over and still say goodbye.
+    pub fn calls(&self) -> usize {
+        self.calls.under_way()
+    }
+
     /// Where the phones of a device are.
     pub fn bindings(&self, device: &str) -> impl Iterator<Item = &Binding> {
         self.server.bindings.of_device(device)
@@ -109,14 +136,15 @@ impl Endpoint {
 
     /// When to call [`Endpoint::wake`]; ask again after every other call.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers = self.client.deadline().into_iter().chain(self.server.deadline());
-        timers.chain(self.next_end()).min()
+        let timers = [self.client.deadline(), self.calls.deadline(), self.server.deadline()];
+        timers.into_iter().flatten().chain(self.next_end()).min()
     }
 
     /// Does what is due.
     pub fn wake(&mut self, now: Instant, unix: u64, out: &mut Vec<Command>) {
         self.clock = Some((now, unix));
         self.client.wake(now, out);
+        self.calls.wake(now, out);
         self.server.wake(now);
         self.server.expire(unix, out);
     }

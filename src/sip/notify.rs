@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{Aor, Target};
 use super::chance::Chance;
-use super::digest::{Asked, Challenge, Credentials};
+use super::digest::Credentials;
 use super::header::wire;
+use super::login::Login;
 use super::message::{Request, Response};
 
 /// What to tell a phone, and where it is.
@@ -93,16 +94,7 @@ pub struct Exchange {
     call_id: String,
     tag: String,
     cseq: u32,
-    phone: Option<Held>,
-    proxy: Option<Held>,
-    was_stale: bool,
-}
-
-/// A challenge that was answered, and how often its nonce was used.
-#[derive(Debug)]
-struct Held {
-    challenge: Challenge,
-    uses: u32,
+    login: Login,
 }
 
 /// What to do after a final response.
@@ -118,7 +110,8 @@ impl Exchange {
     /// Begins; nothing is sent yet.
     pub fn new(notify: Notify, chance: &mut Chance) -> Self {
         let (call_id, tag) = (chance.token(), chance.token());
-        Self { notify, call_id, tag, cseq: 0, phone: None, proxy: None, was_stale: false }
+        let login = Login::new(notify.credentials.clone());
+        Self { notify, call_id, tag, cseq: 0, login }
     }
 
     /// Where the requests go.
@@ -154,39 +147,16 @@ impl Exchange {
             add("Content-Type", wire(kind));
             request.body = body.clone();
         }
-        self.authorize(&mut request, chance);
+        self.login.authorize(&mut request, chance);
         request
     }
 
     /// Takes a final response. Each kind of challenge is answered once, and one more if a nonce was stale.
     pub fn response(&mut self, response: &Response) -> Next {
-        let (field, held) = match response.code {
-            401 => ("WWW-Authenticate", &mut self.phone),
-            407 => ("Proxy-Authenticate", &mut self.proxy),
-            code => return Next::Finished(Outcome::of(code)),
-        };
-        let refused = Next::Finished(Outcome::Refused(response.code));
-        let Some(challenge) = Challenge::strongest(response.headers.all(field)) else { return refused };
-        if self.notify.credentials.is_none() || (held.is_some() && (self.was_stale || !challenge.stale)) {
-            return refused;
+        if self.login.is_answered(response) {
+            return Next::Again;
         }
-        self.was_stale |= held.is_some();
-        let uses = held.take().filter(|old| old.challenge.same_nonce(&challenge)).map_or(0, |old| old.uses);
-        *held = Some(Held { challenge, uses });
-        Next::Again
-    }
-
-    fn authorize(&mut self, request: &mut Request, chance: &mut Chance) {
-        let Some(credentials) = &self.notify.credentials else { return };
-        let (uri, body) = (request.uri.clone(), request.body.clone());
-        let asked = Asked { method: "NOTIFY", uri: &uri, body: &body };
-        for (name, held) in [("Authorization", &mut self.phone), ("Proxy-Authorization", &mut self.proxy)] {
-            if let Some(held) = held {
-                held.uses += 1;
-                let answer = held.challenge.answer(credentials, asked, &chance.token(), held.uses);
-                request.headers.push(name, answer);
-            }
-        }
+        Next::Finished(Outcome::of(response.code))
     }
 }
 

@@ -23,7 +23,7 @@ use super::transaction::{Arrival, Servers, TIMER_J};
 pub const MAX_PENDING: usize = 4_096;
 /// The longest REGISTER, in bytes.
 pub const MAX_REGISTER: usize = 8_192;
-const ALLOW: &str = "OPTIONS, REGISTER";
+const ALLOW: &str = "BYE, NOTIFY, OPTIONS, REGISTER";
 
 /// The registrar as its phones see it.
 #[derive(Debug)]

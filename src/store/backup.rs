@@ -290,6 +290,7 @@ fn title(table: Table) -> &'static str {
         Table::Audit => "audit",
         Table::Trash => "trash",
         Table::Copy => "copy",
+        Table::History => "history",
     }
 }
 

@@ -217,7 +217,7 @@ fn erase(overlay: &mut Overlay<'_>, entity: &Entity) -> Result<()> {
 fn forget(overlay: &mut Overlay<'_>, device: Id) -> Result<()> {
     overlay.remove(layout::note(Table::Held, device.as_bytes()));
     overlay.remove(layout::note(Table::Stale, device.as_bytes()));
-    for table in [Table::Binding, Table::Copy] {
+    for table in [Table::Binding, Table::Copy, Table::History] {
         let begin = layout::note(table, device.as_bytes());
         for (end, _) in overlay.scan(Part::all(&begin))? {
             overlay.remove([&begin[..], &end].concat());

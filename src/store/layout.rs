@@ -28,7 +28,7 @@ pub(super) const USER: char = 'u';
 pub(super) const DEVICE: char = 'd';
 
 /// The tables of notes, in the order of an export.
-pub(super) const TABLES: [Table; 9] = [
+pub(super) const TABLES: [Table; 10] = [
     Table::Held,
     Table::Stale,
     Table::Binding,
@@ -38,6 +38,7 @@ pub(super) const TABLES: [Table; 9] = [
     Table::Audit,
     Table::Trash,
     Table::Copy,
+    Table::History,
 ];
 
 /// The letter that a key begins with; NUL for the empty key, which is never used.
@@ -71,6 +72,7 @@ pub(super) fn table(table: Table) -> char {
         Table::Audit => 'j',
         Table::Trash => 'g',
         Table::Copy => 'f',
+        Table::History => 'y',
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which device a line belongs to, and how its phone proves itself.
 
 use crate::device::Device;
-use crate::sip::{Line, Password, Proof};
+use crate::sip::{Aor, Credentials, Line, Password, Proof};
 use crate::store::{Store, StoreError, is_switched_on};
 use crate::user::User;
 
@@ -17,6 +17,19 @@ pub(super) async fn find(store: &dyn Store, user: &str, realm: &str) -> Result<O
         expires: expires(&device),
     });
     Ok(line)
+}
+
+/// The line of a device: its username in its own realm or its account's; `None` if either is missing.
+pub(super) async fn line_of(store: &dyn Store, device: &Device) -> Result<Option<Aor>, StoreError> {
+    let account = store.account(device.account()).await?;
+    let realm = device.realm().or_else(|| account?.realm());
+    Ok(device.username().zip(realm).map(|(user, realm)| Aor::new(user, &realm)))
+}
+
+/// What a device's line proves itself with.
+pub(super) fn credentials(device: &Device) -> Option<Credentials> {
+    let (user, password) = device.username().zip(device.password())?;
+    Some(Credentials { user: user.to_owned(), password: Password::new(password) })
 }
 
 /// A phone may register where it would be given its files, unless its owner is switched off.

@@ -8,8 +8,9 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test, web};
-use checksync::api::{self, Desk};
-use checksync::circle::{Circle, Means, start};
+use checksync::api::{self, Desk, Doorman};
+use checksync::auth::{Cost, Patience};
+use checksync::circle::{Circle, Means, Order, Switchboard, start};
 use checksync::files::Files;
 use checksync::id::Id;
 use checksync::pack::Pack;
@@ -72,38 +73,62 @@ pub(crate) struct World {
     pub(crate) registrations: Arc<Registrations>,
     pub(crate) master: Id,
     pub(crate) token: String,
+    ordered: std::cell::RefCell<tokio::sync::mpsc::Receiver<Order>>,
     desk: web::Data<Desk>,
     stopped: std::cell::RefCell<Option<std::pin::Pin<Box<dyn Future<Output = ()>>>>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
     /// A world with a master account, and a token of it. The circle stands still until [`Self::turn`], so that marks
     /// stay where they can be counted.
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let mut world = Self::on(tempfile::tempdir().unwrap()).await;
+        world.forget_marks().await;
+        world.token = world.log_in(KEY).await;
+        world
+    }
+
+    /// The world after a restart of the daemon, with the token from before.
+    pub(crate) async fn restarted(self) -> Self {
+        let token = self.token.clone();
+        Self { token, ..Self::on(self.closed().await).await }
+    }
+
+    /// What stays of the world when the daemon has stopped: the folder in which its database lies under `var`.
+    pub(crate) async fn closed(self) -> tempfile::TempDir {
+        self.store.close().await.unwrap();
+        let Self { folder, store, desk, stopped, .. } = self;
+        drop((store, desk, stopped));
+        folder
+    }
+
+    /// The world of the database under `var`, which is made where there is none. It has no token yet.
+    pub(crate) async fn on(folder: tempfile::TempDir) -> Self {
         let options = Options { reserve_bytes: 0, ..Options::new(folder.path().join("var")) };
         let store: Arc<dyn Store> = Arc::new(SledStore::open(options).unwrap());
-        let key = api::bootstrap(&*store, Some(KEY), random, NOW).await.unwrap();
-        assert_eq!(key.as_deref(), Some(KEY));
+        let doorman = Doorman::open(&*store, at_the_door()).await.unwrap();
+        let key = api::bootstrap(&*store, &doorman, Some(KEY), random, NOW).await.unwrap();
+        assert!(key.is_none_or(|key| key == KEY));
         let (circle, running) = circle(&store).await;
+        let (orders, ordered) = tokio::sync::mpsc::channel(8);
         let registrations = Arc::new(Registrations::default());
         let desk = web::Data::new(Desk {
             store: store.clone(),
             files: files(&store),
             circle,
+            switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
+            doorman,
             kazoo_from: vec![KAZOO.parse().unwrap()],
             clock: || CLOCK.get(),
             random,
         });
-        let master = store.accounts(None, Span::ascending(None, 1)).await.unwrap().rows[0].id();
+        let accounts = store.accounts(None, Span::ascending(None, 1000)).await.unwrap().rows;
+        let master = accounts.iter().find(|account| account.tree.is_empty()).unwrap().id();
         let stopped = std::cell::RefCell::new(Some(running));
-        let mut world =
-            Self { store, registrations, master, token: String::new(), desk, stopped, _folder: folder };
-        world.forget_marks().await;
-        world.token = world.log_in(KEY).await;
-        world
+        let (ordered, token) = (std::cell::RefCell::new(ordered), String::new());
+        Self { store, registrations, master, token, ordered, desk, stopped, folder }
     }
 
     pub(crate) async fn log_in(&self, key: &str) -> String {
@@ -195,6 +220,11 @@ impl World {
         self.store.unmark(marks, Vec::new()).await.unwrap();
     }
 
+    /// What the SIP side was asked to do since the last time.
+    pub(crate) fn ordered(&self) -> Option<Order> {
+        self.ordered.borrow_mut().try_recv().ok()
+    }
+
     /// Lets the circle work for a moment.
     pub(crate) async fn turn(&self) {
         let running = self.stopped.borrow_mut().take().unwrap();
@@ -209,6 +239,12 @@ async fn said(response: ServiceResponse<impl MessageBody + 'static>) -> Said {
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
     let body = to_bytes(response.into_body()).await.unwrap();
     Said { status: status.as_u16(), headers, text: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+/// Hashes that cost nothing, and answers to failures that are only a little slow.
+fn at_the_door() -> api::Means {
+    let patience = Patience { longest: std::time::Duration::from_millis(2), ..Patience::USUAL };
+    api::Means { cost: Cost::NEXT_TO_NOTHING, patience, clock: || CLOCK.get(), random }
 }
 
 async fn circle(store: &Arc<dyn Store>) -> (Circle, std::pin::Pin<Box<dyn Future<Output = ()>>>) {

@@ -13,9 +13,6 @@ use house::{Daemon, KEY};
 use serde_json::{Value, json};
 use stage::Stage;
 
-/// Requests whose answers are not made yet, by a part of their paths, and what each waits for.
-const WAITING: [(&str, &str); 1] = [("/quickcall/", "calls are not made yet")];
-
 /// The requests of Kazoo's page on devices, in its order.
 const CONTRACT: [(&str, &str); 11] = [
     ("GET", "/devices"),
@@ -31,10 +28,6 @@ const CONTRACT: [(&str, &str); 11] = [
     ("PUT", "/devices"),
 ];
 
-fn is_waiting(example: &Example) -> bool {
-    WAITING.iter().any(|(part, _)| example.request.url.contains(part))
-}
-
 #[test]
 fn every_request_of_the_guide_is_answered_as_it_says() {
     let daemon = Daemon::start();
@@ -42,7 +35,7 @@ fn every_request_of_the_guide_is_answered_as_it_says() {
     let base = format!("http://{}", daemon.admin());
     let (_, answer) = send(&Request::new("PUT", &format!("{base}/v2/api_auth"), &sign_in));
     let token = answer["auth_token"].as_str().unwrap();
-    for example in examples().into_iter().filter(|example| !is_waiting(example)) {
+    for example in examples() {
         let stage = Stage::of(&daemon, token, &example);
         let (status, answer) = send(&example.request.with(|text| stage.fill(text)));
         let place = format!("docs/api.md:{}: {}", example.line, example.request.method);
@@ -89,12 +82,6 @@ fn the_guide_has_every_request_of_the_page() {
     for wanted in CONTRACT {
         let at = left.iter().position(|request| *request == wanted);
         left.remove(at.unwrap_or_else(|| panic!("{wanted:?} is missing")));
-    }
-    for (part, _) in WAITING {
-        assert!(
-            examples.iter().any(|example| example.request.url.contains(part)),
-            "nothing waits for {part}"
-        );
     }
 }
 

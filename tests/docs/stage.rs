@@ -21,7 +21,12 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn of(daemon: &Daemon, token: &str, example: &Example) -> Self {
         let base = format!("http://{}", daemon.admin());
-        let known = [("AUTH_TOKEN", token), ("API_KEY", KEY), ("IP_ADDRESS", "192.0.2.7")];
+        let known = [
+            ("AUTH_TOKEN", token),
+            ("API_KEY", KEY),
+            ("IP_ADDRESS", "192.0.2.7"),
+            ("PHONE_NUMBER", "4155550100"),
+        ];
         let names = known.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let mut stage = Self { names, base, token: token.to_owned(), phone: None };
         if example.request.url.ends_with("/devices/status") {
@@ -64,6 +69,14 @@ impl Stage {
                 let mut device = json!({ "name": "old device", "presence_id": "old" });
                 if example.request.method == "PATCH" {
                     device = changed(shown);
+                }
+                if example.request.url.contains("/quickcall/") {
+                    device = json!({
+                        "name": "rung", "owner_id": self.names["USER_ID"], "presence_id": "1001",
+                        "media": {"audio": {"codecs": ["PCMU", "PCMA"]}},
+                        "sip": {"username": "rung", "invite_format": "username"},
+                        "caller_id": {"internal": {"name": "Rung", "number": "1001"}},
+                    });
                 }
                 let device = self.put(&devices, &device);
                 self.name("DEVICE_ID", &device);

@@ -72,8 +72,8 @@ async fn parent(pushed: &Pushed) -> Result<Account, Failure> {
         Some(reseller) => pushed.desk.store.account(reseller).await?,
         None => None,
     };
-    let within_reach = reseller.filter(|reseller| auth::may(&pushed.caller, reseller));
-    Ok(within_reach.unwrap_or_else(|| pushed.caller.clone()))
+    let within_reach = reseller.filter(|reseller| pushed.caller.reaches(reseller));
+    Ok(within_reach.unwrap_or_else(|| pushed.caller.account.clone()))
 }
 
 /// The account's devices, if Kazoo has pushed every one and there is nothing else that would be lost.

@@ -9,7 +9,6 @@ use crate::api::change::{accept, put, remove};
 use crate::api::envelope::{Answer, Reply};
 use crate::api::error::Failure;
 use crate::api::request::fresh_id;
-use crate::auth;
 use crate::device::{Device, Mac};
 use crate::document::{Body, Document, at};
 use crate::schema::{Problem, merge};
@@ -54,7 +53,7 @@ pub(super) async fn search(pushed: Pushed) -> Reply {
     let mac: Mac = text.parse().map_err(|_| Failure::unknown(text))?;
     let device = pushed.desk.store.device_by_mac(mac).await?.ok_or_else(|| Failure::unknown(text))?;
     let account = pushed.desk.store.account(device.account()).await?;
-    if !account.is_some_and(|account| auth::may(&pushed.caller, &account)) {
+    if !account.is_some_and(|account| pushed.caller.reaches(&account)) {
         return Err(Failure::forbidden());
     }
     Ok(Answer::data(json!({"account_id": device.account()})))
@@ -115,7 +114,7 @@ async fn create(pushed: &Pushed, account: &Account, mac: Mac, patch: Body) -> Re
     }
     let name = json!({"name": mac.to_string(), "mac_address": mac.with_colons()});
     let body = merge(name.as_object().cloned().unwrap_or_default(), patch);
-    let mut body = accept(Noun::Device, account, None, body)?;
+    let mut body = accept(&pushed.desk, Noun::Device, account, None, body).await?;
     body.insert(PUSHED.to_owned(), "kazoo".into());
     let document = Document::new(fresh_id(pushed.desk.random), account.id(), body, pushed.unix());
     let stored = put(&pushed.call, &Entity::Device(Device { document }), None).await;
@@ -129,7 +128,7 @@ async fn create(pushed: &Pushed, account: &Account, mac: Mac, patch: Body) -> Re
 async fn check_realm(pushed: &Pushed, patch: &Body) -> Result<(), Failure> {
     let Some(realm) = at(patch, "sip.realm").and_then(Value::as_str) else { return Ok(()) };
     let holder = pushed.desk.store.account_by_realm(realm).await?;
-    if holder.is_none_or(|holder| auth::may(&pushed.caller, &holder)) {
+    if holder.is_none_or(|holder| pushed.caller.reaches(&holder)) {
         return Ok(());
     }
     let problem = Problem::new("The realm belongs to another account").value(realm);

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::push::is_true;
 use crate::account::Account;
-use crate::api::Desk;
 use crate::api::error::Failure;
 use crate::api::request::Call;
-use crate::auth;
+use crate::api::{Desk, access};
+use crate::auth::Caller;
 use crate::device::Mac;
 use crate::document::Body;
 use crate::id::Id;
@@ -22,8 +22,8 @@ use crate::store::{Span, Store};
 pub(super) struct Pushed {
     pub(super) call: Call,
     pub(super) desk: web::Data<Desk>,
-    /// Whose administrator the sender is.
-    pub(super) caller: Account,
+    /// The administrator that the sender is.
+    pub(super) caller: Caller,
 }
 
 impl FromRequest for Pushed {
@@ -35,7 +35,7 @@ impl FromRequest for Pushed {
         Box::pin(async move {
             let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
             let call = call(&desk, &request).await?;
-            let caller = call.caller()?.clone();
+            let caller = access::administrator(call.caller()?)?.clone();
             Ok(Self { call, desk, caller })
         })
     }
@@ -72,7 +72,7 @@ impl Pushed {
     /// The account that the path names, if it is there and the caller may change it.
     pub(super) async fn account(&self) -> Result<Option<Account>, Failure> {
         let found = self.desk.store.account(self.account_id()?).await?;
-        if found.as_ref().is_some_and(|account| !auth::may(&self.caller, account)) {
+        if found.as_ref().is_some_and(|account| !self.caller.reaches(account)) {
             return Err(Failure::forbidden());
         }
         Ok(found)

@@ -1,0 +1,265 @@
+//! One place where a line is rung: its INVITE, sent again with the answer to a challenge, and its CANCEL.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::invite::{Due, Heard, Invite};
+use super::sender::{Errand, Sender};
+use super::{Call, Fate, Way};
+use crate::sip::command::CallId;
+use crate::sip::header::wire;
+use crate::sip::login::Login;
+use crate::sip::message::{Request, Response};
+
+/// What we understand in a dialog.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, NOTIFY, UPDATE, OPTIONS";
+
+/// A phone that is rung.
+#[derive(Debug)]
+pub struct Leg {
+    /// Where it is.
+    pub way: Way,
+    /// Its INVITEs, the current one last; those before it were challenged.
+    invites: Vec<Invite>,
+    login: Login,
+    cseq: u32,
+    rang: bool,
+    cancelled: bool,
+    lost: Option<Fate>,
+}
+
+/// What a leg has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing that its call must know.
+    Nothing,
+    /// It was answered, perhaps not for the first time.
+    Answered,
+    /// It will not be answered.
+    Lost(Fate),
+    /// It will not, and its owner wants no other phone to ring either (6xx).
+    Declined(Fate),
+}
+
+impl Leg {
+    /// Rings.
+    pub fn ring(way: Way, call: &Call, tag: &str, sender: &mut Sender<'_>) -> Self {
+        let login = Login::new(way.credentials.clone());
+        let (invites, lost) = (Vec::new(), None);
+        let mut leg = Self { way, invites, login, cseq: 0, rang: false, cancelled: false, lost };
+        leg.invite(call, tag, sender);
+        leg
+    }
+
+    /// Takes a response to one of its INVITEs.
+    pub fn response(
+        &mut self,
+        at: usize,
+        response: &Response,
+        call: (&Call, &str),
+        sender: &mut Sender<'_>,
+    ) -> Turn {
+        match self.invites[at].response(sender.now, response) {
+            Heard::Nothing => Turn::Nothing,
+            Heard::Provisional => {
+                self.rang |= response.code > 100;
+                Turn::Nothing
+            }
+            Heard::Accepted => Turn::Answered,
+            Heard::Again(ack) => {
+                sender.send(self.way.to, ack);
+                Turn::Nothing
+            }
+            Heard::Refused(ack) => {
+                sender.send(self.way.to, ack);
+                self.refused(response, call, sender)
+            }
+        }
+    }
+
+    /// Which of its INVITEs has this branch.
+    pub fn find(&self, branch: &str) -> Option<usize> {
+        self.invites.iter().position(|invite| invite.branch == branch)
+    }
+
+    /// The INVITE at this place.
+    pub fn request(&self, at: usize) -> &Request {
+        &self.invites[at].request
+    }
+
+    /// Stops the ringing. A phone that has not reacted yet is told as soon as it does.
+    pub fn cancel(&mut self, id: CallId, sender: &mut Sender<'_>) {
+        self.cancelled = true;
+        if let Some(invite) = self.invites.last_mut().filter(|invite| invite.can_be_cancelled()) {
+            let (cancel, branch) = (invite.cancel(sender.now), invite.branch.clone());
+            sender.ask((id, Errand::Cancel), self.way.to, &cancel, &branch);
+        }
+    }
+
+    /// Whether it must be cancelled as soon as that is possible.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// Whether it may still be answered.
+    pub fn is_open(&self) -> bool {
+        self.invites.last().is_some_and(Invite::is_open)
+    }
+
+    /// Whether its phone has said that it rings, or anything like it.
+    pub fn rang(&self) -> bool {
+        self.rang
+    }
+
+    /// Why it was not answered; `None` while it may be.
+    pub fn lost(&self) -> Option<Fate> {
+        self.lost
+    }
+
+    /// Whether nothing can come any more.
+    pub fn has_ended(&self) -> bool {
+        self.invites.iter().all(Invite::has_ended)
+    }
+
+    /// When [`Leg::wake`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.invites.iter().filter_map(Invite::deadline).min()
+    }
+
+    /// Does what is due.
+    pub fn wake(&mut self, sender: &mut Sender<'_>) -> Turn {
+        let mut turn = Turn::Nothing;
+        for invite in &mut self.invites {
+            match invite.due(sender.now) {
+                Some(Due::Resend(datagram)) => sender.send(self.way.to, datagram),
+                Some(Due::TimedOut) => turn = Turn::Lost(Fate::Unreachable(None)),
+                None => {}
+            }
+        }
+        self.note(turn)
+    }
+
+    fn refused(&mut self, response: &Response, (call, tag): (&Call, &str), sender: &mut Sender<'_>) -> Turn {
+        if !self.cancelled && self.login.is_answered(response) {
+            self.invite(call, tag, sender);
+            return Turn::Nothing;
+        }
+        let fate = Fate::of(response.code);
+        self.note(if response.code >= 600 { Turn::Declined(fate) } else { Turn::Lost(fate) })
+    }
+
+    fn note(&mut self, turn: Turn) -> Turn {
+        if let Turn::Lost(fate) | Turn::Declined(fate) = turn {
+            self.lost = Some(fate);
+        }
+        turn
+    }
+
+    fn invite(&mut self, call: &Call, tag: &str, sender: &mut Sender<'_>) {
+        self.cseq += 1;
+        let branch = sender.branch();
+        let mut request =
+            sender.begin(rsip::Method::Invite, self.way.target.as_str(), &branch, &self.way.route);
+        request.headers.push("From", from(call, tag));
+        request.headers.push("To", format!("<{}>", call.aor.uri()));
+        request.headers.push("Call-ID", call.call_id.clone());
+        request.headers.push("CSeq", format!("{} INVITE", self.cseq));
+        sender.sign(&mut request);
+        request.headers.push("Allow", ALLOW);
+        request.headers.push("X-KAZOO-AOR", call.aor.uri());
+        if call.auto_answer {
+            ask_to_answer(&mut request, &call.aor.realm);
+        }
+        request.headers.push("Content-Type", "application/sdp");
+        request.body = session(sender.local).into();
+        self.login.authorize(&mut request, sender.chance);
+        let invite = Invite::start(sender.now, request, branch);
+        sender.send(self.way.to, invite.datagram());
+        self.invites.push(invite);
+    }
+}
+
+fn from(call: &Call, tag: &str) -> String {
+    let mut caller = call.aor.clone();
+    caller.user.clone_from(&call.caller.number);
+    let name: String = call.caller.name.chars().filter(|c| !c.is_control()).collect();
+    let name = wire(&name.replace('\\', "\\\\").replace('"', "\\\""));
+    format!("\"{name}\" <{}>;tag={tag}", caller.uri())
+}
+
+/// There are three ways to say it, and phones know one or the other: Broadsoft's, that of most desk phones, and
+/// RFC 5373.
+fn ask_to_answer(request: &mut Request, realm: &str) {
+    let realm: String =
+        realm.chars().filter(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(*c)).collect();
+    request.headers.push("Call-Info", format!("<sip:{realm}>;answer-after=0"));
+    request.headers.push("Alert-Info", format!("<http://{realm}>;info=alert-autoanswer"));
+    request.headers.push("Answer-Mode", "Auto");
+}
+
+/// The one session we ever describe (RFC 3264): codecs every phone has, and nobody sends anything.
+pub fn session(local: SocketAddr) -> String {
+    let (ip, family) = (local.ip().to_canonical(), if local.ip().to_canonical().is_ipv4() { 4 } else { 6 });
+    let mut text = String::from("v=0\r\n");
+    let _infallible = write!(text, "o=- 1 1 IN IP{family} {ip}\r\ns=-\r\nc=IN IP{family} {ip}\r\nt=0 0\r\n");
+    text.push_str("m=audio 9 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n");
+    text.push_str("a=rtpmap:101 telephone-event/8000\r\na=inactive\r\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sip::address::{Aor, NameAddr};
+    use crate::sip::call::Caller;
+
+    fn call(name: &str, number: &str) -> Call {
+        Call {
+            call_id: "c".into(),
+            aor: Aor::new("u1", "pbx"),
+            ways: Vec::new(),
+            caller: Caller { name: name.into(), number: number.into() },
+            number: "1".into(),
+            auto_answer: true,
+            patience: Duration::from_secs(30),
+        }
+    }
+
+    #[test]
+    fn a_caller_cannot_leave_the_field_it_is_written_into() {
+        for (name, number, written) in [
+            ("Desk", "+431", "\"Desk\" <sip:+431@pbx>;tag=t"),
+            ("a\" <sip:x@y>;tag=z", "1", "\"a\\\" <sip:x@y>;tag=z\" <sip:1@pbx>;tag=t"),
+            ("end\\", "1", "\"end\\\\\" <sip:1@pbx>;tag=t"),
+            ("a\r\nVia: b", "1\r\n@x>", "\"aVia: b\" <sip:1%0D%0A%40x%3E@pbx>;tag=t"),
+        ] {
+            let from = from(&call(name, number), "t");
+            assert_eq!(from, written);
+            assert_eq!(NameAddr::read(&from).unwrap().param("tag"), Some("t"));
+        }
+    }
+
+    #[test]
+    fn a_name_in_any_language_is_sent_as_utf8() {
+        let from = from(&call("Müller 🙂", "1"), "t");
+        assert_eq!(crate::sip::header::text(&from), "\"Müller 🙂\" <sip:1@pbx>;tag=t");
+    }
+
+    #[test]
+    fn a_realm_cannot_leave_the_fields_that_ask_to_answer() {
+        let mut request = Request::new(rsip::Method::Invite, "sip:u");
+        ask_to_answer(&mut request, "pbx>\r\n;x");
+        assert_eq!(request.headers.get("Call-Info"), Some("<sip:pbxx>;answer-after=0"));
+        assert_eq!(request.headers.get("Alert-Info"), Some("<http://pbxx>;info=alert-autoanswer"));
+    }
+
+    #[test]
+    fn a_session_without_media_names_its_address_in_both_families() {
+        let text = session("192.0.2.1:5060".parse().unwrap());
+        assert!(text.contains("c=IN IP4 192.0.2.1\r\n") && text.ends_with("a=inactive\r\n"), "{text}");
+        assert!(session("[2001:db8::1]:5060".parse().unwrap()).contains("c=IN IP6 2001:db8::1\r\n"));
+    }
+}
