@@ -123,8 +123,14 @@ async fn candidates(
         return Ok(Listed::whole(found.into_iter().collect()));
     }
     let span = Span { containing: filter.text(), ..span };
-    let owner = filter.wanted("owner_id").and_then(|owner| owner.parse().ok());
-    store.devices(&owner.map_or(Scope::Account(account), Scope::User), span).await
+    if let Some((text, owner)) = filter.wanted("owner_id").and_then(|text| Some((text, text.parse().ok()?))) {
+        let span = span.containing(format!("\"owner_id\":\"{text}\""));
+        return store.devices(&Scope::User(owner), span).await;
+    }
+    match filter.wanted("name").filter(|name| !name.is_empty()) {
+        Some(name) => store.devices_named(account, name, span).await,
+        None => store.devices(&Scope::Account(account), span).await,
+    }
 }
 
 /// Everything else that may be wrong with the request is left for others to say.
