@@ -29,11 +29,13 @@ mod difference;
 mod doorman;
 mod envelope;
 mod error;
+mod export;
 mod filter;
 mod generate;
 mod given;
 mod history;
 mod hotdesks;
+mod import;
 mod intake;
 mod kazoo;
 mod login;
@@ -48,6 +50,7 @@ mod registrations;
 mod request;
 mod rows;
 mod schemas;
+mod secrets;
 mod sessions;
 mod table;
 mod templates;
@@ -56,9 +59,10 @@ mod users;
 
 pub use accounts::bootstrap;
 pub use doorman::{Doorman, Means};
+pub use import::Imports;
 pub use kazoo::{Network, NoNetwork};
 
-use openapi::{accounts as account, devices as device, phones as phone, sessions as session, site};
+use openapi::{accounts as account, bulk, devices as device, phones as phone, sessions as session, site};
 use place::{Described, Place, at};
 
 /// What the handlers work with.
@@ -75,6 +79,8 @@ pub struct Desk {
     pub registrations: Arc<Registrations>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
+    /// What is being imported, and what was lately.
+    pub imports: Imports,
     /// From where everything that Kazoo asks of a provisioner is taken as the master account's.
     pub kazoo_from: Vec<Network>,
     /// The wall clock, in Unix milliseconds.
@@ -151,6 +157,9 @@ fn v2() -> Vec<Place> {
         at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user, device::LIST_OF_USER),
         at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user, account::HOTDESKS_OF_USER),
         at("/accounts/{account}/devices").get(devices::list, device::LIST).put(devices::create, device::CREATE),
+        at("/accounts/{account}/devices/export").get(export::get, bulk::EXPORT),
+        at("/accounts/{account}/devices/import").get(import::list, bulk::IMPORTS).post(import::post, bulk::IMPORT),
+        at("/accounts/{account}/devices/import/{job}").get(import::get, bulk::IMPORT_GET),
         at("/accounts/{account}/devices/status").get(devices::status, device::STATUS),
         at("/accounts/{account}/devices/{device}")
             .get(devices::get, device::GET)

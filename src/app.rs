@@ -109,6 +109,7 @@ impl App {
         let doorman = api::Doorman::open(&*store, at_the_door()).await?;
         let new_key =
             api::bootstrap(&*store, &doorman, given_key, random, unix).await?.filter(|_| given_key.is_none());
+        let imports = api::Imports::resume(&*store).await;
         let set = load(&config).await?;
         let planted =
             if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
@@ -131,7 +132,7 @@ impl App {
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let servers = [
             phones_server(&ground, bound.phones, &config)?,
-            admin_server(&ground, doorman, bound.admin, &config)?,
+            admin_server(&ground, (doorman, imports), bound.admin, &config)?,
         ];
         let handles = servers.iter().map(Server::handle).collect();
         let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
@@ -215,7 +216,7 @@ fn at_the_door() -> api::Means {
 
 fn admin_server(
     ground: &Ground,
-    doorman: api::Doorman,
+    (doorman, imports): (api::Doorman, api::Imports),
     listener: std::net::TcpListener,
     config: &Config,
 ) -> io::Result<Server> {
@@ -226,6 +227,7 @@ fn admin_server(
         switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
         doorman,
+        imports,
         kazoo_from: config.kazoo_from.clone(),
         clock: wall_clock,
         random,

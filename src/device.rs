@@ -50,6 +50,11 @@ impl Device {
         self.document.account
     }
 
+    /// What its name comes down to where names are compared: the same in lower case.
+    pub fn plain_name(&self) -> Option<String> {
+        self.document.text("name").map(str::to_lowercase)
+    }
+
     /// Its MAC address, in whatever notation the document writes it.
     pub fn mac(&self) -> Option<Mac> {
         self.document.text("mac_address")?.parse().ok()

@@ -28,8 +28,10 @@ mod keeper;
 mod layout;
 mod meta;
 mod nudge;
+mod opened;
 mod overlay;
 mod query;
+mod seal;
 mod sled_store;
 mod span;
 
@@ -257,6 +259,8 @@ pub trait Store: Send + Sync + 'static {
     async fn device_by_line(&self, username: &str, realm: &str) -> Result<Option<Device>>;
     /// The device that is recognised by this address; an IPv4 address written as IPv6 is the same address.
     async fn device_by_ip(&self, ip: IpAddr) -> Result<Option<Device>>;
+    /// An account's devices of this name, without regard to case, by id.
+    async fn devices_named(&self, account: Id, name: &str, span: Span) -> Result<Listed<Device>>;
     /// The devices of a scope, by id. `Scope::Account` lists the devices of that account only, not of those below
     /// it; `Scope::User` also those that the user is hotdesked into.
     async fn devices(&self, scope: &Scope, span: Span) -> Result<Listed<Device>>;

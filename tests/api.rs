@@ -187,7 +187,7 @@ fn everything_that_is_wrong_with_a_device_is_said_at_once_and_without_secrets() 
         let world = World::new().await;
         let wish = json!({
             "enabled": [], "mac_address": "00:04:f2", "timezone": "Europe/Vienna2",
-            "sip": {"password": "abc!", "method": "ip", "ip": "::1"},
+            "sip": {"password": "abc!", "method": "ip", "ip": "::g"},
         });
         let said = world.send("PUT", &format!("/v2/accounts/{}/devices", world.master), wish).await;
         assert_eq!(said.status, 400);

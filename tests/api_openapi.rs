@@ -64,8 +64,20 @@ async fn shop(world: &World) -> BTreeMap<&'static str, String> {
     let files = world.get(&format!("{device}/config")).await.data();
     let file = files[0]["name"].as_str().unwrap_or_else(|| panic!("{files}")).to_owned();
     let device = device.rsplit('/').next().unwrap().to_owned();
+    let import = format!("/v2/accounts/{account}/devices/import");
+    let job = world.send("POST", &import, json!([{"name": "One of many"}])).await.data()["job"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let schema = "devices".to_owned();
-    let own = [("account", account), ("user", user), ("device", device), ("file", file), ("schema", schema)];
+    let own = [
+        ("account", account),
+        ("user", user),
+        ("device", device),
+        ("file", file),
+        ("schema", schema),
+        ("job", job),
+    ];
     own.into_iter().chain([("mac", "805ec0123456".to_owned())]).chain(models()).collect()
 }
 
@@ -173,6 +185,8 @@ fn what_is_changed_looks_as_the_document_says() {
                 json!({"per_minute": {"invites": 3}}),
             ),
             ("PUT", "/v2/accounts/{account}/devices/{device}/hotdesks/{user}", json!({})),
+            ("POST", "/v2/accounts/{account}/devices/import", json!([{"name": "A"}, {"name": "B"}])),
+            ("POST", "/v2/accounts/{account}/devices/import", json!([{"name": 3}])),
             ("PUT", "/v2/accounts/{account}", json!({"name": "Below"})),
             ("PUT", "/v2/accounts/{account}/api_key", json!({})),
             ("PATCH", "/v2/accounts/{account}/users/{user}", json!({"first_name": "Bea"})),

@@ -10,7 +10,9 @@ use checksync::account::Account;
 use checksync::device::Device;
 use checksync::id::{Digest, Id};
 use checksync::resync::Scope;
-use checksync::store::{Change, Note, Options, SledStore, Span, Step, Store, StoreError, Table, Unique};
+use checksync::store::{
+    Change, Entity, Note, Options, SledStore, Span, Step, Store, StoreError, Table, Unique,
+};
 use serde_json::json;
 use store_common::*;
 
@@ -76,6 +78,21 @@ async fn of_two_writers_at_once_one_wins(store: &dyn Store) {
     let (first, second) = tokio::join!(commit(store, [first]), commit(store, [second]));
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     assert!(is_conflict(&first) || is_conflict(&second));
+}
+
+async fn a_device_moves_to_another_account_with_all_that_finds_it(store: &dyn Store) {
+    let phone = phone(1, CHILD);
+    commit(store, [put(phone.clone())]).await.unwrap();
+    let mut moved = phone.clone();
+    moved.document = moved.document.revised(phone.document.body.clone(), 1_700_000_100);
+    moved.document.account = MASTER;
+    let step = Step::Put { entity: Entity::Device(moved.clone()), replaces: Some(phone.document.revision) };
+    commit(store, [step]).await.unwrap();
+    assert_eq!(store.device(phone.id()).await.unwrap().as_ref(), Some(&moved));
+    assert_eq!(store.device_by_mac(mac(1)).await.unwrap().as_ref(), Some(&moved));
+    assert_eq!(store.device_by_line("user1", "master.example").await.unwrap().as_ref(), Some(&moved));
+    assert_eq!(walked(store, &Scope::Account(CHILD), Span::ascending(None, 9)).await, []);
+    assert_eq!(walked(store, &Scope::User(id(51)), Span::ascending(None, 9)).await, [phone.id()]);
 }
 
 async fn a_change_happens_whole_or_not_at_all(store: &dyn Store) {
@@ -206,6 +223,26 @@ async fn a_long_list_comes_in_pages_without_gaps(store: &dyn Store) {
     assert_eq!((exact.rows.len(), exact.last), (25, None));
 }
 
+async fn lists_of_scattered_ids_are_the_same_in_both_directions(store: &dyn Store) {
+    let scattered = |number: u64| Id::from_bytes(*Digest::of(&number.to_be_bytes()).as_bytes());
+    let steps = (0..600).map(|number| {
+        let account = if number % 3 == 0 { MASTER } else { CHILD };
+        put(device(scattered(number), account, &json!({"owner_id": id(50).to_string()})))
+    });
+    commit(store, steps).await.unwrap();
+    let scopes = [Scope::Everything, Scope::Account(CHILD), Scope::Account(MASTER), Scope::User(id(50))];
+    for (scope, count) in scopes.into_iter().zip([600, 400, 200, 600]) {
+        let up = walked(store, &scope, Span::ascending(None, 37)).await;
+        assert_eq!((up.len(), up.is_sorted()), (count, true), "{scope:?}");
+        let down = walked(store, &scope, Span::descending(None, 41)).await;
+        assert!(down.iter().rev().eq(&up), "{scope:?}");
+        for (place, before) in up.iter().enumerate() {
+            let below = store.devices(&scope, Span::descending(Some(*before), 2)).await.unwrap().rows;
+            assert!(below.iter().map(Device::id).eq(up[..place].iter().rev().take(2).copied()), "{scope:?}");
+        }
+    }
+}
+
 /// The ids of a list, read a span at a time.
 async fn walked(store: &dyn Store, scope: &Scope, mut span: Span) -> Vec<Id> {
     let mut seen = Vec::new();
@@ -228,6 +265,21 @@ async fn what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on(store
     let seen = walked(store, &scope, Span::descending(None, 4).mentioning("phone 2")).await;
     assert_eq!(seen, [24, 23, 22, 21, 20, 2].map(|number| phone(number, CHILD).id()));
     assert_eq!(walked(store, &scope, Span::ascending(None, 4).containing("no such text")).await, []);
+}
+
+async fn devices_of_an_account_are_found_by_their_name(store: &dyn Store) {
+    let named = |own, account, name: &str| put(device(id(own), account, &json!({"name": name})));
+    let steps = [named(5, CHILD, "Reception"), named(6, CHILD, "RECEPTION"), named(7, MASTER, "Reception")];
+    commit(store, steps).await.unwrap();
+    commit(store, [named(8, CHILD, "Reception 2")]).await.unwrap();
+    let found = store.devices_named(CHILD, "reception", Span::descending(None, 1)).await.unwrap();
+    assert_eq!((found.rows[0].id(), found.last), (id(6), Some(id(6))));
+    let found = store.devices_named(CHILD, "reception", Span::descending(found.last, 2)).await.unwrap();
+    assert_eq!((found.rows.len(), found.rows[0].id(), found.last), (1, id(5), None));
+    let phone = store.device(id(5)).await.unwrap().unwrap();
+    commit(store, [revise(&phone, &json!({"name": "Kitchen"}))]).await.unwrap();
+    let found = store.devices_named(CHILD, "Reception", Span::ascending(None, 9)).await.unwrap().rows;
+    assert_eq!(found.iter().map(Device::id).collect::<Vec<_>>(), [id(6)]);
 }
 
 async fn an_account_is_found_by_its_name_however_it_is_written(store: &dyn Store) {
@@ -403,6 +455,7 @@ contract![
     a_lost_update_is_refused,
     what_is_attempted_is_judged_and_not_done,
     of_two_writers_at_once_one_wins,
+    a_device_moves_to_another_account_with_all_that_finds_it,
     a_change_happens_whole_or_not_at_all,
     a_mac_is_unique_over_all_accounts,
     a_line_is_unique_in_its_realm_however_the_realm_is_named,
@@ -413,7 +466,9 @@ contract![
     an_account_goes_with_its_devices_but_not_before_the_accounts_below,
     a_tree_of_accounts_is_listed_at_any_depth,
     a_long_list_comes_in_pages_without_gaps,
+    lists_of_scattered_ids_are_the_same_in_both_directions,
     what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on,
+    devices_of_an_account_are_found_by_their_name,
     an_account_is_found_by_its_name_however_it_is_written,
     accounts_are_found_by_the_digits_of_their_numbers,
     a_login_is_unique_in_its_account,

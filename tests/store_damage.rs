@@ -36,7 +36,7 @@ async fn a_lost_tail_is_refused() {
 
 #[tokio::test]
 async fn zeroes_in_a_large_database_are_refused_or_harmless() {
-    let made = Made::new(200, 6).await;
+    let made = Made::new(200, 9).await;
     assert!(made.length() > 3 * 8 * 1024 * 1024, "{}", made.length());
     let offsets = (0..12).map(|n| n * made.length() / 12);
     let refused = made.outcomes(offsets, |file, offset| file.write_all_at(&[0; 4096], offset).unwrap());

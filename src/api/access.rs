@@ -17,8 +17,9 @@ use serde_json::Value;
 use super::error::Failure;
 use crate::auth::Caller;
 use crate::device::Device;
-use crate::document::{Body, Document};
-use crate::store::{Entity, Noun};
+use crate::document::{Body, Document, at};
+use crate::schema::Problem;
+use crate::store::{Entity, Noun, Store};
 
 /// Refuses everyone but an administrator.
 pub(super) fn administrator(caller: &Caller) -> Result<&Caller, Failure> {
@@ -75,6 +76,27 @@ pub(super) fn veiled<'d>(caller: &Caller, device: &'d Device) -> Cow<'d, Device>
         sip.remove("password");
     }
     Cow::Owned(device)
+}
+
+/// Refuses to change what a device is, but for who runs the site: it is what they bill by.
+pub(super) fn kind(caller: &Caller, before: &Document, after: &Document) -> Result<(), Failure> {
+    let (before, after) = (before.text("device_type"), after.text("device_type"));
+    if before.is_none() || before == after || caller.runs_the_site() {
+        return Ok(());
+    }
+    let problem = Problem::new("Not authorized to change type of device").cause(after.unwrap_or_default());
+    Err(Failure::problem("device_type", "invalid", problem))
+}
+
+/// Refuses a device that names the realm of an account out of the caller's reach. One that no account has is free.
+pub(super) async fn realm(store: &dyn Store, caller: &Caller, device: &Body) -> Result<(), Failure> {
+    let Some(realm) = at(device, "sip.realm").and_then(Value::as_str) else { return Ok(()) };
+    let holder = store.account_by_realm(realm).await?;
+    if holder.is_none_or(|holder| caller.reaches(&holder)) {
+        return Ok(());
+    }
+    let problem = Problem::new("The realm belongs to another account").value(realm);
+    Err(Failure::problem("sip.realm", "invalid", problem))
 }
 
 fn allowed(yes: bool) -> Result<(), Failure> {

@@ -224,7 +224,7 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     access::touch(call.caller()?, entity.noun(), &before.body, &body)?;
     let changes = body != before.body;
     let revised = if changes { with(&entity, before.revised(body, call.unix())) } else { entity.clone() };
-    check_type(call, before, revised.document())?;
+    access::kind(call.caller()?, before, revised.document())?;
     if call.is_dry_run() {
         return plan::put(call, &revised, Some(before)).await;
     }
@@ -233,16 +233,6 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     }
     ask(&call.desk, &revised, sync);
     Ok(Answer::document(revised.document()))
-}
-
-/// What a device is may only be changed by the administrators of the site: it is what they bill by.
-fn check_type(call: &Call, before: &Document, after: &Document) -> Result<(), Failure> {
-    let (before, after) = (before.text("device_type"), after.text("device_type"));
-    if before.is_none() || before == after || call.caller()?.runs_the_site() {
-        return Ok(());
-    }
-    let problem = Problem::new("Not authorized to change type of device").cause(after.unwrap_or_default());
-    Err(Failure::problem("device_type", "invalid", problem))
 }
 
 /// The same kind of entity with another document.

@@ -1,10 +1,10 @@
 //! Devices: their list, their documents, who is registered, and asking a phone to come for its files.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::access::veiled;
+use super::access::{self, veiled};
 use super::change::{self, find, see};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -123,23 +123,20 @@ async fn candidates(
         return Ok(Listed::whole(found.into_iter().collect()));
     }
     let span = Span { containing: filter.text(), ..span };
-    let owner = filter.wanted("owner_id").and_then(|owner| owner.parse().ok());
-    store.devices(&owner.map_or(Scope::Account(account), Scope::User), span).await
+    if let Some((text, owner)) = filter.wanted("owner_id").and_then(|text| Some((text, text.parse().ok()?))) {
+        let span = span.containing(format!("\"owner_id\":\"{text}\""));
+        return store.devices(&Scope::User(owner), span).await;
+    }
+    match filter.wanted("name").filter(|name| !name.is_empty()) {
+        Some(name) => store.devices_named(account, name, span).await,
+        None => store.devices(&Scope::Account(account), span).await,
+    }
 }
 
-/// A device may name the realm of an account within the caller's reach, or one that no account has. Everything else
-/// that may be wrong with the request is left for others to say.
+/// Everything else that may be wrong with the request is left for others to say.
 async fn check_realm(call: &Call) -> Result<(), Failure> {
     call.reached_account().await?;
-    let data = call.data().unwrap_or_default();
-    let Some(realm) = at(&data, "sip.realm").and_then(Value::as_str) else { return Ok(()) };
-    let holder = call.desk.store.account_by_realm(realm).await?;
-    let caller = call.caller()?;
-    if holder.is_none_or(|holder| caller.reaches(&holder)) {
-        return Ok(());
-    }
-    let problem = Problem::new("The realm belongs to another account").value(realm);
-    Err(Failure::problem("sip.realm", "invalid", problem))
+    access::realm(&*call.desk.store, call.caller()?, &call.data().unwrap_or_default()).await
 }
 
 /// What the schema cannot say of a device: its MAC address, how it logs in, and that it need not repeat the realm
@@ -172,11 +169,13 @@ fn check_ip(body: &Body, invalid: &mut Invalid) {
     if at(body, "sip.method").and_then(Value::as_str) != Some("ip") {
         return;
     }
+    let is_address = |ip: &Value| ip.as_str().is_some_and(|ip| ip.trim().parse::<IpAddr>().is_ok());
     match at(body, "sip.ip") {
         None => invalid.add("sip.ip", "required", Problem::new("Field is required but missing").value("ip")),
-        Some(ip) if ip.as_str().is_some_and(|ip| ip.parse::<Ipv4Addr>().is_ok()) => {}
+        Some(ip) if is_address(ip) => {}
         Some(ip) => {
-            invalid.add("sip.ip", "type", Problem::new("Must be a valid IPv4 RFC 791").cause(ip.clone()));
+            let message = "Must be a valid IPv4 RFC 791 or IPv6 RFC 4291 address";
+            invalid.add("sip.ip", "type", Problem::new(message).cause(ip.clone()));
         }
     }
 }

@@ -5,6 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, web};
+use futures_util::Stream;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
@@ -46,6 +47,11 @@ impl Answer {
     /// Says under which path the document now stands (201).
     pub(super) fn created(self, location: String) -> Self {
         Self { status: StatusCode::CREATED, location: Some(location), ..self }
+    }
+
+    /// Says under which path it is to be seen what comes of the request (202).
+    pub(super) fn accepted(self, location: String) -> Self {
+        Self { status: StatusCode::ACCEPTED, location: Some(location), ..self }
     }
 
     /// Says that something new was done (201).
@@ -164,6 +170,20 @@ fn as_table(
         response.insert_header(("x-next-start-key", next));
     }
     response.content_type("text/csv; charset=utf-8").body(table::write(rows))
+}
+
+/// An answer without an envelope, whose body comes in pieces. `file` is what a browser may save it as.
+pub(super) fn streamed<E: Into<Box<dyn std::error::Error>> + 'static>(
+    request: &HttpRequest,
+    kind: &str,
+    file: &str,
+    body: impl Stream<Item = Result<web::Bytes, E>> + 'static,
+) -> HttpResponse {
+    let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
+    let mut response = HttpResponse::Ok();
+    name(&mut response, &trace);
+    response.insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")));
+    response.content_type(kind).streaming(body)
 }
 
 fn name(response: &mut HttpResponseBuilder, trace: &Trace) {

@@ -142,6 +142,21 @@ impl Failure {
         Self::new(415, "unsupported media type", Value::Null)
     }
 
+    /// No row was stored, because of those that are wrong: `report` says which.
+    pub(super) fn rows(report: Value) -> Self {
+        Self::new(400, "validation error", report)
+    }
+
+    /// So many do this already that others must wait.
+    pub(super) fn busy(message: &str) -> Self {
+        Self::new(429, "too_many_requests", json!({"message": message}))
+    }
+
+    /// What is wrong with the document, if it is the document that is wrong.
+    pub(super) fn wrong(self) -> Result<Value, Self> {
+        if self.status == StatusCode::BAD_REQUEST { Ok(self.data) } else { Err(self) }
+    }
+
     /// The store would not take `entity`.
     pub(super) fn unstored(error: StoreError, entity: &Entity) -> Self {
         match error {

@@ -20,17 +20,21 @@ const USERNAME: usize = 10;
 /// Puts new credentials into a device for every path that the request names.
 pub(super) fn fill(call: &Call, device: &mut Body) -> Result<(), Failure> {
     let asked = device.remove("generate").or_else(|| call.intake().envelope.get("generate").cloned());
+    asked.map_or(Ok(()), |asked| make(asked, call.desk.random, device))
+}
+
+/// Puts new credentials into a device for every path of a list.
+pub(super) fn make(asked: Value, random: fn() -> [u8; 32], device: &mut Body) -> Result<(), Failure> {
     let asked = match asked {
-        None => return Ok(()),
-        Some(Value::Array(paths)) => paths,
-        Some(one) => vec![one],
+        Value::Array(paths) => paths,
+        one => vec![one],
     };
     for path in asked {
         match path.as_str() {
             Some("sip.username") => {
-                put(device, "username", format!("user_{}", auth::readable((call.desk.random)(), USERNAME)));
+                put(device, "username", format!("user_{}", auth::readable(random(), USERNAME)));
             }
-            Some("sip.password") => put(device, "password", auth::readable((call.desk.random)(), PASSWORD)),
+            Some("sip.password") => put(device, "password", auth::readable(random(), PASSWORD)),
             _ => return Err(unknown(path)),
         }
     }

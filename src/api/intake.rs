@@ -7,6 +7,7 @@ use actix_web::{FromRequest as _, HttpMessage as _, HttpRequest, web};
 use serde_json::{Map, Value};
 
 use super::error::Failure;
+use super::import;
 
 /// The largest body that is read, in bytes.
 pub(super) const MOST: usize = 8_000_000;
@@ -38,7 +39,7 @@ pub(super) async fn take_in(request: &mut ServiceRequest) -> Result<(), Failure>
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     let readable = is_json(request.request());
     let envelope = if readable { parse(&read(request).await?)? } else { Map::new() };
-    let supported = readable || is_without_body(request.request());
+    let supported = readable || is_without_body(request.request()) || import::reads(request.request());
     let intake = Intake { query, envelope, supported };
     if let Some(verb) = tunnelled(request, &intake) {
         request.head_mut().method = verb;

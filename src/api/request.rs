@@ -129,13 +129,16 @@ impl Call {
         self.request.match_info().get(place).unwrap_or_default()
     }
 
+    /// The request as it came, without its body.
+    pub(super) fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
     /// The object under `data`.
     pub(super) fn data(&self) -> Result<Body, Failure> {
-        match self.intake.envelope.get("data") {
-            Some(data) if !is_shallow(data, DEEPEST) => {
-                let message = format!("The data must not be more than {DEEPEST} levels deep");
-                Err(Failure::problem("data", "maxDepth", Problem::new(message).target(DEEPEST)))
-            }
+        let data = self.intake.envelope.get("data");
+        data.map_or(Ok(()), check_depth)?;
+        match data {
             Some(Value::Object(data)) => Ok(data.clone()),
             None | Some(Value::Null) => {
                 let problem = Problem::new("Field is required but missing").value("data");
@@ -268,6 +271,15 @@ pub(super) fn fresh_id(random: fn() -> [u8; 32]) -> Id {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&random()[..16]);
     Id::from_bytes(bytes)
+}
+
+/// Refuses what is nested too deeply to be stored.
+pub(super) fn check_depth(data: &Value) -> Result<(), Failure> {
+    if is_shallow(data, DEEPEST) {
+        return Ok(());
+    }
+    let message = format!("The data must not be more than {DEEPEST} levels deep");
+    Err(Failure::problem("data", "maxDepth", Problem::new(message).target(DEEPEST)))
 }
 
 fn is_shallow(value: &Value, levels: usize) -> bool {

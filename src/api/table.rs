@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+pub(super) mod columns;
+mod kind;
+pub(super) mod read;
+
 /// Rows under a header of every name that occurs in one of them: `id` and `name` first, the others by name.
 pub(super) fn write(rows: &[Value]) -> String {
     let rows: Vec<Map<String, Value>> = rows.iter().map(flat).collect();
@@ -11,15 +15,22 @@ pub(super) fn write(rows: &[Value]) -> String {
     let first = ["id", "name"].into_iter().filter(|name| names.contains(&(*name).to_owned()));
     let others = names.iter().map(|name| name.as_str()).filter(|name| !matches!(*name, "id" | "name"));
     let header: Vec<&str> = first.chain(others).collect();
-    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let cells = rows.iter().map(|row| header.iter().map(|name| cell(row.get(*name))).collect());
-    let header = header.iter().map(|name| (*name).to_owned()).collect();
-    for line in std::iter::once(header).chain(cells) {
-        let line: Vec<String> = line;
-        // Writing to memory does not fail, and every line has as many cells as the header.
-        let _written = table.write_record(line);
+    let mut table = line(header.iter().copied());
+    for row in &rows {
+        let cells: Vec<String> = header.iter().map(|name| cell(row.get(*name))).collect();
+        table.extend(line(cells.iter().map(String::as_str)));
     }
-    table.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+    String::from_utf8(table).unwrap_or_default()
+}
+
+/// A line of cells with its end. Writing to memory does not fail.
+fn line<'c>(cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
+    let mut table = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .buffer_capacity(1 << 10)
+        .from_writer(Vec::new());
+    let _written = table.write_record(cells);
+    table.into_inner().unwrap_or_default()
 }
 
 /// Members under dotted names. A list stays one cell of JSON, and so does what is empty.

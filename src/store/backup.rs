@@ -1,7 +1,7 @@
 //! The whole database as lines of JSON: a backup, and the way to another store.
 //!
 //! The first line says what it is, the last one how much there was, so that a file cut short is noticed.
-//! Between them: accounts (those above before those below), users, devices, marks, notes.
+//! Between them: accounts (those above before those below), users and devices by account, marks, notes.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -14,26 +14,33 @@ use super::folder::{Folder, State};
 use super::keeper;
 use super::layout;
 use super::meta::Meta;
+use super::opened::{Opened, missing};
 use super::overlay::Overlay;
 use super::query::{Query, View};
-use super::sled_store::{Opened, missing};
-use super::{Entity, Note, Noun, Result, Sequence, Span, Step, StoreError, Table};
+use super::{Entity, Note, Result, Sequence, Span, Step, StoreError, Table};
 use crate::account::Account;
 use crate::device::Device;
-use crate::id::hex;
+use crate::id::{Id, hex};
 use crate::resync::Scope;
 use crate::user::User;
 
 /// Verifies a data directory that no daemon is using. What is wrong with the records is in the report; an error
 /// means that the directory is in use, holds no database, or cannot be opened at all.
 pub fn check(dir: &Path) -> Result<Report> {
-    Opened::examined(&existing(dir)?, CACHE_BYTES).map(|(_, report)| report)
+    let folder = existing(dir)?;
+    let (opened, report) = Opened::examined(&folder, CACHE_BYTES)?;
+    if report.problems.is_empty() {
+        opened.close(&folder)?;
+    }
+    Ok(report)
 }
 
 /// Writes everything in a data directory that no daemon is using. A damaged database is refused.
 pub fn export(dir: &Path, out: impl Write) -> Result<Counts> {
-    let (opened, report) = Opened::verified(&existing(dir)?, CACHE_BYTES)?;
+    let folder = existing(dir)?;
+    let (opened, report) = Opened::verified(&folder, CACHE_BYTES)?;
     Exporter { view: &opened.engine, out }.write(&opened.meta, report.counts)?;
+    opened.close(&folder)?;
     Ok(report.counts)
 }
 
@@ -92,15 +99,19 @@ struct Exporter<'v, W> {
 impl<W: Write> Exporter<'_, W> {
     fn write(&mut self, meta: &Meta, counts: Counts) -> Result<()> {
         self.line(&Line::Export { format: FORMAT, sequence: meta.sequence })?;
-        for account in audit::accounts_in_order(self.view)? {
+        let (view, span) = (self.view, |after| Span::ascending(after, PAGE));
+        let accounts = audit::accounts_in_order(view)?;
+        let ids: Vec<Id> = accounts.iter().map(Account::id).collect();
+        for account in accounts {
             self.line(&Line::Account(account))?;
         }
-        let view = self.view;
-        let span = |after| Span::ascending(after, PAGE);
-        let rows = |after| Ok(Query(view).all(Noun::User, &span(after))?.rows);
-        self.pages(Line::User, User::id, rows)?;
-        let rows = |after| Ok(Query(view).all(Noun::Device, &span(after))?.rows);
-        self.pages(Line::Device, Device::id, rows)?;
+        for id in &ids {
+            self.pages(Line::User, User::id, |after| Ok(Query(view).users(*id, &span(after))?.rows))?;
+        }
+        for id in &ids {
+            let devices = |after| Ok(Query(view).devices(&Scope::Account(*id), &span(after))?.rows);
+            self.pages(Line::Device, Device::id, devices)?;
+        }
         let mark = |(sequence, scope)| Line::Mark { sequence, scope };
         self.pages(mark, |(sequence, _)| *sequence, |after| Query(view).marks(after, PAGE))?;
         for table in layout::TABLES {
@@ -176,6 +187,7 @@ fn fill(folder: &Folder, input: impl BufRead) -> Result<Counts> {
     high_water.note(importer.meta.batch)?;
     high_water.sync()?;
     folder.set_marker(importer.meta.database, State::Ready)?;
+    Opened { engine, high_water, meta: importer.meta }.close(folder)?;
     Ok(counts)
 }
 

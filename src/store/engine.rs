@@ -73,10 +73,10 @@ impl Engine {
         self.file.sync_all().map_err(|error| folder::failed("sync", &self.dir, &error))
     }
 
-    /// Walks over every record as it lies there, checksum and all, until `each` has seen the last one.
-    pub(super) fn walk(&self, mut each: impl FnMut(&[u8], &[u8])) -> Result<()> {
+    /// Walks over the records from one key to below another as they lie there, checksum and all.
+    pub(super) fn walk(&self, from: &[u8], to: &[u8], mut each: impl FnMut(&[u8], &[u8])) -> Result<()> {
         self.guarded(|db| {
-            db.iter().try_for_each(|record| {
+            db.range(from..to).try_for_each(|record| {
                 let (key, value) = record?;
                 each(&key, &value);
                 Ok(())

@@ -1,9 +1,11 @@
 //! What a change means: revisions, unique values, and the records that find a document, kept in step with it.
 
+use serde_json::Value;
+
 use super::layout::{self, Key};
 use super::overlay::Overlay;
 use super::query::{Part, Query, View};
-use super::{Entity, Note, Noun, Result, Sequence, Span, Step, StoreError, Table, Unique};
+use super::{Entity, Listed, Note, Noun, Result, Sequence, Span, Step, StoreError, Table, Unique};
 use crate::account::Account;
 use crate::device::Device;
 use crate::id::{Id, Revision};
@@ -50,6 +52,9 @@ fn put(overlay: &mut Overlay<'_>, entity: &Entity, replaces: Option<Revision>) -
     let stored = Query(overlay).entity(entity.noun(), id)?;
     check(id, stored.as_ref(), replaces)?;
     check_above(overlay, entity)?;
+    if let Some(stored) = &stored {
+        overlay.remove(place(stored));
+    }
     reindex(overlay, id, stored.as_ref(), entity)?;
     check_lines(overlay, stored.as_ref(), entity)?;
     let payload = match entity {
@@ -57,7 +62,12 @@ fn put(overlay: &mut Overlay<'_>, entity: &Entity, replaces: Option<Revision>) -
         Entity::User(user) => json(user)?,
         Entity::Device(device) => json(device)?,
     };
-    overlay.put(layout::document(entity.noun(), id), payload)
+    overlay.put(place(entity), payload)
+}
+
+fn place(entity: &Entity) -> Key {
+    let document = entity.document();
+    layout::document(entity.noun(), document.account, document.id)
 }
 
 fn check(id: Id, stored: Option<&Entity>, replaces: Option<Revision>) -> Result<()> {
@@ -83,24 +93,28 @@ fn check_above(overlay: &Overlay<'_>, entity: &Entity) -> Result<()> {
 }
 
 fn there(overlay: &Overlay<'_>, account: Id) -> Result<()> {
-    let found = overlay.get(&layout::document(Noun::Account, account))?;
+    let found = overlay.get(&layout::document(Noun::Account, account, account))?;
     found.map(|_| ()).ok_or(StoreError::Missing(account))
 }
 
+/// Records that find the document already, and will go on to, are left alone.
 fn reindex(overlay: &mut Overlay<'_>, id: Id, stored: Option<&Entity>, entity: &Entity) -> Result<()> {
-    let after = layout::indexes(entity);
-    for (key, _) in stored.map(layout::indexes).unwrap_or_default() {
-        if !after.iter().any(|(kept, _)| *kept == key) {
-            overlay.remove(key);
+    let (before, after) = (stored.map(layout::indexes).unwrap_or_default(), layout::indexes(entity));
+    for (key, payload) in &before {
+        if !after.iter().any(|(kept, _)| kept == key) {
+            overlay.take(key.clone(), payload.clone());
         }
     }
-    after.into_iter().try_for_each(|(key, payload)| claim(overlay, id, key, payload))
+    let mut fresh = after.into_iter().filter(|record| !before.contains(record));
+    fresh.try_for_each(|(key, payload)| {
+        let is_own = before.iter().any(|(old, _)| *old == key);
+        if is_own { overlay.put(key, payload) } else { claim(overlay, id, key, payload) }
+    })
 }
 
 fn claim(overlay: &mut Overlay<'_>, id: Id, key: Key, payload: Vec<u8>) -> Result<()> {
-    if let Some(field) = layout::unique(&key) {
-        free(overlay, field, &key, id)?;
-    }
+    let Some(field) = layout::unique(&key) else { return overlay.add(key, payload) };
+    free(overlay, field, &key, id)?;
     overlay.put(key, payload)
 }
 
@@ -115,12 +129,18 @@ fn free(overlay: &Overlay<'_>, field: Unique, key: &[u8], id: Id) -> Result<()> 
 /// the way in which this document does not store it.
 fn check_lines(overlay: &Overlay<'_>, stored: Option<&Entity>, entity: &Entity) -> Result<()> {
     match (entity, stored) {
+        (Entity::Device(device), Some(Entity::Device(before))) if is_same_line(device, before) => Ok(()),
         (Entity::Device(device), _) => check_line(overlay, device),
         (Entity::Account(account), Some(Entity::Account(before))) if before.realm() != account.realm() => {
             check_realm(overlay, account)
         }
         _ => Ok(()),
     }
+}
+
+fn is_same_line(device: &Device, before: &Device) -> bool {
+    let line = |device: &Device| (device.account(), device.username().map(str::to_owned), device.realm());
+    line(device) == line(before)
 }
 
 fn check_line(overlay: &Overlay<'_>, device: &Device) -> Result<()> {
@@ -162,22 +182,34 @@ fn empty(overlay: &mut Overlay<'_>, account: Id) -> Result<()> {
     if !overlay.scan(Part { limit: 1, ..Part::all(&layout::below(account)) })?.is_empty() {
         return Err(StoreError::HasChildren(account));
     }
-    let begins = [(Noun::User, layout::users_of(account)), (Noun::Device, layout::devices_of(account))];
-    for (noun, begin) in begins {
-        for id in Query(overlay).ids(&begin, &Span::ascending(None, usize::MAX))? {
-            let entity = Query(overlay).entity(noun, id)?;
-            let entity = entity.ok_or_else(|| overlay.damage(&format!("{noun:?} {id} is not there")))?;
-            erase(overlay, &entity)?;
+    clear(overlay, |query, span| query.users(account, span), Entity::User)?;
+    clear(overlay, |query, span| query.devices(&Scope::Account(account), span), Entity::Device)
+}
+
+/// Reads a thousand documents at a time.
+fn clear<T>(
+    overlay: &mut Overlay<'_>,
+    list: impl Fn(Query<'_>, &Span) -> Result<Listed<T>>,
+    entity: impl Fn(T) -> Entity,
+) -> Result<()> {
+    let mut span = Span::ascending(None, 1000);
+    loop {
+        let listed = list(Query(overlay), &span)?;
+        for row in listed.rows {
+            erase(overlay, &entity(row))?;
+        }
+        span.after = listed.last;
+        if span.after.is_none() {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 fn erase(overlay: &mut Overlay<'_>, entity: &Entity) -> Result<()> {
     let id = entity.document().id;
-    overlay.remove(layout::document(entity.noun(), id));
-    for (key, _) in layout::indexes(entity) {
-        overlay.remove(key);
+    overlay.remove(place(entity));
+    for (key, payload) in layout::indexes(entity) {
+        overlay.take(key, payload);
     }
     if entity.noun() == Noun::Device { forget(overlay, id) } else { Ok(()) }
 }
@@ -208,11 +240,22 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
         .map_err(|error| StoreError::Io(format!("a document cannot be written: {error}")))
 }
 
+/// About how many bytes a value takes in JSON, its name included.
+fn size(value: &Value) -> usize {
+    const NAME: usize = 16;
+    NAME + match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(members) => members.values().map(size).sum(),
+        _ => 4,
+    }
+}
+
 impl Work {
     /// About how many bytes it asks to be written, bodies and notes being most of it.
     pub(super) fn bytes(&self) -> u64 {
         let sizes = self.steps.iter().map(|step| match step {
-            Step::Put { entity, .. } => json(&entity.document().body).map_or(0, |body| body.len()),
+            Step::Put { entity, .. } => entity.document().body.values().map(size).sum(),
             Step::Set(note) => note.key.len() + note.value.as_ref().map_or(0, Vec::len),
             Step::Delete { .. } | Step::Mark(_) => 0,
         });

@@ -1,8 +1,8 @@
 //! The data directory: who has it, what it is, and how far it had come when last seen.
 //!
-//! Beside sled's own files lie three of ours, since sled opens a missing or emptied file as an empty database:
-//! `lock` (held while the daemon runs), `checksync.json` (the marker: there is a database here, and which) and
-//! `high-water` (the last batch known to be on disk).
+//! Beside sled's own files lie four of ours, since sled opens a missing or emptied file as an empty database:
+//! `lock` (held while the daemon runs), `checksync.json` (the marker: there is a database here, and which),
+//! `high-water` (the last batch known to be on disk) and `seal` (what the database was when it was closed).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::SEAL;
 use super::{Result, StoreError, envelope, meta};
 use crate::id::Id;
 
@@ -79,16 +80,22 @@ impl Folder {
 
     /// Writes the marker, whole or not at all; it is on disk when this returns.
     pub(super) fn set_marker(&self, database: Id, state: State) -> Result<()> {
-        let path = self.path.join(MARKER);
         let marker = Marker { format: meta::FORMAT, database, state };
         let bytes = serde_json::to_vec_pretty(&marker).map_err(|error| StoreError::Io(error.to_string()))?;
-        self.replace(&path, &bytes).map_err(|error| failed("write", &path, &error))
+        self.write(MARKER, &bytes)
+    }
+
+    /// Writes a file of the directory, whole or not at all; it is on disk when this returns.
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        self.replace(&path, bytes).map_err(|error| failed("write", &path, &error))
     }
 
     /// Throws away whatever a database left here; the marker goes last.
     pub(super) fn wipe(&self) -> Result<()> {
         let wiped = absent_is_fine(fs::remove_dir_all(self.sled()))
             .and_then(|()| absent_is_fine(fs::remove_file(self.path.join(HIGH_WATER))))
+            .and_then(|()| absent_is_fine(fs::remove_file(self.path.join(SEAL))))
             .and_then(|()| absent_is_fine(fs::remove_file(self.path.join(MARKER))))
             .and_then(|()| sync_directory(&self.path));
         wiped.map_err(|error| failed("empty", &self.path, &error))

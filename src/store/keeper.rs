@@ -8,8 +8,10 @@ use super::engine::Engine;
 use super::folder::{Folder, HighWater};
 use super::layout;
 use super::meta::Meta;
+use super::opened::Opened;
 use super::overlay::Pending;
-use super::sled_store::{Opened, Options};
+use super::seal::Seal;
+use super::sled_store::Options;
 use super::{Changes, Result, StoreError, envelope};
 use crate::resync::Scope;
 
@@ -124,7 +126,11 @@ impl Keeper {
         let open = self.shared.engine().is_ok();
         let done = if open { self.flush().and_then(|()| self.settle(true)) } else { Ok(()) };
         self.shared.exchange(Err(StoreError::Io("the database is closed".to_owned())));
+        let sealed = open && !self.fatal && done.is_ok();
         self.fatal = true;
+        if sealed && let Err(error) = Seal::set(&self.folder, self.meta.database, self.meta.batch) {
+            tracing::warn!(%error, "the database could not be sealed: the next start verifies all of it");
+        }
         done
     }
 

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::{Entity, Noun, Table, Unique};
 use crate::account::Account;
 use crate::device::{Device, Mac};
+use crate::document::Document;
 use crate::id::{Digest, Id};
 use crate::user::User;
 
@@ -75,9 +76,32 @@ pub(super) fn table(table: Table) -> char {
     }
 }
 
-/// A document's key.
-pub(super) fn document(kind: Noun, id: Id) -> Key {
-    key(noun(kind), &[id.as_bytes()])
+/// A document's key. Users and devices lie beside the others of their account, so that a list is read from one
+/// place.
+pub(super) fn document(kind: Noun, account: Id, id: Id) -> Key {
+    match kind {
+        Noun::Account => key(ACCOUNT, &[id.as_bytes()]),
+        Noun::User | Noun::Device => joined(inside(kind, account), id.as_bytes()),
+    }
+}
+
+/// Begins the keys of an account's users or devices.
+pub(super) fn inside(kind: Noun, account: Id) -> Key {
+    key(noun(kind), &[account.as_bytes()])
+}
+
+/// Finds the account of a user or a device.
+pub(super) fn account_of(kind: Noun, id: Id) -> Key {
+    joined(every(kind), id.as_bytes())
+}
+
+/// Begins the keys that list all documents of a kind, by id.
+pub(super) fn every(kind: Noun) -> Key {
+    match kind {
+        Noun::Account => key(ACCOUNT, &[]),
+        Noun::User => key('U', &[]),
+        Noun::Device => key('D', &[]),
+    }
 }
 
 /// A note's key.
@@ -138,14 +162,11 @@ pub(super) fn below(account: Id) -> Key {
     key('B', &[account.as_bytes()])
 }
 
-/// Begins the keys that list an account's users.
-pub(super) fn users_of(account: Id) -> Key {
-    key('U', &[account.as_bytes()])
-}
-
-/// Begins the keys that list an account's devices.
-pub(super) fn devices_of(account: Id) -> Key {
-    key('D', &[account.as_bytes()])
+/// Begins the keys that list an account's devices of a name, which must be in lower case. Eight bytes of its
+/// digest stand for it.
+pub(super) fn named(account: Id, name: &str) -> Key {
+    let digest = Digest::of(name.as_bytes());
+    key('E', &[account.as_bytes(), &digest.as_bytes()[..8]])
 }
 
 /// Begins the keys that list the devices that a user owns, is shown on, or is hotdesked into.
@@ -174,7 +195,7 @@ pub(super) fn own_line(realm: &str, username: &str) -> Key {
     joined(own_lines(realm), username.to_lowercase().as_bytes())
 }
 
-/// The records that must find this document: keys, and what lies there (the id where a value is unique).
+/// The records that must find this document: keys, and what lies there.
 pub(super) fn indexes(entity: &Entity) -> Vec<(Key, Vec<u8>)> {
     match entity {
         Entity::Account(account) => account_indexes(account),
@@ -198,37 +219,43 @@ pub(super) fn unique(key: &[u8]) -> Option<Unique> {
 }
 
 fn account_indexes(account: &Account) -> Vec<(Key, Vec<u8>)> {
-    let id = account.id();
-    let mut found = vec![(by_key(account.api_key), bytes(id))];
-    found.extend(account.realm().map(|realm| (by_realm(&realm), bytes(id))));
-    found.extend(account.plain_name().map(|name| (by_name(&name), bytes(id))));
-    found.extend(account.numbers().iter().map(|digits| list(by_number(digits), id)));
-    found.extend(account.tree.iter().map(|above| list(below(*above), id)));
+    let own = &account.document;
+    let mut found = vec![one(by_key(account.api_key), own)];
+    found.extend(account.realm().map(|realm| one(by_realm(&realm), own)));
+    found.extend(account.plain_name().map(|name| one(by_name(&name), own)));
+    found.extend(account.numbers().iter().map(|digits| list(by_number(digits), own)));
+    found.extend(account.tree.iter().map(|above| list(below(*above), own)));
     found
 }
 
 fn user_indexes(user: &User) -> Vec<(Key, Vec<u8>)> {
-    let (id, account) = (user.id(), user.document.account);
-    let mut found = vec![list(users_of(account), id)];
-    found.extend(user.login().map(|username| (by_login(account, username), bytes(id))));
-    found.extend(user.credentials().into_iter().map(|digest| list(by_credentials(account, digest), id)));
+    let (own, account) = (&user.document, user.document.account);
+    let mut found = vec![list(every(Noun::User), own)];
+    found.extend(user.login().map(|username| one(by_login(account, username), own)));
+    found.extend(user.credentials().into_iter().map(|digest| list(by_credentials(account, digest), own)));
     found
 }
 
 fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
-    let (id, make) = (device.id(), device.make());
-    let mut found =
-        vec![list(devices_of(device.account()), id), list(of_model(&make.brand, &make.model), id)];
-    found.extend(device.users().union(&device.hotdesked()).map(|user| list(shown_by(*user), id)));
-    found.extend(device.mac().map(|mac| (by_mac(mac), bytes(id))));
-    found.extend(device.username().map(|username| (device_line(device, username), bytes(id))));
-    found.extend(device.ip().map(|ip| (by_ip(ip), bytes(id))));
+    let (own, make) = (&device.document, device.make());
+    let mut found = vec![list(every(Noun::Device), own), list(of_model(&make.brand, &make.model), own)];
+    found.extend(device.plain_name().map(|name| list(named(device.account(), &name), own)));
+    found.extend(device.users().union(&device.hotdesked()).map(|user| list(shown_by(*user), own)));
+    found.extend(device.mac().map(|mac| one(by_mac(mac), own)));
+    found.extend(device.username().map(|username| one(device_line(device, username), own)));
+    found.extend(device.ip().map(|ip| one(by_ip(ip), own)));
     found
 }
 
-/// A record that lists a document among others.
-fn list(begin: Key, id: Id) -> (Key, Vec<u8>) {
-    (joined(begin, id.as_bytes()), Vec::new())
+/// A record that lists a document among others: its id ends the key, and its account, without which it cannot be
+/// read, is what lies there.
+fn list(begin: Key, document: &Document) -> (Key, Vec<u8>) {
+    (joined(begin, document.id.as_bytes()), document.account.as_bytes().to_vec())
+}
+
+/// A record that finds the one document of a unique value: its id and its account lie there.
+fn one(key: Key, document: &Document) -> (Key, Vec<u8>) {
+    (key, [&document.id.as_bytes()[..], document.account.as_bytes()].concat())
 }
 
 fn device_line(device: &Device, username: &str) -> Key {
@@ -251,10 +278,6 @@ fn joined(mut begin: Key, end: &[u8]) -> Key {
     begin
 }
 
-fn bytes(id: Id) -> Vec<u8> {
-    id.as_bytes().to_vec()
-}
-
 /// Longer names wrap around here; they are refused where keys are written.
 #[expect(clippy::cast_possible_truncation, reason = "names of 64 KiB are refused anyway")]
 fn length(text: &str) -> [u8; 2] {
@@ -266,7 +289,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::document::Document;
 
     fn device(body: &serde_json::Value) -> Entity {
         let (id, account) = (Id::from_bytes([7; 16]), Id::from_bytes([9; 16]));
@@ -281,15 +303,15 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_device_is_found_by_its_account_and_its_model() {
+    fn a_bare_device_is_found_by_its_id_and_its_model() {
         assert_eq!(letters(&device(&json!({}))), "DY");
     }
 
     #[test]
     fn a_full_device_is_found_by_everything_it_names() {
         let owner = Id::from_bytes([1; 16]).to_string();
-        let body = json!({"mac_address": "80:5e:c0:00:00:01", "owner_id": owner, "sip": {"username": "u1"}});
-        assert_eq!(letters(&device(&body)), "DLMOY");
+        let body = json!({"name": "n", "mac_address": "80:5e:c0:00:00:01", "owner_id": owner, "sip": {"username": "u1"}});
+        assert_eq!(letters(&device(&body)), "DELMOY");
     }
 
     #[test]

@@ -58,6 +58,14 @@ impl Tally {
         }
     }
 
+    /// Counts all that another one has counted.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (letter, records) in &other.records {
+            *self.records.entry(*letter).or_default() += records;
+        }
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
     fn take(&mut self, key: &[u8], checksum: u32) {
         let letter = layout::letter(key);
         let left = self.of(letter).saturating_sub(1);

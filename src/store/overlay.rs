@@ -18,13 +18,15 @@ pub(super) struct Overlay<'v> {
     below: &'v dyn View,
     group: Pending,
     change: Pending,
+    /// What lay below the change at hand, where that is known without reading.
+    known: Pending,
     tally: Tally,
 }
 
 impl<'v> Overlay<'v> {
     /// Nothing pending yet; `tally` is what the tree holds.
     pub(super) fn new(below: &'v dyn View, tally: Tally) -> Self {
-        Self { below, group: Pending::new(), change: Pending::new(), tally }
+        Self { below, group: Pending::new(), change: Pending::new(), known: Pending::new(), tally }
     }
 
     /// Adds a record to the change at hand, or replaces it.
@@ -35,6 +37,18 @@ impl<'v> Overlay<'v> {
         Ok(())
     }
 
+    /// Adds a record of which it is known that it is not there.
+    pub(super) fn add(&mut self, key: Key, payload: Vec<u8>) -> Result<()> {
+        self.know(&key, None);
+        self.put(key, payload)
+    }
+
+    /// Takes away a record of which it is known that it is there, with this payload.
+    pub(super) fn take(&mut self, key: Key, payload: Vec<u8>) {
+        self.know(&key, Some(payload));
+        self.remove(key);
+    }
+
     /// Takes a record away, if it is there.
     pub(super) fn remove(&mut self, key: Key) {
         self.change.insert(key, None);
@@ -43,23 +57,33 @@ impl<'v> Overlay<'v> {
     /// The change at hand is right: it joins the group.
     pub(super) fn keep(&mut self) -> Result<()> {
         for (key, new) in std::mem::take(&mut self.change) {
-            let old = self.settled(&key)?;
+            let known = self.known.remove(&key);
+            let old = known.map_or_else(|| self.settled(&key), Ok)?;
             if old != new {
                 self.tally.replace(&key, old.as_deref(), new.as_deref());
                 self.group.insert(key, new);
             }
         }
+        self.known.clear();
         Ok(())
     }
 
     /// The change at hand is refused: it never was.
     pub(super) fn discard(&mut self) {
+        self.known.clear();
         self.change.clear();
     }
 
     /// What is to be written, and what the tree holds afterwards.
     pub(super) fn finish(self) -> (Pending, Tally) {
         (self.group, self.tally)
+    }
+
+    /// What can be read now is what lies below, unless the change at hand has touched it.
+    fn know(&mut self, key: &[u8], payload: Option<Vec<u8>>) {
+        if !self.change.contains_key(key) {
+            self.known.insert(key.to_vec(), payload);
+        }
     }
 
     fn settled(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -83,9 +107,7 @@ impl View for Overlay<'_> {
         let layers = [&self.group, &self.change];
         let pending = layers
             .iter()
-            .map(|layer| {
-                layer.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).count()
-            })
+            .map(|layer| layer.range(first(part)..).take_while(|(key, _)| key.starts_with(prefix)).count())
             .sum();
         let below = self.below.scan(Part { limit: limit.saturating_add(pending), ..part })?;
         let mut found: BTreeMap<Key, Option<Vec<u8>>> =
@@ -102,8 +124,14 @@ impl View for Overlay<'_> {
     }
 }
 
+/// No key of the part is below this one.
+fn first(part: Part<'_>) -> Key {
+    let after = part.after.filter(|_| !part.descending);
+    [part.prefix, after.unwrap_or_default()].concat()
+}
+
 fn lay(found: &mut Pending, layer: &Pending, part: Part<'_>) {
-    for (key, payload) in layer.range(part.prefix.to_vec()..) {
+    for (key, payload) in layer.range(first(part)..) {
         let Some(end) = key.strip_prefix(part.prefix) else { break };
         if part.admits(end) {
             found.insert(end.to_vec(), payload.clone());
@@ -181,6 +209,30 @@ mod tests {
         let back = |after, limit| read(&overlay, Part { after, limit, descending: true, ..Part::all(b"d") });
         assert_eq!(back(None, 1), "35");
         assert_eq!(back(Some(b"35"), 2), "3");
+    }
+
+    #[test]
+    fn what_is_known_is_counted_as_if_it_had_been_read() {
+        let tree = tree();
+        let tally = |act: fn(&mut Overlay<'_>)| {
+            let mut overlay = Overlay::new(&tree, Tally::default());
+            overlay.put(b"d9".to_vec(), b"9".to_vec()).unwrap();
+            overlay.keep().unwrap();
+            act(&mut overlay);
+            overlay.keep().unwrap();
+            overlay.finish()
+        };
+        let known = tally(|overlay| {
+            overlay.take(b"d9".to_vec(), b"9".to_vec());
+            overlay.add(b"d8".to_vec(), b"8".to_vec()).unwrap();
+            overlay.take(b"d8".to_vec(), b"8".to_vec());
+            overlay.add(b"d7".to_vec(), b"7".to_vec()).unwrap();
+        });
+        let read = tally(|overlay| {
+            overlay.remove(b"d9".to_vec());
+            overlay.put(b"d7".to_vec(), b"7".to_vec()).unwrap();
+        });
+        assert_eq!(known, read);
     }
 
     #[test]

@@ -131,23 +131,30 @@ impl Query<'_> {
     pub(super) fn accounts(&self, below: Option<Id>, span: &Span) -> Result<Listed<Account>> {
         match below {
             Some(above) => self.listed(Noun::Account, &layout::below(above), span),
-            None => self.all(Noun::Account, span),
+            None => self.under(&layout::every(Noun::Account), span),
         }
     }
 
     pub(super) fn users(&self, account: Id, span: &Span) -> Result<Listed<User>> {
-        self.listed(Noun::User, &layout::users_of(account), span)
+        self.inside(Noun::User, account, span)
     }
 
     pub(super) fn devices(&self, scope: &Scope, span: &Span) -> Result<Listed<Device>> {
         let begin = match scope {
-            Scope::Everything => return self.all(Noun::Device, span),
+            Scope::Account(account) => return self.inside(Noun::Device, *account, span),
             Scope::Device(id) => return self.only(*id, span),
             Scope::User(user) => layout::shown_by(*user),
-            Scope::Account(account) => layout::devices_of(*account),
+            Scope::Everything => layout::every(Noun::Device),
             Scope::Model { brand, model } => layout::of_model(brand, model),
         };
         self.listed(Noun::Device, &begin, span)
+    }
+
+    pub(super) fn devices_named(&self, account: Id, name: &str, span: &Span) -> Result<Listed<Device>> {
+        let name = name.to_lowercase();
+        let mut listed = self.listed(Noun::Device, &layout::named(account, &name), span)?;
+        listed.rows.retain(|device: &Device| device.plain_name().as_ref() == Some(&name));
+        Ok(listed)
     }
 
     pub(super) fn note(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -171,37 +178,46 @@ impl Query<'_> {
         found.into_iter().map(|(key, payload)| Ok((self.number(&key)?, self.json(&payload)?))).collect()
     }
 
-    /// Every document of a kind, by id.
-    pub(super) fn all<T: DeserializeOwned>(&self, noun: Noun, span: &Span) -> Result<Listed<T>> {
-        let begin = [layout::noun(noun) as u8];
-        let found = self.0.scan(Part::of(&begin, span))?;
+    fn inside<T: DeserializeOwned>(&self, noun: Noun, account: Id, span: &Span) -> Result<Listed<T>> {
+        self.under(&layout::inside(noun, account), span)
+    }
+
+    /// The documents whose keys are `begin` and their id.
+    fn under<T: DeserializeOwned>(&self, begin: &[u8], span: &Span) -> Result<Listed<T>> {
+        let found = self.0.scan(Part::of(begin, span))?;
         let found = found.into_iter().map(|(end, payload)| Ok((self.id(&end)?, payload)));
         self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
     }
 
     /// Who has the unique value that this key stands for.
     pub(super) fn holder(&self, key: &[u8]) -> Result<Option<Id>> {
-        self.0.get(key)?.map(|payload| self.id(&payload)).transpose()
-    }
-
-    /// The ids at the end of the keys that begin with `begin`.
-    pub(super) fn ids(&self, begin: &[u8], span: &Span) -> Result<Vec<Id>> {
-        let found = self.0.scan(Part::of(begin, span))?;
-        found.iter().map(|(key, _)| self.id(key)).collect()
+        self.0.get(key)?.map(|payload| Ok(self.place(&payload)?.0)).transpose()
     }
 
     fn document<T: DeserializeOwned>(&self, noun: Noun, id: Id) -> Result<Option<T>> {
-        let payload = self.0.get(&layout::document(noun, id))?;
-        payload.map(|payload| self.json(&payload)).transpose()
+        self.payload(noun, id)?.map(|payload| self.json(&payload)).transpose()
+    }
+
+    fn payload(&self, noun: Noun, id: Id) -> Result<Option<Vec<u8>>> {
+        if noun == Noun::Account {
+            return self.0.get(&layout::document(noun, id, id));
+        }
+        let Some(account) = self.0.get(&layout::account_of(noun, id))? else { return Ok(None) };
+        self.indexed(noun, self.id(&account)?, id).map(Some)
     }
 
     fn found<T: DeserializeOwned>(&self, noun: Noun, key: &[u8]) -> Result<Option<T>> {
-        self.holder(key)?.map(|id| self.json(&self.indexed(noun, id)?)).transpose()
+        let Some(payload) = self.0.get(key)? else { return Ok(None) };
+        let (id, account) = self.place(&payload)?;
+        self.json(&self.indexed(noun, account, id)?).map(Some)
     }
 
     fn listed<T: DeserializeOwned>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
-        let ids = self.ids(begin, span)?;
-        let found = ids.into_iter().map(|id| Ok((id, self.indexed(noun, id)?)));
+        let found = self.0.scan(Part::of(begin, span))?;
+        let found = found.iter().map(|(end, account)| {
+            let (id, account) = (self.id(end)?, self.id(account)?);
+            Ok((id, self.indexed(noun, account, id)?))
+        });
         self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
     }
 
@@ -213,16 +229,20 @@ impl Query<'_> {
         Ok(Listed { rows, last })
     }
 
-    fn indexed(&self, noun: Noun, id: Id) -> Result<Vec<u8>> {
-        self.0
-            .get(&layout::document(noun, id))?
-            .ok_or_else(|| self.0.damage(&format!("an index names {noun:?} {id}, which is not there")))
+    fn indexed(&self, noun: Noun, account: Id, id: Id) -> Result<Vec<u8>> {
+        let absent = || self.0.damage(&format!("an index names {noun:?} {id}, which is not there"));
+        self.0.get(&layout::document(noun, account, id))?.ok_or_else(absent)
     }
 
     fn only(&self, id: Id, span: &Span) -> Result<Listed<Device>> {
         let asked = span.limit > 0 && span.admits(id);
         let found = if asked { self.device(id)? } else { None };
         Ok(Listed::whole(found.into_iter().collect()))
+    }
+
+    fn place(&self, bytes: &[u8]) -> Result<(Id, Id)> {
+        let (id, account) = bytes.split_at_checked(16).unwrap_or_default();
+        Ok((self.id(id)?, self.id(account)?))
     }
 
     fn id(&self, bytes: &[u8]) -> Result<Id> {

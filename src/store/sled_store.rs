@@ -1,21 +1,20 @@
 //! The store that lies in one directory on this machine, on sled.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use super::audit::{self, Report};
 use super::committer::{Ask, Request};
-use super::engine::Engine;
 use super::evaluate::{Work, evaluate};
-use super::folder::{Folder, HighWater, State};
-use super::keeper::{self, Keeper, Shared};
-use super::meta::{self, Meta, Tally};
-use super::overlay::{Overlay, Pending};
+use super::folder::{Folder, State};
+use super::keeper::{Keeper, Shared};
+use super::meta::Tally;
+use super::opened::Opened;
+use super::overlay::Overlay;
 use super::query::Query;
 use super::{
     Change, Changes, Listed, Note, Result, Sequence, Span, Step, Store, StoreError, Table, committer,
@@ -58,8 +57,9 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the database, or makes one where there is no trace of any. Everything in it is read and verified
-    /// first; what is not as it was left is [`StoreError::Damaged`], never fewer records than there were.
+    /// Opens the database, or makes one where there is no trace of any. What is not as it was left is
+    /// [`StoreError::Damaged`], never fewer records than there were: a database that was closed well must still be
+    /// the same to the byte, and of any other every record is read and verified first.
     pub fn open(options: Options) -> Result<Self> {
         let folder = Folder::take(&options.dir)?;
         let opened = match folder.marker()? {
@@ -71,7 +71,7 @@ impl SledStore {
                 folder.wipe()?;
                 Opened::create(&folder, options.cache_bytes, State::Ready)?
             }
-            Some(_) => Opened::verified(&folder, options.cache_bytes)?.0,
+            Some(_) => Opened::trusted(&folder, options.cache_bytes)?,
         };
         let keeper = Keeper::new(folder, opened, options);
         let shared = keeper.shared.clone();
@@ -176,6 +176,10 @@ impl Store for SledStore {
         self.read(|query| query.device_by_ip(ip)).await
     }
 
+    async fn devices_named(&self, account: Id, name: &str, span: Span) -> Result<Listed<Device>> {
+        self.read(|query| query.devices_named(account, name, &span)).await
+    }
+
     async fn devices(&self, scope: &Scope, span: Span) -> Result<Listed<Device>> {
         self.read(|query| query.devices(scope, &span)).await
     }
@@ -227,87 +231,6 @@ impl Store for SledStore {
         self.stop();
         closed
     }
-}
-
-/// A database that was made or verified, before anybody uses it.
-pub(super) struct Opened {
-    pub(super) engine: Engine,
-    pub(super) high_water: HighWater,
-    pub(super) meta: Meta,
-}
-
-impl Opened {
-    /// Makes a database where there is none. It counts as begun until everything about it is on the disk, and
-    /// then as `state`.
-    pub(super) fn create(folder: &Folder, cache_bytes: u64, state: State) -> Result<Self> {
-        let database = fresh_id()?;
-        let begun = if state == State::Ready { State::New } else { state };
-        folder.set_marker(database, begun)?;
-        let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
-        let meta = Meta { batch: 1, ..Meta::new(database) };
-        engine.apply(keeper::batch(&Pending::new(), &meta)?)?;
-        engine.flush()?;
-        engine.sync()?;
-        folder.sync_names()?;
-        let high_water = HighWater::create(folder, database)?;
-        high_water.note(meta.batch)?;
-        folder.set_marker(database, state)?;
-        Ok(Self { engine, high_water, meta })
-    }
-
-    /// Opens a database and refuses it when anything is wrong with it.
-    pub(super) fn verified(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
-        let (opened, report) = Self::examined(folder, cache_bytes)?;
-        match &report.problems[..] {
-            [] => Ok((opened, report)),
-            [only] => Err(folder.damaged(only)),
-            [first, rest @ ..] => Err(folder.damaged(&format!("{first} (and {} more)", rest.len()))),
-        }
-    }
-
-    /// Opens a database as far as it can be opened, and says what is wrong with it.
-    pub(super) fn examined(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
-        let marker = folder.marker()?.ok_or_else(|| missing(folder.path()))?;
-        if marker.format != meta::FORMAT {
-            return Err(folder.unknown_format(marker.format));
-        }
-        if marker.state != State::Ready {
-            return Err(folder.damaged("it was being imported, and that was cut short: import again"));
-        }
-        check_file(folder)?;
-        let (high_water, batch) = HighWater::open(folder, marker.database)?;
-        let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
-        let meta =
-            engine.meta()?.ok_or_else(|| folder.damaged("the record that counts all others is gone"))?;
-        if meta.database != marker.database {
-            return Err(folder.damaged("sled's files are those of another database"));
-        }
-        if meta.batch < batch {
-            return Err(folder
-                .damaged(&format!("it ends at batch {}, and batch {batch} was acknowledged", meta.batch)));
-        }
-        let report = audit::audit(&engine, &meta);
-        Ok((Self { engine, high_water, meta }, report))
-    }
-}
-
-fn check_file(folder: &Folder) -> Result<()> {
-    match std::fs::metadata(folder.sled().join("db")) {
-        Ok(file) if file.len() > 0 => Ok(()),
-        Ok(_) => Err(folder.damaged("the file sled/db is empty")),
-        Err(error) => Err(folder.damaged(&format!("the file sled/db cannot be found ({error})"))),
-    }
-}
-
-/// The error for a directory in which there is no database, where one was expected.
-pub(super) fn missing(path: &Path) -> StoreError {
-    StoreError::Io(format!("there is no database in {}", path.display()))
-}
-
-fn fresh_id() -> Result<Id> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| StoreError::Io(format!("no random numbers: {error}")))?;
-    Ok(Id::from_bytes(bytes))
 }
 
 fn set(notes: Vec<Note>) -> Vec<Step> {

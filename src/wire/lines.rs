@@ -45,7 +45,7 @@ async fn is_enabled(store: &dyn Store, device: &Device) -> Result<bool, StoreErr
 
 fn proof(device: &Device) -> Option<Proof> {
     match device.document.text("sip.method") {
-        Some("ip") => device.document.text("sip.ip")?.parse().ok().map(Proof::Address),
+        Some("ip") => device.ip().map(Proof::Address),
         _ => device.password().map(|password| Proof::Password(Password::new(password))),
     }
 }

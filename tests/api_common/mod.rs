@@ -120,6 +120,7 @@ impl World {
             switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
             doorman,
+            imports: api::Imports::default(),
             kazoo_from: vec![KAZOO.parse().unwrap()],
             clock: || CLOCK.get(),
             random,

@@ -1,7 +1,8 @@
 //! Devices, as Kazoo pushes and deletes them: an account's id and a MAC address name one.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::super::access;
 use super::pushed::Pushed;
 use super::{accounts, persist, phones, push, revise};
 use crate::account::Account;
@@ -10,8 +11,8 @@ use crate::api::envelope::{Answer, Reply};
 use crate::api::error::Failure;
 use crate::api::request::fresh_id;
 use crate::device::{Device, Mac};
-use crate::document::{Body, Document, at};
-use crate::schema::{Problem, merge};
+use crate::document::{Body, Document};
+use crate::schema::merge;
 use crate::store::{Entity, Noun};
 
 /// What a device's document has that Kazoo made. Only the server writes it.
@@ -25,7 +26,7 @@ pub(super) async fn push(pushed: Pushed) -> Reply {
         let account = account(&pushed, &data).await?;
         let mut patch = push::device(&data);
         phones::name_as_known(pushed.desk.files.set().catalog(), &mut patch);
-        check_realm(&pushed, &patch).await?;
+        access::realm(&*pushed.desk.store, &pushed.caller, &patch).await?;
         match of(&pushed, &account, mac).await? {
             Some(device) => change(&pushed, &account, device, patch).await?,
             None => create(&pushed, &account, mac, patch).await?,
@@ -122,15 +123,4 @@ async fn create(pushed: &Pushed, account: &Account, mac: Mac, patch: Body) -> Re
         Err(_) if of(pushed, account, mac).await?.is_some() => Err(Failure::conflict()),
         stored => stored,
     }
-}
-
-/// A device may name the realm of an account within the caller's reach, or one that no account has.
-async fn check_realm(pushed: &Pushed, patch: &Body) -> Result<(), Failure> {
-    let Some(realm) = at(patch, "sip.realm").and_then(Value::as_str) else { return Ok(()) };
-    let holder = pushed.desk.store.account_by_realm(realm).await?;
-    if holder.is_none_or(|holder| pushed.caller.reaches(&holder)) {
-        return Ok(());
-    }
-    let problem = Problem::new("The realm belongs to another account").value(realm);
-    Err(Failure::problem("sip.realm", "invalid", problem))
 }

@@ -75,7 +75,7 @@ fn components() -> utoipa::openapi::Components {
 fn failure(status: u16, says: &str) -> Response {
     let response = ResponseBuilder::new().description(says);
     let schema = match status {
-        400 => enveloped("error", to("problems")),
+        400 => enveloped("error", any(&["problems", "refusal", "import_report"])),
         415 => return response.build(),
         _ => to("error"),
     };
@@ -127,15 +127,19 @@ fn asked(verb: &HttpMethod, op: &Op) -> impl Iterator<Item = &'static str> + use
 }
 
 fn body(op: &Op) -> Option<utoipa::openapi::request_body::RequestBody> {
-    let envelope: RefOr<Schema> = match op.takes {
+    let data = |data: RefOr<Schema>| ObjectBuilder::new().property("data", data).required("data").into();
+    let body: RefOr<Schema> = match op.takes {
         Takes::Nothing => return None,
-        Takes::Data(schema) => ObjectBuilder::new().property("data", to(schema)).required("data").into(),
+        Takes::Data(schema) => data(to(schema)),
+        Takes::Rows(schema) => data(ArrayBuilder::new().items(to(schema)).into()),
         Takes::Whole(schema) => to(schema),
     };
-    let content = ContentBuilder::new().schema(Some(envelope)).build();
-    Some(
-        RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build(),
-    )
+    let json = ContentBuilder::new().schema(Some(body)).build();
+    let body = RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", json);
+    Some(match op.takes {
+        Takes::Rows(_) => body.content("application/x-ndjson", text()).content("text/csv", text()).build(),
+        _ => body.build(),
+    })
 }
 
 fn answers(operation: OperationBuilder, op: &Op) -> OperationBuilder {
@@ -143,10 +147,8 @@ fn answers(operation: OperationBuilder, op: &Op) -> OperationBuilder {
         Some(success) => operation.response(op.status.to_string(), success),
         None => operation,
     };
-    if op.can_be_tried && op.status != 200 {
-        let plan = ContentBuilder::new().schema(Some(enveloped("envelope", to("plan")))).build();
-        let answer = ResponseBuilder::new().description("What it would do").content("application/json", plan);
-        operation = operation.response("200", answer.build());
+    for (status, says, schema) in op.also {
+        operation = operation.response(status.to_string(), enveloped_answer(says, to(schema)).build());
     }
     if op.reads && !matches!(op.gives, Gives::Nothing) {
         operation = operation.response("304", Response::new("It is still what If-None-Match names"));
@@ -160,22 +162,25 @@ fn answers(operation: OperationBuilder, op: &Op) -> OperationBuilder {
 fn success(op: &Op) -> Option<Response> {
     let data: RefOr<Schema> = match op.gives {
         Gives::Nothing => return None,
-        Gives::Plain(kind) => {
-            let plain = ResponseBuilder::new().description(op.summary).content(kind, ContentBuilder::new());
-            return Some(plain.build());
+        Gives::Plain(kinds) => {
+            let plain = ResponseBuilder::new().description(op.summary);
+            let all = kinds.iter().fold(plain, |plain, kind| plain.content(*kind, ContentBuilder::new()));
+            return Some(all.build());
         }
-        Gives::Data(schema) if op.can_be_tried && op.status == 200 => {
-            AnyOfBuilder::new().item(to(schema)).item(to("plan")).into()
-        }
+        Gives::Data(schema) if op.can_be_tried && op.status == 200 => any(&[schema, "plan"]),
         Gives::Data(schema) => to(schema),
         Gives::Rows(schema) => ArrayBuilder::new().items(to(schema)).into(),
     };
-    let json = ContentBuilder::new().schema(Some(enveloped("envelope", data))).build();
-    let response = ResponseBuilder::new().description(op.summary).content("application/json", json);
+    let response = enveloped_answer(op.summary, data);
     Some(match op.gives {
         Gives::Rows(_) => response.content("text/csv", text()).build(),
         _ => response.build(),
     })
+}
+
+fn enveloped_answer(says: &str, data: RefOr<Schema>) -> ResponseBuilder {
+    let json = ContentBuilder::new().schema(Some(enveloped("envelope", data))).build();
+    ResponseBuilder::new().description(says).content("application/json", json)
 }
 
 /// An envelope around some data.
@@ -185,6 +190,10 @@ fn enveloped(envelope: &str, data: RefOr<Schema>) -> RefOr<Schema> {
 
 fn text() -> utoipa::openapi::Content {
     ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build()
+}
+
+fn any(schemas: &[&str]) -> RefOr<Schema> {
+    schemas.iter().fold(AnyOfBuilder::new(), |any, schema| any.item(to(schema))).into()
 }
 
 fn to(schema: &str) -> RefOr<Schema> {

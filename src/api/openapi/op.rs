@@ -7,6 +7,7 @@ pub(in crate::api) enum Tag {
     Accounts,
     Users,
     Devices,
+    Bulk,
     Phones,
     Limits,
     Hotdesks,
@@ -16,11 +17,12 @@ pub(in crate::api) enum Tag {
 
 impl Tag {
     /// All, as they follow each other on the page.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Sessions,
         Self::Accounts,
         Self::Users,
         Self::Devices,
+        Self::Bulk,
         Self::Phones,
         Self::Limits,
         Self::Hotdesks,
@@ -44,6 +46,7 @@ impl Tag {
             Self::Accounts => ("accounts", "Accounts, which lie in a tree and own users and devices."),
             Self::Users => ("users", "The people of an account."),
             Self::Devices => ("devices", "Phones, and whatever else can ring."),
+            Self::Bulk => ("bulk", "Many devices at once."),
             Self::Phones => ("phones", "What each phone holds, would be given, and is told."),
             Self::Limits => ("limits", "From where devices may register, and how often they may ask."),
             Self::Hotdesks => ("hotdesks", "Users who work at a device for a while."),
@@ -62,6 +65,8 @@ pub(in crate::api) enum Takes {
     Nothing,
     /// What this schema of the document allows.
     Data(&'static str),
+    /// A list of it, in an envelope, as lines of JSON or as a table.
+    Rows(&'static str),
     /// The body as a whole is what this schema describes.
     Whole(&'static str),
 }
@@ -73,8 +78,8 @@ pub(in crate::api) enum Gives {
     Data(&'static str),
     /// An envelope with a list of it, which can be had as a table too.
     Rows(&'static str),
-    /// No envelope: a body of this type.
-    Plain(&'static str),
+    /// No envelope: a body of one of these types.
+    Plain(&'static [&'static str]),
     /// There is no good answer.
     Nothing,
 }
@@ -112,6 +117,7 @@ pub(in crate::api) struct Op {
     pub(super) takes: Takes,
     pub(super) gives: Gives,
     pub(super) status: u16,
+    pub(super) also: &'static [(u16, &'static str, &'static str)],
     pub(super) parameters: &'static [&'static [&'static str]],
     pub(super) fails: &'static [u16],
     pub(super) needs_token: bool,
@@ -128,6 +134,7 @@ pub(in crate::api) const fn read(tag: Tag, id: &'static str, summary: &'static s
         takes: Takes::Nothing,
         gives,
         status: 200,
+        also: &[],
         parameters: &[],
         fails: READING,
         needs_token: true,
@@ -157,6 +164,11 @@ impl Op {
         Self { parameters, ..self }
     }
 
+    /// Other good answers: their status, what they mean, and the schema of their data.
+    pub(in crate::api) const fn also(self, also: &'static [(u16, &'static str, &'static str)]) -> Self {
+        Self { also, ..self }
+    }
+
     /// The status of a good answer is 201.
     pub(in crate::api) const fn creates(self) -> Self {
         Self { status: 201, ..self }
@@ -174,6 +186,7 @@ impl Op {
 
     /// `dry_run=true` tells what it would do.
     pub(in crate::api) const fn can_be_tried(self) -> Self {
-        Self { can_be_tried: true, ..self }
+        let also = if self.status == 200 { self.also } else { &[(200, "What it would do", "plan")] };
+        Self { can_be_tried: true, also, ..self }
     }
 }

@@ -7,7 +7,8 @@ use super::schemas::ID;
 
 /// All of them, by name.
 pub(super) fn all() -> Map<String, Value> {
-    let all = [envelopes(), requests(), documents(), rows(), phones(), calls(), provisioner(), site()];
+    let all =
+        [envelopes(), requests(), documents(), rows(), phones(), calls(), bulk(), provisioner(), site()];
     all.into_iter().flat_map(|some| some.as_object().cloned().unwrap_or_default()).collect()
 }
 
@@ -39,11 +40,12 @@ fn envelopes() -> Value {
                 "status": {"const": "error"},
             },
         },
+        "refusal": record(&["message"], json!({"message": text()})),
         "problems": {
-            "description": "What is wrong, by the path of the member and by the kind of mistake; or a message about all of it",
+            "description": "What is wrong, by the path of the member and by the kind of mistake",
             "type": "object",
             "additionalProperties": {
-                "type": ["object", "string", "array"],
+                "type": "object",
                 "additionalProperties": {
                     "type": "object",
                     "required": ["message"],
@@ -210,6 +212,25 @@ fn calls() -> Value {
     json!({
         "quickcall": record(&["endpoints"], json!({"endpoints": {"type": "array", "items": {"type": "object"}}})),
         "event": record(&["at"], json!({"at": whole("Unix seconds"), "what": text(), "message": text()})),
+    })
+}
+
+fn bulk() -> Value {
+    json!({
+        "import_report": record(&["job", "total", "failed", "errors", "applied"], json!({
+            "job": id(), "applied": {"type": "boolean", "description": "Whether anything was stored"},
+            "total": whole("Rows"), "created": whole("Rows"), "updated": whole("Rows"),
+            "unchanged": whole("Rows"), "failed": whole("Rows that cannot be stored"),
+            "errors": {"type": "array", "items": record(&["row", "line", "errors"], json!({
+                "row": whole("From 1"), "line": whole("From 1"), "errors": {"type": "object"},
+            }))},
+        })),
+        "import": record(&["job", "state", "rows", "started"], json!({
+            "job": id(), "state": text(), "started": whole("Unix seconds"), "finished": whole("Unix seconds"),
+            "rows": whole("Rows that have arrived"), "total": whole("Rows"), "good": whole("Rows"),
+            "bad": whole("Rows"), "applied": whole("Rows that are stored"), "message": text(),
+            "result": to("import_report"),
+        })),
     })
 }
 

@@ -48,10 +48,10 @@ pub(in crate::api) const TEMPLATES: Op = read(
     Gives::Data("templates"),
 );
 pub(in crate::api) const DOCUMENT: Op =
-    read(Tag::Site, "getOpenApi", "This document", Gives::Plain("application/json")).open();
+    read(Tag::Site, "getOpenApi", "This document", Gives::Plain(&["application/json"])).open();
 pub(in crate::api) const PAGE: Op =
-    read(Tag::Site, "getDocs", "This document as a page to read", Gives::Plain("text/html")).open();
+    read(Tag::Site, "getDocs", "This document as a page to read", Gives::Plain(&["text/html"])).open();
 pub(in crate::api) const HEALTH: Op =
-    read(Tag::Site, "getHealth", "Whether the database answers", Gives::Plain("application/json"))
+    read(Tag::Site, "getHealth", "Whether the database answers", Gives::Plain(&["application/json"]))
         .open()
         .fails(&[503]);

@@ -1,0 +1,125 @@
+//! Making a database, and opening one: how it is known to be what it was.
+
+use std::path::Path;
+
+use super::audit::{self, Report};
+use super::engine::Engine;
+use super::folder::{Folder, HighWater, State};
+use super::keeper;
+use super::meta::{self, Meta};
+use super::overlay::Pending;
+use super::seal::Seal;
+use super::{Result, StoreError};
+use crate::id::Id;
+
+/// A database that was made or verified, before anybody uses it.
+pub(super) struct Opened {
+    pub(super) engine: Engine,
+    pub(super) high_water: HighWater,
+    pub(super) meta: Meta,
+}
+
+impl Opened {
+    /// Makes a database where there is none. It counts as begun until everything about it is on the disk, and
+    /// then as `state`.
+    pub(super) fn create(folder: &Folder, cache_bytes: u64, state: State) -> Result<Self> {
+        let database = fresh_id()?;
+        let begun = if state == State::Ready { State::New } else { state };
+        folder.set_marker(database, begun)?;
+        let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
+        let meta = Meta { batch: 1, ..Meta::new(database) };
+        engine.apply(keeper::batch(&Pending::new(), &meta)?)?;
+        engine.flush()?;
+        engine.sync()?;
+        folder.sync_names()?;
+        let high_water = HighWater::create(folder, database)?;
+        high_water.note(meta.batch)?;
+        folder.set_marker(database, state)?;
+        Ok(Self { engine, high_water, meta })
+    }
+
+    /// Opens a database that is what it was when it was closed, or of which all is verified.
+    pub(super) fn trusted(folder: &Folder, cache_bytes: u64) -> Result<Self> {
+        let (opened, sealed) = Self::found(folder, cache_bytes)?;
+        if !sealed {
+            tracing::info!("the database was not closed well, or changed since then: all of it is verified");
+            opened.sound(folder)?;
+        }
+        Ok(opened)
+    }
+
+    /// Opens a database and refuses it when anything is wrong with it.
+    pub(super) fn verified(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
+        let (opened, _) = Self::found(folder, cache_bytes)?;
+        let report = opened.sound(folder)?;
+        Ok((opened, report))
+    }
+
+    /// Opens a database as far as it can be opened, and says what is wrong with it.
+    pub(super) fn examined(folder: &Folder, cache_bytes: u64) -> Result<(Self, Report)> {
+        let (opened, _) = Self::found(folder, cache_bytes)?;
+        let report = audit::audit(&opened.engine, &opened.meta);
+        Ok((opened, report))
+    }
+
+    /// Lets go of a database in which all is well, so that the next one to open it knows.
+    pub(super) fn close(self, folder: &Folder) -> Result<()> {
+        let Self { engine, meta, .. } = self;
+        drop(engine);
+        Seal::set(folder, meta.database, meta.batch)
+    }
+
+    fn sound(&self, folder: &Folder) -> Result<Report> {
+        let report = audit::audit(&self.engine, &self.meta);
+        match &report.problems[..] {
+            [] => Ok(report),
+            [only] => Err(folder.damaged(only)),
+            [first, rest @ ..] => Err(folder.damaged(&format!("{first} (and {} more)", rest.len()))),
+        }
+    }
+
+    /// Opens a database as far as it can be opened. True when it is what it was when it was closed.
+    fn found(folder: &Folder, cache_bytes: u64) -> Result<(Self, bool)> {
+        let marker = folder.marker()?.ok_or_else(|| missing(folder.path()))?;
+        if marker.format != meta::FORMAT {
+            return Err(folder.unknown_format(marker.format));
+        }
+        if marker.state != State::Ready {
+            return Err(folder.damaged("it was being imported, and that was cut short: import again"));
+        }
+        check_file(folder)?;
+        let (high_water, batch) = HighWater::open(folder, marker.database)?;
+        let sealed = Seal::kept(folder, marker.database, batch);
+        let engine = Engine::open(folder.path(), &folder.sled(), cache_bytes)?;
+        let meta =
+            engine.meta()?.ok_or_else(|| folder.damaged("the record that counts all others is gone"))?;
+        if meta.database != marker.database {
+            return Err(folder.damaged("sled's files are those of another database"));
+        }
+        if meta.batch < batch {
+            return Err(folder
+                .damaged(&format!("it ends at batch {}, and batch {batch} was acknowledged", meta.batch)));
+        }
+        let sealed = sealed == Some(meta.batch);
+        Ok((Self { engine, high_water, meta }, sealed))
+    }
+}
+
+fn check_file(folder: &Folder) -> Result<()> {
+    match std::fs::metadata(folder.sled().join("db")) {
+        Ok(file) if file.len() > 0 => Ok(()),
+        Ok(_) => Err(folder.damaged("the file sled/db is empty")),
+        Err(error) => Err(folder.damaged(&format!("the file sled/db cannot be found ({error})"))),
+    }
+}
+
+/// The error for a directory in which there is no database, where one was expected.
+pub(super) fn missing(path: &Path) -> StoreError {
+    StoreError::Io(format!("there is no database in {}", path.display()))
+}
+
+fn fresh_id() -> Result<Id> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Io(format!("no random numbers: {error}")))?;
+    Ok(Id::from_bytes(bytes))
+}
