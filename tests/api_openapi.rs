@@ -5,7 +5,7 @@ mod api_common;
 
 use std::collections::BTreeMap;
 
-use api_common::{World, run};
+use api_common::{KEY, World, run};
 use serde_json::{Value, json};
 
 async fn document(world: &World) -> Value {
@@ -176,6 +176,7 @@ fn what_is_changed_looks_as_the_document_says() {
         let names = shop(&world).await;
         let device = "/v2/accounts/{account}/devices/{device}";
         let cases = [
+            ("PUT", "/v2/api_auth", json!({"api_key": KEY})),
             ("PATCH", device, json!({"name": "Back desk"})),
             ("PUT", "/v2/accounts/{account}/devices", json!({"name": "Another"})),
             ("POST", "/v2/accounts/{account}/devices/{device}/sync", json!({})),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use house::{Administrator, Daemon, Shop, id};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What must hold of every answer.
 const CHECKS: &str =
@@ -31,43 +31,47 @@ fn installed() -> bool {
     found
 }
 
-/// Where to find documents in place of ids that nobody has. What is deleted, or gets a new key, is found by nobody
-/// else, and `leaving` is who signs out.
+/// What stands in the place of ids that nobody has, so that requests reach something. What is deleted, or gets a new
+/// key, is used by nothing else; `leaving` is who signs out. An `If-Match` that always holds lets changes happen.
 fn configuration(shop: &Shop, leaving: &Administrator) -> String {
-    let names = json!({"first_name": "Ann", "last_name": "Lee", "username": "ann"});
-    let user = id(&shop.administrator.create(&shop.path("/users"), &names));
+    let user = |name: &str| {
+        let names = json!({"first_name": "Ann", "last_name": "Lee", "username": name});
+        id(&shop.administrator.create(&shop.path("/users"), &names))
+    };
     let account = |name: &str| id(&shop.administrator.create("/accounts", &json!({"name": name})));
     let device = |mac: &str| shop.device(mac, "yealink/t46s", mac).rsplit('/').next().unwrap().to_owned();
-    let kept = device("805ec0000001");
-    let gone: Vec<String> = (0x10..0x30).map(|last| device(&format!("805ec00000{last:x}"))).collect();
-    let (lost, rekeyed) = (account("Lost"), account("Rekeyed"));
-    let operation = |name: &str, parameter: &str, value: Value| {
-        format!(
-            "[[operations]]\ninclude-operation-id = \"{name}\"\nparameters = {{ \"path.{parameter}\" = {value} }}\n"
-        )
-    };
-    let paths = [
-        ("account", json!(shop.account)),
-        ("user", json!(user)),
-        ("device", json!(kept)),
-        ("file", json!("805ec0000001.cfg")),
-        ("schema", json!(["devices", "users", "metaflows"])),
-        ("mac", json!(["805ec0000001", "805ec0000010", "805ec0000099"])),
-        ("token", json!(shop.administrator.token())),
-        ("brand", json!("yealink")),
-        ("family", json!("t4x")),
-        ("model", json!("t46s")),
+    let everywhere = [
+        ("path.account", shop.account.clone()),
+        ("path.user", user("ann")),
+        ("path.device", device("805ec0000001")),
+        ("path.file", "805ec0000001.cfg".to_owned()),
+        ("path.schema", "devices".to_owned()),
+        ("path.mac", "805ec0000001".to_owned()),
+        ("path.number", "2000".to_owned()),
+        ("path.token", shop.administrator.token().to_owned()),
+        ("path.brand", "yealink".to_owned()),
+        ("path.family", "t4x".to_owned()),
+        ("path.model", "t46s".to_owned()),
+        ("header.If-Match", "*".to_owned()),
+        ("header.Prefer", "wait".to_owned()),
     ];
-    let token = |administrator: &Administrator| {
-        format!("headers = {{ X-Auth-Token = \"{}\" }}\n", administrator.token())
-    };
+    let once = [
+        ("deleteDevice", "path.device", device("805ec0000002")),
+        ("deleteUser", "path.user", user("bea")),
+        ("deleteAccount", "path.account", account("Gone")),
+        ("unpushDevice", "path.mac", "805ec0000003".to_owned()),
+        ("unpushAccount", "path.account", account("Left")),
+        ("rotateApiKey", "path.account", account("Rekeyed")),
+    ];
+    device("805ec0000003");
+    let token = |of: &Administrator| format!("headers = {{ X-Auth-Token = \"{}\" }}\n", of.token());
+    let operation = |name: &str| format!("[[operations]]\ninclude-operation-id = \"{name}\"\n");
     let mut text = token(&shop.administrator) + "[parameters]\n";
-    text.extend(paths.map(|(name, value)| format!("\"path.{name}\" = {value}\n")));
-    text += &operation("deleteDevice", "device", json!(gone));
-    text += &operation("deleteAccount", "account", json!(lost));
-    text += &operation("unpushAccount", "account", json!(lost));
-    text += &operation("rotateApiKey", "account", json!(rekeyed));
-    text + "[[operations]]\ninclude-operation-id = \"logOut\"\n" + &token(leaving)
+    text.extend(everywhere.map(|(name, value)| format!("\"{name}\" = \"{value}\"\n")));
+    text.extend(once.map(|(operation_id, name, value)| {
+        operation(operation_id) + &format!("parameters = {{ \"{name}\" = \"{value}\" }}\n")
+    }));
+    text + &operation("logOut") + &token(leaving)
 }
 
 fn said(output: &Output) -> String {

@@ -47,18 +47,13 @@ impl Made {
     }
 
     fn answer(&'static self, request: &HttpRequest) -> HttpResponse {
-        let mut answer = match is_known(request, &self.digest) {
-            true => HttpResponse::NotModified(),
-            false => HttpResponse::Ok(),
-        };
+        let known = is_known(request, &self.digest);
+        let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         answer.insert_header((header::ETAG, format!("\"{}\"", self.digest)));
         answer.insert_header((header::CACHE_CONTROL, "no-cache"));
         answer.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
         answer.insert_header((header::CONTENT_SECURITY_POLICY, page::policy()));
-        match is_known(request, &self.digest) {
-            true => answer.finish(),
-            false => answer.content_type(self.kind).body(self.text.as_str()),
-        }
+        if known { answer.finish() } else { answer.content_type(self.kind).body(self.text.as_str()) }
     }
 }
 

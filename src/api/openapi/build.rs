@@ -97,7 +97,7 @@ fn operation(path: &str, verb: &HttpMethod, op: &Op) -> Operation {
         .summary(Some(op.summary))
         .tags(Some([op.tag.name()]))
         .request_body(body(op));
-    for name in names(path).chain(asked(verb, op).map(|name| &*name)) {
+    for name in names(path).map(str::to_owned).chain(asked(verb, op).map(str::to_owned)) {
         operation = operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
     }
     if op.needs_token {
