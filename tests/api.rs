@@ -182,6 +182,22 @@ fn a_sip_username_is_unique_in_its_account() {
 }
 
 #[test]
+fn an_address_logs_in_one_device_only_in_whatever_notation() {
+    run(async {
+        let world = World::new().await;
+        let devices = format!("/v2/accounts/{}/devices", world.master);
+        let by = |ip: &str| json!({"name": "trunk", "sip": {"method": "ip", "ip": ip}});
+        assert_eq!(world.send("PUT", &devices, by("2001:db8::1")).await.status, 201);
+        assert_eq!(world.send("PUT", &devices, by("192.0.2.1")).await.status, 201);
+        for same in ["2001:0DB8:0::0:1", "::ffff:192.0.2.1"] {
+            let taken = world.send("PUT", &devices, by(same)).await;
+            let problem = json!({"message": "SIP IP already in use", "cause": same});
+            assert_eq!((taken.status, taken.data()), (400, json!({"sip.ip": {"unique": problem}})));
+        }
+    });
+}
+
+#[test]
 fn everything_that_is_wrong_with_a_device_is_said_at_once_and_without_secrets() {
     run(async {
         let world = World::new().await;
@@ -194,7 +210,10 @@ fn everything_that_is_wrong_with_a_device_is_said_at_once_and_without_secrets() 
         let data = said.data();
         let paths: Vec<&String> = data.as_object().unwrap().keys().collect();
         assert_eq!(paths, ["enabled", "mac_address", "name", "sip.ip", "sip.password", "timezone"]);
-        assert_eq!(data["sip.ip"]["type"]["message"], "Must be a valid IPv4 RFC 791");
+        assert_eq!(
+            data["sip.ip"]["type"]["message"],
+            "Must be a valid IPv4 RFC 791 or IPv6 RFC 4291 address"
+        );
         assert!(data["timezone"]["invalid"]["message"].as_str().unwrap().contains("Europe/Vienna"));
         assert!(!said.text.contains("abc!") && !said.text.contains(&world.token), "{said:?}");
     });
