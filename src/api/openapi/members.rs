@@ -43,8 +43,18 @@ pub(super) fn resolve<'d>(document: &'d Value, node: &'d Value) -> &'d Value {
     reference.and_then(|pointer| document.pointer(pointer)).unwrap_or(node)
 }
 
-/// What a value is that this schema describes.
+/// What a value is that this schema describes, and which members it must have.
 pub(super) fn kind(schema: &Value) -> Kind<'_> {
+    let mut words = what(schema);
+    let needed = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let needed: Vec<_> = needed.collect();
+    if !needed.is_empty() {
+        words.extend(plain(format!(", must have {}", needed.join(", "))));
+    }
+    words
+}
+
+fn what(schema: &Value) -> Kind<'_> {
     if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix(SCHEMAS)) {
         return vec![Word { text: name.to_owned(), to: Some(name) }];
     }
@@ -143,6 +153,8 @@ mod tests {
             "list of integer, at least 2"
         );
         assert_eq!(said(&json!({})), "anything");
+        let needs = json!({"type": "object", "required": ["name", "id"]});
+        assert_eq!(said(&needs), "object, must have name, id");
     }
 
     #[test]
