@@ -33,6 +33,7 @@ mod overlay;
 mod query;
 mod seal;
 mod sled_store;
+mod slim;
 mod span;
 
 pub use audit::{Counts, Report};

@@ -11,7 +11,7 @@ use super::error::Failure;
 use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
-use super::rows::Rows;
+use super::rows::{Members, Rows};
 use crate::account::Account;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
@@ -22,8 +22,9 @@ use crate::store::{Listed, Noun, Span, StoreError};
 
 /// `GET …/devices`: summaries, or what [`Rows`] makes of the devices that the filters keep.
 pub(super) async fn list(call: Call) -> Reply {
-    let (page, caller) = (page(&call).await?, call.caller()?);
     let rows = Rows::of(call.intake(), &call.desk.registrations);
+    let page = page(&call, rows.members()).await?;
+    let caller = call.caller()?;
     Ok(page.answer(|device| Value::Object(rows.row(&veiled(caller, &device)))))
 }
 
@@ -60,7 +61,8 @@ pub(super) async fn status(call: Call) -> Reply {
     let scope = Scope::Account(call.account().await?.id());
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
-        let devices = call.desk.store.devices(&scope, Span::ascending(after, 1000)).await?;
+        let span = Span::ascending(after, 1000).only(&[]);
+        let devices = call.desk.store.devices(&scope, span).await?;
         let registered = devices.rows.iter().filter(|device| call.desk.registrations.contains(device.id()));
         rows.extend(registered.map(|device| json!({"device_id": device.id(), "registered": true})));
         after = devices.last;
@@ -97,15 +99,17 @@ pub(super) async fn list_of_user(call: Call) -> Reply {
     Ok(page.answer(|device| Value::Object(row(&veiled(caller, &device)))))
 }
 
-/// The page of devices that a list asks for, of those that the caller may see.
-pub(super) async fn page(call: &Call) -> Result<Page<Device>, Failure> {
+/// The page of devices that a list asks for, of those that the caller may see; with these members of their bodies at
+/// least.
+pub(super) async fn page(call: &Call, members: Option<Members>) -> Result<Page<Device>, Failure> {
     let account = call.reached_account().await?.id();
     let (filter, caller) = (Filter::of(call.intake()), call.caller()?);
     let keep = |device: &Device| {
         let reached = device.account() == account && caller.may_see(device);
         reached && filter.keeps(&veiled(caller, device).document)
     };
-    let fetch = async |span| candidates(call, account, &filter, span).await;
+    let members = members.filter(|members| filter.reads_only(members));
+    let fetch = async |span| candidates(call, account, &filter, Span { members, ..span }).await;
     Page::of(call, Device::id, keep, fetch).await
 }
 

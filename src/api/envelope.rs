@@ -36,12 +36,16 @@ impl Answer {
     /// Some data that is not a document. Its revision is its digest.
     pub(super) fn data(data: Value) -> Self {
         let revision = Digest::of(data.to_string().as_bytes()).to_string();
-        Self { status: StatusCode::OK, data, revision, location: None, token: None, page: Map::new() }
+        Self::of(data, revision)
     }
 
     /// A document as its administrator sees it.
     pub(super) fn document(document: &Document) -> Self {
-        Self { revision: document.revision.to_string(), ..Self::data(shown(document)) }
+        Self::of(shown(document), document.revision.to_string())
+    }
+
+    fn of(data: Value, revision: String) -> Self {
+        Self { status: StatusCode::OK, data, revision, location: None, token: None, page: Map::new() }
     }
 
     /// Says under which path the document now stands (201).

@@ -60,6 +60,12 @@ impl Filter {
         })
     }
 
+    /// True when no other member of the body than these decides.
+    pub(super) fn reads_only(&self, members: &[&str]) -> bool {
+        let first = |rule: &Rule| rule.path.split('.').next().map(str::to_owned).unwrap_or_default();
+        self.0.iter().all(|rule| !is_stored(&rule.path) || members.contains(&first(rule).as_str()))
+    }
+
     /// A text that stands in the JSON of every document that is kept. Members that are not stored as they are
     /// compared are not looked for.
     pub(super) fn text(&self) -> Option<String> {
@@ -73,9 +79,14 @@ impl Filter {
     }
 }
 
+/// False for members that are no part of the body.
+fn is_stored(path: &str) -> bool {
+    !path.starts_with("pvt_") && !path.starts_with('_') && path != "id"
+}
+
 /// False for members that are made up, or that are compared in another notation than they are written in.
 fn is_plain(path: &str) -> bool {
-    !path.starts_with("pvt_") && !path.starts_with('_') && !matches!(path, "id" | "mac_address")
+    is_stored(path) && path != "mac_address"
 }
 
 fn rule(name: &str, value: &str) -> Option<Rule> {
@@ -290,6 +301,14 @@ mod tests {
     fn what_recognises_a_password_cannot_be_asked_for() {
         assert!(!keeps("filter_pvt_md5_auth", "secret") && !keeps("has_key", "pvt_md5_auth"));
         assert!(keeps("filter_pvt_account_id", &"07".repeat(16)) && keeps("filter_id", &"07".repeat(16)));
+    }
+
+    #[test]
+    fn it_is_known_which_members_decide() {
+        let reads = |name: &str| filter(&[(name, "x")]).reads_only(&["name", "sip"]);
+        assert!(reads("filter_name") && reads("filter_not_sip.username") && reads("created_from"));
+        assert!(!reads("filter_provision.endpoint_brand") && !reads("filter_names"));
+        assert!(!filter(&[("has_key", "media")]).reads_only(&["name"]));
     }
 
     #[test]

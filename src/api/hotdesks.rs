@@ -96,7 +96,7 @@ async fn devices(call: &Call, scope: &Scope) -> Result<Vec<Device>, Failure> {
     let mut found = Vec::new();
     let mut after: Option<Id> = None;
     loop {
-        let span = Span::ascending(after, 1000).containing("\"hotdesk\"");
+        let span = Span::ascending(after, 1000).containing("\"hotdesk\"").only(&["name", "hotdesk"]);
         let listed = call.desk.store.devices(scope, span).await?;
         found.extend(listed.rows.into_iter().filter(|device| !device.hotdesked().is_empty()));
         match listed.last {

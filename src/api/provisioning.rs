@@ -27,7 +27,7 @@ pub(super) async fn get(call: Call) -> Reply {
 
 /// `GET …/provisioning`: the devices of an account, paged as their list is.
 pub(super) async fn list(call: Call) -> Reply {
-    let page = devices::page(&call).await?;
+    let page = devices::page(&call, None).await?;
     call.desk.circle.caught_up().await;
     let mut rows = Vec::new();
     for device in &page.rows {

@@ -49,9 +49,9 @@ pub(super) async fn flush_one(call: Call) -> Reply {
     call.must_be_meant()?;
     let username = call.named("username");
     let found = registered(&call, &account).await?;
-    let own = |device: &Device| device.username().is_some_and(|own| own.eq_ignore_ascii_case(username));
-    let device = found.into_iter().find(own).ok_or_else(|| Failure::unknown(username))?;
-    let id = device.id();
+    let own = |device: &&Device| device.username().is_some_and(|own| own.eq_ignore_ascii_case(username));
+    let id = found.iter().find(own).map(Device::id).ok_or_else(|| Failure::unknown(username))?;
+    let device = call.desk.store.device(id).await?.ok_or_else(|| Failure::unknown(username))?;
     let given = call.desk.files.of(&device).await.ok();
     let event = given.map_or_else(|| "check-sync".to_owned(), |given| given.events.reread.clone());
     let switchboard = call.desk.switchboard.clone();
@@ -66,7 +66,8 @@ pub(super) async fn flush_one(call: Call) -> Reply {
 async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failure> {
     let (scope, mut found, mut after) = (Scope::Account(account.id()), Vec::new(), None);
     loop {
-        let listed = call.desk.store.devices(&scope, Span::ascending(after, 1000)).await?;
+        let span = Span::ascending(after, 1000).only(&["name", "owner_id", "sip"]);
+        let listed = call.desk.store.devices(&scope, span).await?;
         found.extend(listed.rows.into_iter().filter(|device| call.desk.registrations.contains(device.id())));
         match listed.last {
             None => return Ok(found),

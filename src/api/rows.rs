@@ -11,6 +11,23 @@ use crate::registrations::Registrations;
 /// Devices that never register, by `device_type`.
 const WITHOUT_REGISTRATION: [&str; 5] = ["application", "cellphone", "sip_url", "landline", "smartphone"];
 
+/// Members of a document's body.
+pub(super) type Members = &'static [&'static str];
+
+/// What a summary is made of, and what says who may see it.
+const SUMMARY: Members = &[
+    "name",
+    "owner_id",
+    "enabled",
+    "call_recording",
+    "mobile",
+    "flags",
+    "sip",
+    "mac_address",
+    "device_type",
+    "hotdesk",
+];
+
 /// How the rows of a list are written.
 pub(super) struct Rows<'d> {
     form: Form,
@@ -35,6 +52,11 @@ impl<'d> Rows<'d> {
             None => Form::Summary,
         };
         Self { form, registrations: is_true("with_status").then_some(registrations) }
+    }
+
+    /// The members that rows are made of; `None` where it may be any.
+    pub(super) fn members(&self) -> Option<Members> {
+        matches!(self.form, Form::Summary).then_some(SUMMARY)
     }
 
     /// The row of a device.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::de::DeserializeOwned;
 
 use super::layout::{self, Key};
+use super::slim::Stored;
 use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table};
 use crate::account::{self, Account};
 use crate::device::{Device, Mac};
@@ -178,12 +179,12 @@ impl Query<'_> {
         found.into_iter().map(|(key, payload)| Ok((self.number(&key)?, self.json(&payload)?))).collect()
     }
 
-    fn inside<T: DeserializeOwned>(&self, noun: Noun, account: Id, span: &Span) -> Result<Listed<T>> {
+    fn inside<T: Stored>(&self, noun: Noun, account: Id, span: &Span) -> Result<Listed<T>> {
         self.under(&layout::inside(noun, account), span)
     }
 
     /// The documents whose keys are `begin` and their id.
-    fn under<T: DeserializeOwned>(&self, begin: &[u8], span: &Span) -> Result<Listed<T>> {
+    fn under<T: Stored>(&self, begin: &[u8], span: &Span) -> Result<Listed<T>> {
         let found = self.0.scan(Part::of(begin, span))?;
         let found = found.into_iter().map(|(end, payload)| Ok((self.id(&end)?, payload)));
         self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
@@ -212,7 +213,7 @@ impl Query<'_> {
         self.json(&self.indexed(noun, account, id)?).map(Some)
     }
 
-    fn listed<T: DeserializeOwned>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
+    fn listed<T: Stored>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
         let found = self.0.scan(Part::of(begin, span))?;
         let found = found.iter().map(|(end, account)| {
             let (id, account) = (self.id(end)?, self.id(account)?);
@@ -222,11 +223,18 @@ impl Query<'_> {
     }
 
     /// What was looked at, without what the span does not ask for.
-    fn wanted<T: DeserializeOwned>(&self, span: &Span, looked: &[(Id, Vec<u8>)]) -> Result<Listed<T>> {
+    fn wanted<T: Stored>(&self, span: &Span, looked: &[(Id, Vec<u8>)]) -> Result<Listed<T>> {
         let last = looked.last().map(|(id, _)| *id).filter(|_| looked.len() >= span.limit);
         let wanted = looked.iter().filter(|(_, payload)| span.wants(payload));
-        let rows = wanted.map(|(_, payload)| self.json(payload)).collect::<Result<_>>()?;
+        let rows = wanted.map(|(_, payload)| self.read(payload, span)).collect::<Result<_>>()?;
         Ok(Listed { rows, last })
+    }
+
+    fn read<T: Stored>(&self, payload: &[u8], span: &Span) -> Result<T> {
+        match span.members {
+            None => self.json(payload),
+            Some(members) => T::slim(payload, members).map_err(|error| self.unreadable(&error)),
+        }
     }
 
     fn indexed(&self, noun: Noun, account: Id, id: Id) -> Result<Vec<u8>> {
@@ -256,7 +264,10 @@ impl Query<'_> {
     }
 
     fn json<T: DeserializeOwned>(&self, payload: &[u8]) -> Result<T> {
-        serde_json::from_slice(payload)
-            .map_err(|error| self.0.damage(&format!("a record cannot be understood ({error})")))
+        serde_json::from_slice(payload).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> StoreError {
+        self.0.damage(&format!("a record cannot be understood ({error})"))
     }
 }

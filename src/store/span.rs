@@ -14,17 +14,20 @@ pub struct Span {
     /// Documents in whose stored JSON text this does not occur may be left out, and most are: it makes filters
     /// cheap. Those that come back must be looked at all the same, since it may occur anywhere in them.
     pub containing: Option<String>,
+    /// Only these members of the documents' bodies are needed; the others may be left out, so that what comes back
+    /// must not be stored.
+    pub members: Option<&'static [&'static str]>,
 }
 
 impl Span {
     /// The lowest ids first, from the one after `after` on.
     pub fn ascending(after: Option<Id>, limit: usize) -> Self {
-        Self { after, limit, descending: false, containing: None }
+        Self { after, limit, descending: false, containing: None, members: None }
     }
 
     /// The highest ids first, from the one below `before` on.
     pub fn descending(before: Option<Id>, limit: usize) -> Self {
-        Self { after: before, limit, descending: true, containing: None }
+        Self { after: before, limit, descending: true, containing: None, members: None }
     }
 
     /// Asks for documents with this in their JSON text, which is as `serde_json` writes it without blanks.
@@ -39,6 +42,12 @@ impl Span {
         let quoted = serde_json::Value::from(value).to_string();
         let inner = &quoted[1..quoted.len() - 1];
         self.containing(inner)
+    }
+
+    /// Asks for these members of the bodies only.
+    #[must_use]
+    pub fn only(self, members: &'static [&'static str]) -> Self {
+        Self { members: Some(members), ..self }
     }
 
     /// True for ids that are not behind the beginning of this part.
