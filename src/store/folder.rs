@@ -182,7 +182,7 @@ impl HighWater {
 
     /// Notes a batch that is on disk.
     pub(super) fn note(&self, batch: u64) -> Result<()> {
-        let value = envelope::seal(self.database.as_bytes(), &batch.to_be_bytes());
+        let value = envelope::wrap(self.database.as_bytes(), &batch.to_be_bytes());
         let written = self.file.write_all_at(&value, batch % 2 * Self::SLOT);
         written.map_err(|error| failed("write", &self.path, &error))
     }
@@ -195,7 +195,7 @@ impl HighWater {
     fn slot(&self, slot: u64) -> Option<u64> {
         let mut value = [0; 13];
         self.file.read_exact_at(&mut value, slot * Self::SLOT).ok()?;
-        let (payload, _) = envelope::open(self.database.as_bytes(), &value)?;
+        let (payload, _) = envelope::unwrap(self.database.as_bytes(), &value)?;
         payload.try_into().ok().map(u64::from_be_bytes)
     }
 }

@@ -236,12 +236,12 @@ pub(super) fn batch(pending: &Pending, meta: &Meta) -> Result<sled::Batch> {
     let mut batch = sled::Batch::default();
     for (key, payload) in pending {
         match payload {
-            Some(payload) => batch.insert(&key[..], envelope::seal(key, payload)),
+            Some(payload) => batch.insert(&key[..], envelope::wrap(key, payload)),
             None => batch.remove(&key[..]),
         }
     }
     let noted = serde_json::to_vec(meta).map_err(|error| StoreError::Io(error.to_string()))?;
-    batch.insert(layout::META, envelope::seal(layout::META, &noted));
+    batch.insert(layout::META, envelope::wrap(layout::META, &noted));
     Ok(batch)
 }
 
