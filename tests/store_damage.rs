@@ -40,7 +40,7 @@ async fn zeroes_in_a_large_database_are_refused_or_harmless() {
     assert!(made.length() > 3 * 8 * 1024 * 1024, "{}", made.length());
     let offsets = (0..12).map(|n| n * made.length() / 12);
     let refused = made.outcomes(offsets, |file, offset| file.write_all_at(&[0; 4096], offset).unwrap());
-    assert!(refused.await > 2);
+    assert!(refused.await > 0);
 }
 
 #[tokio::test]
