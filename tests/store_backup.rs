@@ -101,6 +101,17 @@ async fn an_interrupted_import_is_no_database_and_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn a_database_that_cannot_be_sealed_is_imported_and_checked_all_the_same() {
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fleet(dir.path()).await;
+    let (text, counts) = exported(dir.path());
+    fs::create_dir_all(copy.path().join("seal/in the way")).unwrap();
+    assert_eq!(import(copy.path(), text.as_bytes()).unwrap(), counts);
+    assert_eq!(check(copy.path()).unwrap().counts, counts);
+    assert_eq!(exported(copy.path()), (text, counts));
+}
+
+#[tokio::test]
 async fn checking_and_exporting_make_no_database() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().to_owned(), dir.path().join("absent")] {

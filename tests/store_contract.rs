@@ -57,6 +57,16 @@ async fn what_is_attempted_is_judged_and_not_done(store: &dyn Store) {
     assert!(is_conflict(&store.attempt(change(put(phone.clone()))).await));
     store.attempt(change(delete(phone.clone()))).await.unwrap();
     assert!(store.device_by_mac(mac(1)).await.unwrap().is_some());
+    let [master, child] = [MASTER, CHILD].map(|id| store.account(id));
+    let (master, child) = (master.await.unwrap().unwrap(), child.await.unwrap().unwrap());
+    let refused = store.attempt(change(delete(master))).await;
+    assert!(matches!(refused, Err(StoreError::HasChildren(_))), "{refused:?}");
+    store.attempt(change(delete(child.clone()))).await.unwrap();
+    assert!(store.device_by_mac(mac(1)).await.unwrap().is_some());
+    commit(store, [revise_account(&child, &json!({"name": "renamed"}))]).await.unwrap();
+    assert!(is_conflict(&store.attempt(change(delete(child))).await));
+    let refused = store.attempt(change(delete(device(id(9), CHILD, &json!({}))))).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
 }
 
 async fn a_lost_update_is_refused(store: &dyn Store) {

@@ -40,7 +40,7 @@ async fn zeroes_in_a_large_database_are_refused_or_harmless() {
     assert!(made.length() > 3 * 8 * 1024 * 1024, "{}", made.length());
     let offsets = (0..12).map(|n| n * made.length() / 12);
     let refused = made.outcomes(offsets, |file, offset| file.write_all_at(&[0; 4096], offset).unwrap());
-    assert!(refused.await > 2);
+    assert!(refused.await > 0);
 }
 
 #[tokio::test]
@@ -97,10 +97,10 @@ async fn a_refusal_stays_a_refusal_and_says_what_to_do() {
 async fn a_database_of_another_version_is_left_alone_and_says_how_to_bring_it_along() {
     let made = Made::new(3, 1).await;
     let marker = made.dir.path().join("checksync.json");
-    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 2", "\"format\": 1");
+    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 3", "\"format\": 1");
     fs::write(&marker, text).unwrap();
     let refused = SledStore::open(Options::new(made.dir.path())).unwrap_err().to_string();
-    assert!(refused.contains("is of format 1, and this version reads 2"), "{refused}");
+    assert!(refused.contains("is of format 1, and this version reads 3"), "{refused}");
     assert!(refused.contains("`checksync export` of the version that made it"), "{refused}");
 }
 
@@ -120,9 +120,29 @@ async fn what_sled_can_do_without_is_no_damage() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_is_cut_flipped_or_of_another_day_is_refused_or_harmless() {
+    let made = Made::new(60, 2).await;
+    let older = fs::read(made.snapshot()).unwrap();
+    let made = made.revised().await;
+    let own = fs::read(made.snapshot()).unwrap();
+    let cut = own[..own.len() / 2].to_vec();
+    let mut flipped = own.clone();
+    flipped[own.len() / 2] ^= 1;
+    for bytes in [older, cut, flipped, Vec::new()] {
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(made.dir.path(), copy.path());
+        fs::write(copy.path().join("sled").join(made.snapshot().file_name().unwrap()), bytes).unwrap();
+        match SledStore::open(Options::new(copy.path())) {
+            Ok(store) => made.is_complete(&store).await,
+            Err(error) => assert!(matches!(error, StoreError::Damaged(_)), "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_was_never_finished_is_begun_again() {
     let dir = tempfile::tempdir().unwrap();
-    let marker = json!({"format": 2, "database": id(1).to_string(), "state": "new"});
+    let marker = json!({"format": 3, "database": id(1).to_string(), "state": "new"});
     fs::write(dir.path().join("checksync.json"), marker.to_string()).unwrap();
     fs::create_dir(dir.path().join("sled")).unwrap();
     fs::write(dir.path().join("sled/db"), "half").unwrap();
@@ -197,6 +217,12 @@ impl Made {
 
     fn database(&self) -> PathBuf {
         self.dir.path().join("sled/db")
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        let mut paths =
+            fs::read_dir(self.dir.path().join("sled")).unwrap().map(|entry| entry.unwrap().path());
+        paths.find(|path| path.file_stem().unwrap() == "snap").unwrap()
     }
 
     fn length(&self) -> u64 {

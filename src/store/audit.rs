@@ -147,7 +147,7 @@ impl Audit {
         if key == layout::META {
             return;
         }
-        let Some((payload, checksum)) = envelope::open(key, value) else {
+        let Some((payload, checksum)) = envelope::unwrap(key, value) else {
             return self.problem(format!("record {} fails its checksum", name(key)));
         };
         self.tally.add(key, checksum);
@@ -214,7 +214,7 @@ fn explain(engine: &Engine, audit: &mut Audit) -> Result<()> {
     let mut asked: BTreeSet<(Key, Vec<u8>)> = BTreeSet::new();
     let mut found: BTreeSet<(Key, Vec<u8>)> = BTreeSet::new();
     engine.walk(&[], &[u8::MAX; 64], |key, value| {
-        let payload = envelope::open(key, value).map(|(payload, _)| payload).unwrap_or_default();
+        let payload = envelope::unwrap(key, value).map(|(payload, _)| payload).unwrap_or_default();
         match layout::letter(key) {
             letter if layout::is_index(letter) => drop(found.insert((key.to_vec(), payload.to_vec()))),
             letter => asked.extend(entity(letter, payload).iter().flat_map(layout::indexes)),

@@ -30,7 +30,7 @@ pub fn check(dir: &Path) -> Result<Report> {
     let folder = existing(dir)?;
     let (opened, report) = Opened::examined(&folder, CACHE_BYTES)?;
     if report.problems.is_empty() {
-        opened.close(&folder)?;
+        opened.close(&folder);
     }
     Ok(report)
 }
@@ -40,7 +40,7 @@ pub fn export(dir: &Path, out: impl Write) -> Result<Counts> {
     let folder = existing(dir)?;
     let (opened, report) = Opened::verified(&folder, CACHE_BYTES)?;
     Exporter { view: &opened.engine, out }.write(&opened.meta, report.counts)?;
-    opened.close(&folder)?;
+    opened.close(&folder);
     Ok(report.counts)
 }
 
@@ -187,7 +187,7 @@ fn fill(folder: &Folder, input: impl BufRead) -> Result<Counts> {
     high_water.note(importer.meta.batch)?;
     high_water.sync()?;
     folder.set_marker(importer.meta.database, State::Ready)?;
-    Opened { engine, high_water, meta: importer.meta }.close(folder)?;
+    Opened { engine, high_water, meta: importer.meta }.close(folder);
     Ok(counts)
 }
 

@@ -92,8 +92,8 @@ impl Engine {
         }
     }
 
-    fn unseal(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>> {
-        let (payload, _) = envelope::open(key, value)
+    fn payload(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>> {
+        let (payload, _) = envelope::unwrap(key, value)
             .ok_or_else(|| self.damage(&format!("record {} fails its checksum", crate::id::hex(key))))?;
         Ok(payload.to_vec())
     }
@@ -111,7 +111,7 @@ impl Drop for Engine {
 impl View for Engine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let value = self.guarded(|db| db.get(key))?;
-        value.map(|value| self.unseal(key, &value)).transpose()
+        value.map(|value| self.payload(key, &value)).transpose()
     }
 
     fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>> {
@@ -124,7 +124,7 @@ impl View for Engine {
             }
         })?;
         let behind = part.prefix.len();
-        let opened = found.iter().map(|(key, value)| Ok((key[behind..].to_vec(), self.unseal(key, value)?)));
+        let opened = found.iter().map(|(key, value)| Ok((key[behind..].to_vec(), self.payload(key, value)?)));
         opened.collect()
     }
 

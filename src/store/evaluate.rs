@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::layout::{self, Key};
+use super::meta::Tally;
 use super::overlay::Overlay;
 use super::query::{Part, Query, View};
 use super::{Entity, Listed, Note, Noun, Result, Sequence, Span, Step, StoreError, Table, Unique};
@@ -26,6 +27,18 @@ pub(super) fn evaluate(overlay: &mut Overlay<'_>, work: Work, next: Sequence) ->
         overlay.discard();
     }
     marks
+}
+
+/// Says whether the steps could be laid over a tree. One that comes last and deletes is judged and not carried out,
+/// since nothing would see what it leaves: so an account is no more to read than a device.
+pub(super) fn foresee(view: &dyn View, mut steps: Vec<Step>) -> Result<()> {
+    let mut overlay = Overlay::new(view, Tally::default());
+    let last = steps.pop_if(|step| matches!(step, Step::Delete { .. }));
+    attempt(&mut overlay, Work { steps, unmark: Vec::new() }, 1)?;
+    match last {
+        Some(Step::Delete { noun, id, replaces }) => deletable(&overlay, noun, id, replaces).map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn attempt(overlay: &mut Overlay<'_>, work: Work, next: Sequence) -> Result<Vec<Scope>> {
@@ -170,18 +183,25 @@ fn check_realm(overlay: &Overlay<'_>, account: &Account) -> Result<()> {
 }
 
 fn delete(overlay: &mut Overlay<'_>, noun: Noun, id: Id, replaces: Revision) -> Result<()> {
-    let stored = Query(overlay).entity(noun, id)?.ok_or(StoreError::Missing(id))?;
-    check(id, Some(&stored), Some(replaces))?;
+    let stored = deletable(overlay, noun, id, replaces)?;
     if noun == Noun::Account {
         empty(overlay, id)?;
     }
     erase(overlay, &stored)
 }
 
-fn empty(overlay: &mut Overlay<'_>, account: Id) -> Result<()> {
-    if !overlay.scan(Part { limit: 1, ..Part::all(&layout::below(account)) })?.is_empty() {
-        return Err(StoreError::HasChildren(account));
+/// The document, if it may go.
+fn deletable(overlay: &Overlay<'_>, noun: Noun, id: Id, replaces: Revision) -> Result<Entity> {
+    let stored = Query(overlay).entity(noun, id)?.ok_or(StoreError::Missing(id))?;
+    check(id, Some(&stored), Some(replaces))?;
+    let below = layout::below(id);
+    if noun == Noun::Account && !overlay.scan(Part { limit: 1, ..Part::all(&below) })?.is_empty() {
+        return Err(StoreError::HasChildren(id));
     }
+    Ok(stored)
+}
+
+fn empty(overlay: &mut Overlay<'_>, account: Id) -> Result<()> {
     clear(overlay, |query, span| query.users(account, span), Entity::User)?;
     clear(overlay, |query, span| query.devices(&Scope::Account(account), span), Entity::Device)
 }
@@ -260,5 +280,58 @@ impl Work {
             Step::Delete { .. } | Step::Mark(_) => 0,
         });
         sizes.map(|size| size as u64 + 1024).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::document::Document;
+    use crate::id::Digest;
+
+    /// One account; whoever looks for its users and devices gets an error.
+    struct Alone(Account);
+
+    impl View for Alone {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            let id = self.0.id();
+            let is_ours = key == layout::document(Noun::Account, id, id);
+            is_ours.then(|| super::json(&self.0)).transpose()
+        }
+
+        fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>> {
+            let is_cheap = part.limit == 1 && part.prefix == layout::below(self.0.id());
+            if is_cheap { Ok(Vec::new()) } else { Err(self.damage("this was not to be read")) }
+        }
+
+        fn damage(&self, what: &str) -> StoreError {
+            StoreError::Damaged(what.to_owned())
+        }
+    }
+
+    fn alone() -> (Alone, Step) {
+        let id = Id::from_bytes([1; 16]);
+        let body = json!({"name": "one"}).as_object().cloned().unwrap_or_default();
+        let document = Document::new(id, id, body, 1_700_000_000);
+        let deletion = Step::Delete { noun: Noun::Account, id, replaces: document.revision };
+        (Alone(Account { document, tree: Vec::new(), api_key: Digest::of(b"key") }), deletion)
+    }
+
+    #[test]
+    fn foreseeing_that_an_account_goes_reads_nothing_that_is_in_it() {
+        let (tree, deletion) = alone();
+        foresee(&tree, vec![deletion.clone()]).unwrap();
+        assert!(foresee(&tree, vec![deletion, Step::Mark(Scope::Everything)]).is_err());
+    }
+
+    #[test]
+    fn a_deletion_that_comes_last_sees_what_came_before_it() {
+        let (tree, deletion) = alone();
+        let document = tree.0.document.revised(tree.0.document.body.clone(), 1_700_000_001);
+        let replaces = Some(tree.0.document.revision);
+        let put = Step::Put { entity: Entity::Account(Account { document, ..tree.0.clone() }), replaces };
+        assert!(matches!(foresee(&tree, vec![put, deletion]), Err(StoreError::Conflict(_))));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Beside sled's own files lie four of ours, since sled opens a missing or emptied file as an empty database:
 //! `lock` (held while the daemon runs), `checksync.json` (the marker: there is a database here, and which),
-//! `high-water` (the last batch known to be on disk) and `seal` (what the database was when it was closed).
+//! `high-water` (the last batch known to be on disk) and `seal` (what sled's files were when it was closed).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -89,6 +89,13 @@ impl Folder {
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         self.replace(&path, bytes).map_err(|error| failed("write", &path, &error))
+    }
+
+    /// Removes a file of the directory, if it is there, for good.
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        let removed = absent_is_fine(fs::remove_file(&path)).and_then(|()| sync_directory(&self.path));
+        removed.map_err(|error| failed("remove", &path, &error))
     }
 
     /// Throws away whatever a database left here; the marker goes last.
@@ -182,7 +189,7 @@ impl HighWater {
 
     /// Notes a batch that is on disk.
     pub(super) fn note(&self, batch: u64) -> Result<()> {
-        let value = envelope::seal(self.database.as_bytes(), &batch.to_be_bytes());
+        let value = envelope::wrap(self.database.as_bytes(), &batch.to_be_bytes());
         let written = self.file.write_all_at(&value, batch % 2 * Self::SLOT);
         written.map_err(|error| failed("write", &self.path, &error))
     }
@@ -195,7 +202,7 @@ impl HighWater {
     fn slot(&self, slot: u64) -> Option<u64> {
         let mut value = [0; 13];
         self.file.read_exact_at(&mut value, slot * Self::SLOT).ok()?;
-        let (payload, _) = envelope::open(self.database.as_bytes(), &value)?;
+        let (payload, _) = envelope::unwrap(self.database.as_bytes(), &value)?;
         payload.try_into().ok().map(u64::from_be_bytes)
     }
 }

@@ -49,6 +49,9 @@ pub(super) struct Keeper {
     unnoted: Option<Instant>,
     /// When the database was last opened again.
     tried: Option<Instant>,
+    /// True while the database is the one that was verified, and every batch since then went well: only such a one
+    /// may be sealed.
+    trusted: bool,
     /// Set when this process must not touch the database any more.
     fatal: bool,
 }
@@ -64,8 +67,8 @@ impl Keeper {
         let changes = Changes::default();
         changes.publish(meta.sequence, []);
         let shared = Arc::new(Shared { engine: RwLock::new(Ok(engine)), changes });
-        let (unsynced, unnoted, tried, fatal) = (None, None, None, false);
-        Self { shared, meta, folder, high_water, options, unsynced, unnoted, tried, fatal }
+        let (unsynced, unnoted, tried, trusted, fatal) = (None, None, None, true, false);
+        Self { shared, meta, folder, high_water, options, unsynced, unnoted, tried, trusted, fatal }
     }
 
     /// Refuses a write of about so many bytes when there is not enough room for it.
@@ -126,11 +129,10 @@ impl Keeper {
         let open = self.shared.engine().is_ok();
         let done = if open { self.flush().and_then(|()| self.settle(true)) } else { Ok(()) };
         self.shared.exchange(Err(StoreError::Io("the database is closed".to_owned())));
-        let sealed = open && !self.fatal && done.is_ok();
-        self.fatal = true;
-        if sealed && let Err(error) = Seal::set(&self.folder, self.meta.database, self.meta.batch) {
-            tracing::warn!(%error, "the database could not be sealed: the next start verifies all of it");
+        if open && self.trusted && !self.fatal && done.is_ok() {
+            Seal::set(&self.folder, self.meta.database, self.meta.batch);
         }
+        self.fatal = true;
         done
     }
 
@@ -217,6 +219,7 @@ impl Keeper {
     /// Opens the database again, and makes sure that it is as far as was acknowledged. Returns its last batch.
     fn open(&mut self) -> Result<u64> {
         self.tried = Some(now());
+        self.trusted = false;
         let engine = Engine::open(self.folder.path(), &self.folder.sled(), self.options.cache_bytes)?;
         let meta = engine.meta()?.ok_or_else(|| self.folder.damaged("it is empty"))?;
         if meta.database != self.meta.database || meta.batch < self.meta.batch {
@@ -236,12 +239,12 @@ pub(super) fn batch(pending: &Pending, meta: &Meta) -> Result<sled::Batch> {
     let mut batch = sled::Batch::default();
     for (key, payload) in pending {
         match payload {
-            Some(payload) => batch.insert(&key[..], envelope::seal(key, payload)),
+            Some(payload) => batch.insert(&key[..], envelope::wrap(key, payload)),
             None => batch.remove(&key[..]),
         }
     }
     let noted = serde_json::to_vec(meta).map_err(|error| StoreError::Io(error.to_string()))?;
-    batch.insert(layout::META, envelope::seal(layout::META, &noted));
+    batch.insert(layout::META, envelope::wrap(layout::META, &noted));
     Ok(batch)
 }
 

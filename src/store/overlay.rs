@@ -54,16 +54,15 @@ impl<'v> Overlay<'v> {
         self.change.insert(key, None);
     }
 
-    /// The change at hand is right: it joins the group.
+    /// The change at hand is right: it joins the group. When something that it replaces cannot be read, nothing of
+    /// it does.
     pub(super) fn keep(&mut self) -> Result<()> {
-        for (key, new) in std::mem::take(&mut self.change) {
-            let known = self.known.remove(&key);
-            let old = known.map_or_else(|| self.settled(&key), Ok)?;
-            if old != new {
-                self.tally.replace(&key, old.as_deref(), new.as_deref());
-                self.group.insert(key, new);
-            }
+        let (tally, same) = self.weighed()?;
+        for key in same {
+            self.change.remove(&key);
         }
+        self.group.extend(std::mem::take(&mut self.change));
+        self.tally = tally;
         self.known.clear();
         Ok(())
     }
@@ -84,6 +83,21 @@ impl<'v> Overlay<'v> {
         if !self.change.contains_key(key) {
             self.known.insert(key.to_vec(), payload);
         }
+    }
+
+    /// What the tree holds after the change at hand, and the keys that it leaves as they are.
+    fn weighed(&self) -> Result<(Tally, Vec<Key>)> {
+        let (mut tally, mut same) = (self.tally.clone(), Vec::new());
+        for (key, new) in &self.change {
+            let known = self.known.get(key).cloned();
+            let old = known.map_or_else(|| self.settled(key), Ok)?;
+            if old == *new {
+                same.push(key.clone());
+            } else {
+                tally.replace(key, old.as_deref(), new.as_deref());
+            }
+        }
+        Ok((tally, same))
     }
 
     fn settled(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -149,9 +163,15 @@ mod tests {
 
     struct Fixed(BTreeMap<Key, Vec<u8>>);
 
+    const UNREADABLE: &[u8] = b"d5";
+
     impl View for Fixed {
         fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-            Ok(self.0.get(key).cloned())
+            if key == UNREADABLE {
+                Err(self.damage("it cannot be read"))
+            } else {
+                Ok(self.0.get(key).cloned())
+            }
         }
 
         fn scan(&self, part: Part<'_>) -> Result<Vec<(Key, Vec<u8>)>> {
@@ -194,6 +214,21 @@ mod tests {
         overlay.discard();
         assert_eq!(ends(&overlay, None, 9), "1234");
         assert_eq!(overlay.finish().0.len(), 1);
+    }
+
+    #[test]
+    fn a_change_whose_old_record_is_unreadable_leaves_the_group_as_it_was() {
+        let tree = tree();
+        let mut overlay = Overlay::new(&tree, Tally::default());
+        overlay.put(b"d4".to_vec(), b"x".to_vec()).unwrap();
+        overlay.keep().unwrap();
+        overlay.put(b"d3".to_vec(), b"y".to_vec()).unwrap();
+        overlay.put(UNREADABLE.to_vec(), b"y".to_vec()).unwrap();
+        assert!(overlay.keep().is_err());
+        overlay.discard();
+        let mut alone = Tally::default();
+        alone.replace(b"d4", None, Some(b"x"));
+        assert_eq!(overlay.finish(), (Pending::from([(b"d4".to_vec(), Some(b"x".to_vec()))]), alone));
     }
 
     #[test]

@@ -1,25 +1,39 @@
-//! A seal on the database of a store that was closed well: what its file held, byte for byte.
+//! A seal on the database of a store that was closed well: what the files below `sled/` held, byte for byte.
 //!
-//! Verifying every record takes seconds where there are many. A file that still is what it was when the store was
-//! closed needs no verifying: it was verified when the store was opened, and every batch since then kept it right.
-//! A seal that does not fit breaks nothing, since everything is verified then.
+//! Verifying every record takes seconds where there are many. Files that still are what they were when the store was
+//! closed need no verifying: they were verified when the store was opened, and every batch since then kept them right.
+//! A seal that does not fit breaks nothing, since everything is verified then. What is right is for the code to say,
+//! so a seal counts only for the version that set it.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::folder::{self, Folder};
-use super::{Result, StoreError};
+use super::{Result, StoreError, meta};
 use crate::id::Id;
 
 /// What was sealed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seal {
+    /// [`meta::FORMAT`] when it was set.
+    format: u32,
+    /// The version of the program that set it.
+    version: String,
     database: Id,
     batch: u64,
+    files: Vec<Sealed>,
+}
+
+/// A file of sled's.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sealed {
+    /// Below `sled/`.
+    name: PathBuf,
     length: u64,
     /// The CRC-32 of each part.
     checksums: Vec<u32>,
@@ -28,35 +42,87 @@ pub(super) struct Seal {
 /// The name of the file beside the database.
 pub(super) const SEAL: &str = "seal";
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PART: u64 = 8 << 20;
 const STEP: usize = 256 << 10;
 
 impl Seal {
-    /// Seals the file of a database that nobody has open any more, after its last batch.
-    pub(super) fn set(folder: &Folder, database: Id, batch: u64) -> Result<()> {
-        let path = folder.sled().join("db");
-        let file = File::open(&path).map_err(|error| folder::failed("open", &path, &error))?;
-        let seal = file.sync_all().and_then(|()| Self::of(&file, database, batch));
-        let seal = seal.map_err(|error| folder::failed("read", &path, &error))?;
+    /// Seals the files of a database that nobody has open any more, after its last batch; all of them, and their
+    /// names, are on the disk then. A database that cannot be sealed is none the worse, so that is only logged.
+    pub(super) fn set(folder: &Folder, database: Id, batch: u64) {
+        if let Err(error) = Self::try_set(folder, database, batch) {
+            tracing::warn!(%error, "the database could not be sealed: the next start verifies all of it");
+        }
+    }
+
+    /// Takes the seal off, so that the next start verifies everything.
+    pub(super) fn remove(folder: &Folder) {
+        if let Err(error) = folder.remove(SEAL) {
+            tracing::warn!(%error, "the seal of a damaged database could not be removed");
+        }
+    }
+
+    /// The batch that the seal was set after; `None` when there is no seal, another version set it, or the files
+    /// are not what was sealed. `least` is a batch that must be in it.
+    pub(super) fn kept(folder: &Folder, database: Id, least: u64) -> Option<u64> {
+        let noted: Self = serde_json::from_slice(&fs::read(folder.path().join(SEAL)).ok()?).ok()?;
+        let is_ours = noted.format == meta::FORMAT && noted.version == VERSION;
+        let is_this = noted.database == database && noted.batch >= least;
+        let fits = is_ours && is_this && noted.fits(&folder.sled()).unwrap_or(false);
+        fits.then_some(noted.batch)
+    }
+
+    fn try_set(folder: &Folder, database: Id, batch: u64) -> Result<()> {
+        let sled = folder.sled();
+        let files = sync(&sled).and_then(|()| Sealed::all(&sled));
+        let files = files.map_err(|error| folder::failed("read", &sled, &error))?;
+        folder.sync_names()?;
+        let seal = Self { format: meta::FORMAT, version: VERSION.to_owned(), database, batch, files };
         let bytes = serde_json::to_vec(&seal).map_err(|error| StoreError::Io(error.to_string()))?;
         folder.write(SEAL, &bytes)
     }
 
-    /// The batch that the seal was set after; `None` when there is no seal, or the file is not what was sealed.
-    /// `least` is a batch that must be in it.
-    pub(super) fn kept(folder: &Folder, database: Id, least: u64) -> Option<u64> {
-        let noted: Self = serde_json::from_slice(&fs::read(folder.path().join(SEAL)).ok()?).ok()?;
-        let file = File::open(folder.sled().join("db")).ok()?;
-        let plausible = noted.database == database
-            && noted.batch >= least
-            && file.metadata().is_ok_and(|file| file.len() == noted.length);
-        (plausible && Self::of(&file, database, noted.batch).ok()? == noted).then_some(noted.batch)
+    /// Nothing is read where names and lengths differ.
+    fn fits(&self, sled: &Path) -> io::Result<bool> {
+        let noted = self.files.iter().map(|file| (&file.name, file.length));
+        let found = listed(sled)?;
+        let are_alike = noted.eq(found.iter().map(|(name, length)| (name, *length)));
+        Ok(are_alike && Sealed::all(sled)? == self.files)
     }
+}
 
-    fn of(file: &File, database: Id, batch: u64) -> io::Result<Self> {
-        let length = file.metadata()?.len();
-        Ok(Self { database, batch, length, checksums: checksums(file, length)? })
+impl Sealed {
+    fn all(sled: &Path) -> io::Result<Vec<Self>> {
+        let sealed = |(name, length)| {
+            let checksums = checksums(&File::open(sled.join(&name))?, length)?;
+            Ok(Self { name, length, checksums })
+        };
+        listed(sled)?.into_iter().map(sealed).collect()
     }
+}
+
+/// All files below a folder and in the folders in it, by name, with their lengths.
+fn listed(sled: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+    let (mut files, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(sled.join(&folder))? {
+            let entry = entry?;
+            let (name, about) = (folder.join(entry.file_name()), entry.metadata()?);
+            if about.is_dir() { folders.push(name) } else { files.push((name, about.len())) }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Puts all files of a folder, and the names in the folders in it, on the disk.
+fn sync(sled: &Path) -> io::Result<()> {
+    for (name, _) in listed(sled)? {
+        let path = sled.join(name);
+        File::open(&path)?.sync_all()?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+    }
+    Ok(())
 }
 
 /// Reads with as many threads as there are cores.
@@ -108,7 +174,7 @@ mod tests {
         let folder = Folder::take(dir.path()).unwrap();
         fs::create_dir(folder.sled()).unwrap();
         fs::write(folder.sled().join("db"), bytes).unwrap();
-        Seal::set(&folder, DATABASE, 7).unwrap();
+        Seal::set(&folder, DATABASE, 7);
         (dir, folder)
     }
 
@@ -132,6 +198,50 @@ mod tests {
         }
         fs::write(folder.sled().join("db"), &bytes[1..]).unwrap();
         assert_eq!(Seal::kept(&folder, DATABASE, 7), None);
+    }
+
+    #[test]
+    fn a_seal_is_broken_by_any_file_that_comes_goes_or_changes() {
+        let (_dir, folder) = sealed(b"x");
+        let beside = [folder.sled().join("conf"), folder.sled().join("blobs/1")];
+        fs::create_dir(folder.sled().join("blobs")).unwrap();
+        for file in &beside {
+            fs::write(file, "ab").unwrap();
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), None, "{file:?} is new");
+            Seal::set(&folder, DATABASE, 7);
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), Some(7));
+            fs::write(file, "ac").unwrap();
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), None, "{file:?} was changed");
+            fs::rename(file, file.with_extension("x")).unwrap();
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), None, "{file:?} has another name");
+            fs::remove_file(file.with_extension("x")).unwrap();
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), None, "{file:?} is gone");
+            fs::write(file, "ab").unwrap();
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), Some(7));
+        }
+    }
+
+    #[test]
+    fn a_seal_of_another_version_does_not_count() {
+        let (_dir, folder) = sealed(b"x");
+        let path = folder.path().join(SEAL);
+        let own = fs::read_to_string(&path).unwrap();
+        let format = format!("\"format\":{}", meta::FORMAT);
+        for (ours, other) in [(format.as_str(), "\"format\":1"), (VERSION, "0.0.0-other")] {
+            fs::write(&path, own.replacen(ours, other, 1)).unwrap();
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), None, "{other}");
+        }
+        fs::write(&path, own).unwrap();
+        assert_eq!(Seal::kept(&folder, DATABASE, 7), Some(7));
+    }
+
+    #[test]
+    fn a_seal_that_was_removed_does_not_count() {
+        let (_dir, folder) = sealed(b"x");
+        for _ in 0..2 {
+            Seal::remove(&folder);
+            assert_eq!(Seal::kept(&folder, DATABASE, 7), None);
+        }
     }
 
     #[test]

@@ -9,12 +9,10 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use super::committer::{Ask, Request};
-use super::evaluate::{Work, evaluate};
+use super::evaluate::{Work, foresee};
 use super::folder::{Folder, State};
 use super::keeper::{Keeper, Shared};
-use super::meta::Tally;
 use super::opened::Opened;
-use super::overlay::Overlay;
 use super::query::Query;
 use super::{
     Change, Changes, Listed, Note, Result, Sequence, Span, Step, Store, StoreError, Table, committer,
@@ -80,18 +78,23 @@ impl SledStore {
     }
 
     async fn read<T>(&self, ask: impl Fn(Query<'_>) -> Result<T> + Send) -> Result<T> {
-        if let Some(answer) = self.look(&ask) {
+        if let Some(answer) = look(&self.shared, &ask) {
             return answer;
         }
         self.ask(Ask::Reopen).await?;
-        let closed = || Err(StoreError::Io("the database was closed again".to_owned()));
-        self.look(&ask).unwrap_or_else(closed)
+        look(&self.shared, &ask).unwrap_or_else(closed_again)
     }
 
-    /// `None` when the database is not open just now.
-    fn look<T>(&self, ask: impl Fn(Query<'_>) -> Result<T>) -> Option<Result<T>> {
-        let engine = self.shared.engine();
-        engine.as_ref().ok().map(|engine| ask(Query(engine)))
+    /// Reads what may take long, beside the threads that serve everybody.
+    async fn read_aside<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(Query<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.read(|_| Ok(())).await?;
+        let shared = self.shared.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&shared, ask)).await;
+        let stopped = |error| StoreError::Io(format!("reading was stopped: {error}"));
+        looked.map_err(stopped)?.unwrap_or_else(closed_again)
     }
 
     async fn ask(&self, ask: Ask) -> Result<Sequence> {
@@ -189,12 +192,7 @@ impl Store for SledStore {
     }
 
     async fn attempt(&self, change: Change) -> Result<()> {
-        let work = || Work { steps: change.steps.clone(), unmark: Vec::new() };
-        self.read(|query| {
-            let mut overlay = Overlay::new(query.0, Tally::default());
-            evaluate(&mut overlay, work(), 1).map(drop)
-        })
-        .await
+        self.read_aside(|query| foresee(query.0, change.steps)).await
     }
 
     async fn jot(&self, notes: Vec<Note>) -> Result<()> {
@@ -231,6 +229,16 @@ impl Store for SledStore {
         self.stop();
         closed
     }
+}
+
+/// `None` when the database is not open just now.
+fn look<T>(shared: &Shared, ask: impl FnOnce(Query<'_>) -> Result<T>) -> Option<Result<T>> {
+    let engine = shared.engine();
+    engine.as_ref().ok().map(|engine| ask(Query(engine)))
+}
+
+fn closed_again<T>() -> Result<T> {
+    Err(StoreError::Io("the database was closed again".to_owned()))
 }
 
 fn set(notes: Vec<Note>) -> Vec<Step> {
