@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`calls`] has the calls under way, a [`talk`] is one of them, a [`leg`] rings one of its phones by way of the
-//! transaction of an [`invite`], and a [`dialog`] is what an answer begins.
+//! transaction of an [`invite`], and a [`dialog`] is what an answer begins. A [`session`] is what we say of media.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,8 +24,10 @@ pub mod calls;
 pub mod dialog;
 pub mod invite;
 pub mod leg;
+pub mod manners;
 pub mod refer;
 pub mod sender;
+pub mod session;
 pub mod talk;
 
 #[cfg(test)]

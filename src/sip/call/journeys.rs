@@ -89,6 +89,7 @@ fn a_phone_that_nobody_takes_is_cancelled_to_the_second() {
     assert_eq!(scene.fate(), Some(Fate::NoAnswer));
     let cancel = scene.heard(1, "CANCEL");
     assert_eq!(field(&cancel, "Via"), field(&invites[0], "Via"));
+    assert_eq!(field(&cancel, "Reason"), "", "a call that was missed");
     scene.reply(1, &cancel, 200);
     scene.reply(1, &invites[0], 487);
     scene.heard(1, "ACK");
@@ -107,6 +108,17 @@ fn a_phone_that_has_not_reacted_is_cancelled_only_when_it_does() {
     scene.reply(1, &invites[0], 183);
     scene.sleep(1);
     scene.heard(1, "CANCEL");
+    scene.ends();
+}
+
+#[test]
+fn a_phone_that_reacts_after_another_was_answered_hears_that_it_was() {
+    let (mut scene, invites) = Scene::calling(&[1, 2]);
+    scene.answer(2, &invites[1]);
+    assert_eq!(scene.methods(1).len(), 0);
+    scene.give_up();
+    scene.reply(1, &invites[0], 180);
+    assert!(field(&scene.heard(1, "CANCEL"), "Reason").contains("cause=200"));
     scene.ends();
 }
 
@@ -144,6 +156,7 @@ fn the_first_of_several_phones_has_the_call() {
     scene.answer(2, &invites[1]);
     assert_eq!(scene.methods(2), ["ACK", "REFER"]);
     let cancel = scene.heard(1, "CANCEL");
+    assert_eq!(field(&cancel, "Reason"), "SIP;cause=200;text=\"Call completed elsewhere\"");
     scene.reply(1, &cancel, 200);
     scene.reply(1, &invites[0], 487);
     scene.heard(3, "CANCEL");
