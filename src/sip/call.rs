@@ -25,6 +25,7 @@ pub mod dialog;
 pub mod invite;
 pub mod leg;
 pub mod manners;
+pub mod places;
 pub mod refer;
 pub mod sender;
 pub mod session;
@@ -56,13 +57,15 @@ pub struct Call {
     pub patience: Duration,
 }
 
-/// Who calls; both texts may hold anything.
+/// Who calls; the texts may hold anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The name on the phone's display.
     pub name: String,
     /// The number, without a realm.
     pub number: String,
+    /// The place that was taken for the call; none where nobody counts.
+    pub place: Option<places::Place>,
 }
 
 /// A place where a line can be reached.

@@ -252,6 +252,25 @@ fn calls_are_bounded_and_none_is_made_twice() {
 }
 
 #[test]
+fn a_device_may_be_called_again_at_once_and_its_account_has_the_place_back_after_the_goodbyes() {
+    let places = super::places::Places::default();
+    let others: Vec<_> = (1..super::places::SHARE).map(|n| places.take("a", &n.to_string())).collect();
+    let place = places.take("a", "d").ok();
+    let mut scene = Scene::new();
+    let caller = Caller { place, ..call(Vec::new()).caller };
+    scene.call(Call { caller, ..call(vec![way(1)]) });
+    assert_eq!(places.take("b", "d"), Err(super::places::Occupied::Device));
+    let invite = scene.heard(1, "INVITE");
+    scene.reply(1, &invite, 486);
+    assert_eq!(scene.fate(), Some(Fate::Busy(486)));
+    assert!(places.take("b", "d").is_ok());
+    assert_eq!(places.take("a", "d"), Err(super::places::Occupied::Account));
+    scene.ends();
+    assert!(places.take("a", "d").is_ok());
+    drop(others);
+}
+
+#[test]
 fn a_proxy_takes_the_call_by_the_lines_own_uri() {
     let mut scene = Scene::new();
     let aor = Aor::new("u1", "pbx");

@@ -221,7 +221,7 @@ mod tests {
             call_id: "c".into(),
             aor: Aor::new("u1", "pbx"),
             ways: Vec::new(),
-            caller: Caller { name: name.into(), number: number.into() },
+            caller: Caller { name: name.into(), number: number.into(), place: None },
             number: "1".into(),
             auto_answer: true,
             patience: Duration::from_secs(30),

@@ -261,6 +261,9 @@ impl Talk {
             return;
         }
         self.phase = Phase::Over;
+        if let Some(place) = &self.call.caller.place {
+            place.free_device();
+        }
         sender.out.push(Command::Called { id: self.id, fate });
         self.stop_ringing(Stop::GivenUp, sender);
         for side in 0..self.sides.len() {
