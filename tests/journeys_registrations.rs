@@ -69,3 +69,15 @@ fn an_administrator_sends_a_phone_any_event_and_reads_what_came_of_it() {
         assert_eq!((status, said["message"].as_str().unwrap()), (400, message), "{wrong}");
     }
 }
+
+#[test]
+fn a_device_may_name_the_event_its_phone_understands() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = registered(&daemon);
+    let own = json!({"provision": {"check_sync_event": "resync", "check_sync_reboot": ";now"}});
+    shop.administrator.patch(&device, &own);
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "resync;now");
+    shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "resync;reboot=false");
+}
