@@ -124,7 +124,7 @@ impl Talk {
         match errand {
             Errand::Cancel => {}
             Errand::Refer if matches!(self.phase, Phase::Transferring { agreed: true, .. }) => {}
-            Errand::Refer => self.finish(Fate::TransferFailed(None), sender),
+            Errand::Refer => self.finish(self.unsaid(), sender),
             Errand::Bye(side) => self.sides[side].end = End::Gone,
         }
     }

@@ -98,7 +98,7 @@ fn a_phone_that_hangs_up_may_still_say_that_it_got_through() {
     scene.sleep(LAST_WORD.as_secs() - 1);
     assert_eq!(scene.fate(), None);
     scene.sleep(1);
-    assert_eq!(scene.fate(), Some(Fate::TransferFailed(None)), "the REFER ran out in that moment");
+    assert_eq!(scene.fate(), Some(Fate::HungUp));
     scene.ends();
 
     let (mut scene, invites) = Scene::calling(&[1]);
