@@ -109,10 +109,11 @@ fn scope(prefix: &str, places: Vec<Place>) -> actix_web::Scope {
     scope.default_service(web::route().to(place::nowhere))
 }
 
-/// All paths, what their verbs do, and how that is described.
+/// All paths, what their verbs do, and how that is described: those asked for most come first, since they are tried in
+/// this order.
 #[rustfmt::skip]
 fn v2() -> Vec<Place> {
-    let site = vec![
+    let of_the_site = vec![
         at("/openapi.json").get(openapi::document, site::DOCUMENT),
         at("/api_auth").put(sessions::with_key, session::WITH_KEY),
         at("/user_auth").put(sessions::with_password, session::WITH_PASSWORD),
@@ -122,7 +123,7 @@ fn v2() -> Vec<Place> {
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
     ];
-    site.into_iter().chain(of_accounts()).chain(of_users()).chain(of_devices()).collect()
+    of_devices().into_iter().chain(of_users()).chain(of_accounts()).chain(of_the_site).collect()
 }
 
 #[rustfmt::skip]
