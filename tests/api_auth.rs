@@ -446,7 +446,7 @@ fn a_source_that_guesses_is_refused_for_a_while_and_nobody_else_is() {
 }
 
 #[test]
-fn guesses_at_keys_and_with_every_request_count_and_made_up_tokens_count_less() {
+fn guesses_at_keys_and_with_every_request_count_and_tokens_that_are_none_never_do() {
     run(async {
         let world = World::new().await;
         let (account, _) = acme(&world).await;
@@ -459,10 +459,70 @@ fn guesses_at_keys_and_with_every_request_count_and_made_up_tokens_count_less() 
             assert_eq!(world.raw_from("192.0.2.1:4711", "GET", &path, &header, "").await.status, 401);
         }
         let made_up = [("x-auth-token", "made up")];
-        assert_eq!(world.raw_from("192.0.2.1:4711", "GET", &path, &made_up, "").await.status, 429);
-        for _ in 0..150 {
+        assert_eq!(world.raw_from("192.0.2.1:4711", "PUT", "/v2/api_auth", &[], &key).await.status, 429);
+        assert_eq!(world.raw_from("192.0.2.1:4711", "GET", &path, &made_up, "").await.status, 401);
+        for _ in 0..300 {
             assert_eq!(world.raw_from("192.0.2.2:4711", "GET", &path, &made_up, "").await.status, 401);
         }
+        assert_eq!(guess(&world, "192.0.2.2", PASSWORD).await.status, 201, "a new token can be had");
+    });
+}
+
+#[test]
+fn credentials_that_were_remembered_and_hold_no_more_are_looked_at_again() {
+    run(async {
+        let world = World::new().await;
+        let (account, user) = acme(&world).await;
+        let basic = format!("Basic {}", base64(&format!("{account}:{}", md5("ada@x", PASSWORD))));
+        let header = [("authorization", &*basic)];
+        assert_eq!(world.raw("GET", &user, &header, "").await.status, 200);
+        let changed = world.send("PATCH", &user, json!({"password": "another"})).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(world.raw("GET", &user, &header, "").await.status, 401, "and found wrong");
+        let changed = world.send("PATCH", &user, json!({"password": PASSWORD})).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(world.raw("GET", &user, &header, "").await.status, 200, "or right");
+        world.send("PATCH", &user, json!({"last_name": "Lovelace", "password": PASSWORD})).await;
+        assert_eq!(world.raw("GET", &user, &header, "").await.status, 200, "whatever was remembered");
+    });
+}
+
+#[test]
+fn a_network_that_guesses_from_many_addresses_is_refused_and_the_next_one_is_not() {
+    run(async {
+        let world = World::new().await;
+        acme(&world).await;
+        for last in 0..160 {
+            assert_eq!(guess(&world, &format!("192.0.2.{last}"), "wrong").await.status, 401);
+        }
+        let refused = guess(&world, "192.0.2.200", PASSWORD).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, "4"));
+        assert_eq!(guess(&world, "192.0.3.1", PASSWORD).await.status, 201);
+    });
+}
+
+#[test]
+fn to_log_out_cannot_be_tried() {
+    run(async {
+        let world = World::new().await;
+        let said = world.send("DELETE", "/v2/token_auth?dry_run=true", json!({})).await;
+        assert_eq!((said.status, said.data()["dry_run"]["invalid"].is_object()), (400, true));
+        assert_eq!(world.get("/v2/token_auth").await.status, 200);
+    });
+}
+
+#[test]
+fn a_person_cannot_switch_a_device_on_that_an_administrator_switched_off() {
+    run(async {
+        let world = World::new().await;
+        let (account, user) = acme(&world).await;
+        let owner = user.rsplit('/').next().unwrap();
+        let path = world.device(&account, json!({"name": "Desk", "owner_id": owner, "enabled": false})).await;
+        let token = token_of_ada(&world).await;
+        let said = world.as_token(&token, "PATCH", &path, json!({"enabled": true})).await;
+        assert_eq!((said.status, said.data()["cause"].as_str()), (403, Some("enabled")));
+        assert_eq!(world.as_token(&token, "PATCH", &path, json!({"name": "Mine"})).await.status, 200);
+        assert_eq!(world.send("PATCH", &path, json!({"enabled": true})).await.status, 200);
     });
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use api_common::{World, run};
 use checksync::circle::{Order, Ring};
 use checksync::id::Id;
+use checksync::sip::call::places::SHARE;
 use checksync::store::history;
 use serde_json::{Value, json};
 
@@ -103,6 +104,7 @@ fn options_come_by_query_and_by_body_in_both_spellings() {
             ("Jürgen", "99", false)
         );
         assert_eq!((&ring.number[..], ring.patience), ("00431", Duration::from_secs(5)));
+        drop(ring);
 
         let data =
             json!({"cid_name": "Desk", "timeout": 7, "number_filter": "^00(\\d+)$", "auto_answer": false});
@@ -228,6 +230,76 @@ fn a_head_rings_nobody() {
 }
 
 #[test]
+fn a_device_has_one_call_at_a_time_and_the_second_is_told_so() {
+    run(async {
+        let world = World::new().await;
+        let (account, path) = shop(&world, phone()).await;
+        assert_eq!(world.get(&format!("{path}/quickcall/1")).await.status, 200);
+        let under_way = rung(&world);
+        for verb in ["GET", "POST"] {
+            let said = world.send(verb, &format!("{path}/quickcall/1"), json!({})).await;
+            assert_eq!((said.status, &said.json()["message"]), (429, &json!("too_many_requests")));
+            let message = said.data()["message"].to_string();
+            assert!(message.contains("called already"), "{message}");
+        }
+        assert!(world.ordered().is_none());
+        let other = world.device(&account, json!({"name": "2", "sip": {"username": "back"}})).await;
+        assert_eq!(world.get(&format!("{other}/quickcall/1")).await.status, 200);
+        drop(under_way);
+        assert_eq!(world.get(&format!("{path}/quickcall/1")).await.status, 200);
+    });
+}
+
+#[test]
+fn an_account_has_its_share_of_calls_and_leaves_others_theirs() {
+    run(async {
+        let world = World::new().await;
+        let (account, path) = shop(&world, phone()).await;
+        let mut under_way = Vec::new();
+        for number in 0..SHARE {
+            let sip = json!({"username": format!("u{number}")});
+            let path = world.device(&account, json!({"name": number.to_string(), "sip": sip})).await;
+            assert_eq!(world.get(&format!("{path}/quickcall/1")).await.status, 200);
+            under_way.push(rung(&world));
+        }
+        let said = world.get(&format!("{path}/quickcall/1")).await;
+        assert_eq!(said.status, 429);
+        assert!(said.data()["message"].as_str().unwrap().contains("this account"), "{said:?}");
+        let made =
+            world.send("PUT", "/v2/accounts", json!({"name": "Other", "realm": "other.example"})).await;
+        let other = world.device(&made.id(), phone()).await;
+        assert_eq!(world.get(&format!("{other}/quickcall/1")).await.status, 200);
+        rung(&world);
+        under_way.pop();
+        assert_eq!(world.get(&format!("{path}/quickcall/1")).await.status, 200);
+    });
+}
+
+#[test]
+fn a_call_is_never_the_same_as_before_and_cannot_be_tried() {
+    run(async {
+        let world = World::new().await;
+        let (_, path) = shop(&world, phone()).await;
+        let revision = world.get(&path).await.header("etag").to_owned();
+        for known in [&*revision, "*"] {
+            let headers = [("x-auth-token", &*world.token), ("if-none-match", known)];
+            let said = world.raw("GET", &format!("{path}/quickcall/1"), &headers, "").await;
+            assert_eq!((said.status, said.header("etag")), (200, ""));
+            let body = said.json();
+            assert_eq!(body["auth_token"], json!(world.token));
+            assert_eq!(body["data"]["application_name"], "transfer");
+            assert!(body["request_id"].is_string() && revision.contains(body["revision"].as_str().unwrap()));
+            rung(&world);
+        }
+        let dry = world.get(&format!("{path}/quickcall/1?dry_run=true")).await;
+        assert_eq!((dry.status, dry.data()["dry_run"]["invalid"].is_object()), (400, true));
+        let dry = world.send("POST", &format!("{path}/quickcall/1"), json!({"dry_run": true})).await;
+        assert_eq!(dry.status, 400);
+        assert!(world.ordered().is_none());
+    });
+}
+
+#[test]
 fn the_history_lists_what_became_of_calls_the_newest_first() {
     run(async {
         let world = World::new().await;
@@ -236,7 +308,9 @@ fn the_history_lists_what_became_of_calls_the_newest_first() {
         let mut entries = Vec::new();
         for number in ["1", "2"] {
             world.get(&format!("{path}/quickcall/{number}")).await;
-            entries.push(rung(&world));
+            let ring = rung(&world);
+            ring.caller.place.as_ref().unwrap().free_device();
+            entries.push(ring);
             api_common::let_pass(1);
         }
         for ring in entries {

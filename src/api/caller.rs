@@ -12,13 +12,12 @@ use crate::user::User;
 pub(super) async fn recognise(desk: &Desk, source: Source, shown: &Shown) -> Result<Caller, Failure> {
     let found = match shown {
         Shown::Token(text) => by_token(desk, text).await?,
-        Shown::Credentials(account, credentials) => match desk.doorman.remembered(shown) {
-            Some(token) => behind(desk, &token).await?,
-            None => return log_in(desk, source, shown, *account, credentials).await,
-        },
+        Shown::Credentials(account, credentials) => {
+            return by_password(desk, source, shown, (*account, credentials)).await;
+        }
         Shown::Nothing => None,
     };
-    found.ok_or_else(|| desk.doorman.bad_token(source))
+    found.ok_or_else(Failure::bad_token)
 }
 
 /// The user of `account` who has these credentials and may log in; `None` when there is none. Takes as long when
@@ -62,13 +61,36 @@ async fn behind(desk: &Desk, token: &Token) -> Result<Option<Caller>> {
     Ok(good.then_some(Caller { account, user }))
 }
 
-/// Credentials with every request are a login each, but for those that were right a moment ago.
+/// Credentials with every request are a login each, but for those that were right a moment ago and still are: of
+/// many that come together the first is looked at.
+async fn by_password(
+    desk: &Desk,
+    source: Source,
+    shown: &Shown,
+    credentials: (Id, &str),
+) -> Result<Caller, Failure> {
+    if let Some(caller) = remembered(desk, shown).await? {
+        return Ok(caller);
+    }
+    let _alone = desk.doorman.alone(shown).await;
+    match remembered(desk, shown).await? {
+        Some(caller) => Ok(caller),
+        None => log_in(desk, source, shown, credentials).await,
+    }
+}
+
+async fn remembered(desk: &Desk, shown: &Shown) -> Result<Option<Caller>> {
+    match desk.doorman.remembered(shown) {
+        Some(token) => behind(desk, &token).await,
+        None => Ok(None),
+    }
+}
+
 async fn log_in(
     desk: &Desk,
     source: Source,
     shown: &Shown,
-    account: Id,
-    credentials: &str,
+    (account, credentials): (Id, &str),
 ) -> Result<Caller, Failure> {
     let account = desk.store.account(account).await?;
     let named = account.as_ref().map(|account| Digest::of(account.id().as_bytes()));

@@ -1,14 +1,16 @@
 //! Who checks what is shown at the door: the salt, the turns of those who wait for a hash, and the patience.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as Turnstile, OwnedMutexGuard, Semaphore};
 
 use super::error::Failure;
 use crate::auth::{Cost, OutOfMemory, Patience, Shown, Source, Step, Throttle, Token, Vault};
 use crate::id::{Digest, Id};
+use crate::sip::call::places::{Occupied, Place, Places};
 use crate::store::{Change, Note, Step as Stored, Store, StoreError, Table};
 
 /// Under which name the salt stands among what the daemon remembers of itself. Without it no API key and no password
@@ -20,6 +22,12 @@ const REMEMBERED: u64 = 60;
 
 /// How many such credentials are remembered.
 const MOST_REMEMBERED: usize = 1024;
+
+/// So many logins wait for their turn to be hashed; more are sent away.
+const MOST_WAITING: usize = 256;
+
+/// When those who were sent away shall come again.
+const LATER: Duration = Duration::from_secs(5);
 
 /// What a doorman needs.
 pub struct Means {
@@ -37,6 +45,10 @@ pub struct Means {
 pub struct Doorman {
     vault: Vault,
     turns: Arc<Semaphore>,
+    queue: Semaphore,
+    /// The credentials that somebody looks at.
+    looking: Mutex<BTreeMap<Digest, Weak<Turnstile<()>>>>,
+    places: Places,
     throttle: Mutex<Throttle>,
     remembered: Cache<Digest, Token>,
     secret: [u8; 32],
@@ -50,6 +62,9 @@ impl Doorman {
         Ok(Self {
             vault: Vault::new(salt(store, means.random).await?, means.cost),
             turns: Arc::new(Semaphore::new(cores / 2 + 1)),
+            queue: Semaphore::new(MOST_WAITING),
+            looking: Mutex::default(),
+            places: Places::default(),
             throttle: Mutex::new(Throttle::new(means.patience)),
             remembered: Cache::new(MOST_REMEMBERED),
             secret: (means.random)(),
@@ -83,7 +98,9 @@ impl Doorman {
         login: impl Future<Output = Result<Option<T>, Failure>>,
     ) -> Result<Option<T>, Failure> {
         let mut charge = self.admit(source).await?;
+        let Ok(waiting) = self.queue.try_acquire() else { return Err(charge.too_late()) };
         let done = login.await;
+        drop(waiting);
         charge.is_open = false;
         match &done {
             Ok(None) => self.wrong(source, account).await,
@@ -92,12 +109,15 @@ impl Doorman {
         done
     }
 
-    /// What is said to a token that is none.
-    pub(super) fn bad_token(&self, source: Source) -> Failure {
-        match self.throttle().bad_token(source, (self.clock)()) {
-            Step::Pass | Step::Wait(_) => Failure::bad_token(),
-            Step::Refuse(wait) => Failure::too_many(wait),
-        }
+    /// Waits until nobody else looks at these credentials: whoever comes next may find them remembered.
+    pub(super) async fn alone(&self, shown: &Shown) -> Option<OwnedMutexGuard<()>> {
+        let turnstile = self.turnstile(self.name(shown)?);
+        Some(turnstile.lock_owned().await)
+    }
+
+    /// A place for a call of a device.
+    pub(super) fn place(&self, account: Id, device: Id) -> Result<Place, Occupied> {
+        self.places.take(&account.to_string(), &device.to_string())
     }
 
     /// Remembers credentials for a short while as if a token had been issued for them.
@@ -112,6 +132,17 @@ impl Doorman {
     pub(super) fn remembered(&self, shown: &Shown) -> Option<Token> {
         let token = self.remembered.get(&self.name(shown)?)?;
         token.is_live((self.clock)() / 1000).then_some(token)
+    }
+
+    fn turnstile(&self, name: Digest) -> Arc<Turnstile<()>> {
+        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        looking.retain(|_, turnstile| turnstile.strong_count() > 0);
+        let known = looking.get(&name).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let turnstile = Arc::default();
+            looking.insert(name, Arc::downgrade(&turnstile));
+            turnstile
+        })
     }
 
     async fn admit(&self, source: Source) -> Result<Charge<'_>, Failure> {
@@ -162,6 +193,15 @@ struct Charge<'d> {
     doorman: &'d Doorman,
     source: Source,
     is_open: bool,
+}
+
+impl Charge<'_> {
+    /// The login was not looked at, so it was not wrong.
+    fn too_late(mut self) -> Failure {
+        self.is_open = false;
+        self.doorman.throttle().right(self.source);
+        Failure::too_many(LATER)
+    }
 }
 
 impl Drop for Charge<'_> {
@@ -243,6 +283,46 @@ mod tests {
         });
         let done = futures_util::future::join_all(logins).await;
         assert!(done.iter().all(|done| matches!(done, Ok(Some(_)))));
+    }
+
+    #[tokio::test]
+    async fn a_login_beyond_those_who_may_wait_is_sent_away_at_once_and_counts_as_no_failure() {
+        let (_folder, doorman) = doorman().await;
+        let source = |number: usize| {
+            let [.., high, low] = number.to_be_bytes();
+            Source::of([10, low, high, 1].into())
+        };
+        let full = doorman.queue.try_acquire_many(u32::try_from(MOST_WAITING).unwrap()).unwrap();
+        for number in 0..2 * Patience::USUAL.most as usize {
+            let login = doorman.attempt(source(0), None, async { Ok(Some(number)) });
+            let failure = login.await.unwrap_err();
+            assert_eq!(actix_web::ResponseError::status_code(&failure), 429);
+        }
+        drop(full);
+        assert!(matches!(doorman.attempt(source(0), None, async { Ok(Some(())) }).await, Ok(Some(()))));
+        let slow = (1..=MOST_WAITING).map(|number| {
+            doorman.attempt(source(number), None, async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(Some(()))
+            })
+        });
+        let done = futures_util::future::join_all(slow).await;
+        assert!(done.iter().all(Result::is_ok), "as many as may wait, do");
+    }
+
+    #[tokio::test]
+    async fn the_same_credentials_are_looked_at_by_one_at_a_time_and_others_meanwhile() {
+        let (_folder, doorman) = doorman().await;
+        let shown = |text: &str| Shown::Credentials(Id::from_bytes([1; 16]), text.to_owned());
+        let one = doorman.alone(&shown("one")).await;
+        let again =
+            tokio::time::timeout(Duration::from_millis(5), async { doorman.alone(&shown("one")).await });
+        assert!(again.await.is_err());
+        assert!(doorman.alone(&shown("two")).await.is_some());
+        drop(one);
+        drop(doorman.alone(&shown("one")).await);
+        doorman.alone(&shown("two")).await;
+        assert!(doorman.looking.lock().unwrap().len() <= 1, "what nobody looks at is forgotten");
     }
 
     #[tokio::test]

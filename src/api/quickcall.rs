@@ -4,19 +4,21 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use actix_web::{HttpMessage as _, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::change::find;
-use super::envelope::{Answer, Reply};
+use super::envelope::{Trace, write};
 use super::error::Failure;
 use super::request::Call;
 use crate::account::Account;
 use crate::circle::Ring;
 use crate::device::Device;
-use crate::document::at;
+use crate::document::{Document, at};
 use crate::id::hex;
 use crate::schema::Problem;
 use crate::sip::Caller;
+use crate::sip::call::places::{Occupied, Place};
 use crate::store::{Entity, Noun, history, is_switched_on};
 
 mod wish;
@@ -24,18 +26,40 @@ mod wish;
 use wish::Wish;
 
 /// `GET …/devices/{D}/quickcall/{NUMBER}`, and POST. A HEAD rings nobody.
-pub(super) async fn ring(call: Call, method: Method) -> Reply {
+pub(super) async fn ring(call: Call, method: Method) -> Result<HttpResponse, Failure> {
     let found = find(&call, Noun::Device).await?;
+    call.must_be_meant()?;
     let wish = Wish::read(&call)?;
     let Entity::Device(device) = found.entity else { return Err(Failure::not_found()) };
     let line = Line::of(&call, &found.account, &device).await?;
     let call_id = format!("{}-quickcall", hex(&(call.desk.random)()[..16]));
     let body = body(&wish, &device, &line, &call_id);
-    let answer = Answer::data(body).revision(&device.document);
+    let answer = answer(&call, body, &device.document);
     if method != Method::HEAD {
-        call.desk.switchboard.ring(ordered(&call, wish, device, call_id)).await;
+        let place = call.desk.doorman.place(device.account(), device.id()).map_err(refused)?;
+        call.desk.switchboard.ring(ordered(&call, wish, device, (call_id, place))).await;
     }
     Ok(answer)
+}
+
+/// A call is no document that could be the same as before, so its answer has no `ETag`.
+fn answer(call: &Call, body: Value, document: &Document) -> HttpResponse {
+    let mut envelope = Map::new();
+    envelope.extend(call.token().map(|token| ("auth_token".to_owned(), token.into())));
+    envelope.insert("data".to_owned(), body);
+    envelope.insert("revision".to_owned(), document.revision.to_string().into());
+    envelope.insert("status".to_owned(), "success".into());
+    let trace = call.request().extensions().get::<Trace>().cloned().unwrap_or_default();
+    write(HttpResponse::Ok(), envelope, &trace)
+}
+
+fn refused(occupied: Occupied) -> Failure {
+    match occupied {
+        Occupied::Device => {
+            Failure::busy("the device is being called already: try again when that call is over")
+        }
+        Occupied::Account => Failure::busy("too many calls of this account are under way: try again later"),
+    }
 }
 
 /// The line that is rung.
@@ -67,14 +91,14 @@ impl Line {
     }
 }
 
-fn ordered(call: &Call, wish: Wish, device: Device, call_id: String) -> Ring {
+fn ordered(call: &Call, wish: Wish, device: Device, (call_id, place): (String, Place)) -> Ring {
     let (now, random) = ((call.desk.clock)(), (call.desk.random)());
     let entry = history::key(device.id(), now, [random[0], random[1], random[2], random[3]]);
     Ring {
         device: Box::new(device),
         call_id,
         number: wish.number,
-        caller: Caller { name: wish.cid_name, number: wish.cid_number },
+        caller: Caller { name: wish.cid_name, number: wish.cid_number, place: Some(place) },
         auto_answer: wish.auto_answer,
         patience: Duration::from_secs(wish.timeout),
         entry,

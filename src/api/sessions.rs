@@ -1,5 +1,6 @@
 //! Logging in and out: a key or a password for a token, what a token stands for, and its end.
 
+use actix_web::web;
 use serde_json::{Map, Value, json};
 
 use super::envelope::{Answer, Reply};
@@ -8,7 +9,7 @@ use super::login::{self, Login, Named};
 use super::request::Call;
 use super::{Desk, caller};
 use crate::account::Account;
-use crate::auth::{self, Caller, Token};
+use crate::auth::{self, Caller, Source, Token};
 use crate::id::Digest;
 use crate::schema::Problem;
 use crate::store::{Change, Entity, Note, Result, Step, Table, is_switched_on};
@@ -23,31 +24,36 @@ const MOST_OF_A_NUMBER: usize = 3;
 pub(super) async fn with_key(call: Call) -> Reply {
     call.readable()?;
     let key = login::api_key(&call.data()?).map_err(|invalid| Failure::invalid(&invalid))?;
-    let found = call.desk.doorman.attempt(call.source(), None, by_key(&call.desk, &key)).await?;
+    let door = Door::of(call);
+    let found = door.desk.doorman.attempt(door.source, None, by_key(&door.desk, &key)).await?;
     let account = found.ok_or_else(Failure::unknown_key)?;
-    welcome(&call, Caller { account, user: None }).await
+    door.welcome(Caller { account, user: None }).await
 }
 
 /// `PUT /v2/user_auth` with `{"data": {"credentials": md5("username:password"), "account_name": "…"}}`.
 pub(super) async fn with_password(call: Call) -> Reply {
     call.readable()?;
     let login = Login::of(&call.data()?).map_err(|invalid| Failure::invalid(&invalid))?;
-    let accounts = named(&call.desk, &login.names).await?;
+    let door = Door::of(call);
+    let Login { names, credentials } = login;
+    let accounts = named(&door.desk, &names).await?;
     let name = accounts.first().map(|account| Digest::of(account.id().as_bytes()));
-    let name = name.unwrap_or_else(|| Digest::of(format!("{:?}", login.names).as_bytes()));
-    let look = by_password(&call.desk, accounts, &login.credentials.0);
-    let found = call.desk.doorman.attempt(call.source(), Some(name), look).await?;
-    welcome(&call, found.ok_or_else(Failure::no_token)?).await
+    let name = name.unwrap_or_else(|| Digest::of(format!("{names:?}").as_bytes()));
+    drop(names);
+    let look = by_password(&door.desk, accounts, &credentials.0);
+    let found = door.desk.doorman.attempt(door.source, Some(name), look).await?;
+    door.welcome(found.ok_or_else(Failure::no_token)?).await
 }
 
 /// `GET /v2/token_auth`, `GET /v2/user_auth/{token}`: whom the token stands for.
 pub(super) async fn about(call: Call) -> Reply {
-    Ok(Answer::data(said(&call, call.caller()?)))
+    Ok(Answer::data(said(&call.desk, &call.site(), call.caller()?)))
 }
 
 /// `DELETE /v2/token_auth`: the token is good no longer.
 pub(super) async fn log_out(call: Call) -> Reply {
     call.caller()?;
+    call.must_be_meant()?;
     if let Some(token) = call.token() {
         caller::forget(&call.desk, &token).await?;
     }
@@ -107,14 +113,28 @@ async fn by_password(
     Ok(None)
 }
 
-/// Hands out a token, unless the account is switched off.
-async fn welcome(call: &Call, caller: Caller) -> Reply {
-    if !is_switched_on(&*call.desk.store, &caller.account).await? {
-        let problem = Problem::new("the account is switched off");
-        return Err(Failure::problem("account", "disabled", problem));
+/// What is left of a login's request while it waits: its body, which may be large, is gone.
+struct Door {
+    desk: web::Data<Desk>,
+    source: Source,
+    site: String,
+}
+
+impl Door {
+    fn of(call: Call) -> Self {
+        let (source, site) = (call.source(), call.site());
+        Self { desk: call.desk, source, site }
     }
-    let token = issue(&call.desk, &caller, call.unix()).await?;
-    Ok(Answer::data(said(call, &caller)).token(token))
+
+    /// Hands out a token, unless the account is switched off.
+    async fn welcome(&self, caller: Caller) -> Reply {
+        if !is_switched_on(&*self.desk.store, &caller.account).await? {
+            let problem = Problem::new("the account is switched off");
+            return Err(Failure::problem("account", "disabled", problem));
+        }
+        let token = issue(&self.desk, &caller, (self.desk.clock)() / 1000).await?;
+        Ok(Answer::data(said(&self.desk, &self.site, &caller)).token(token))
+    }
 }
 
 /// A machine that fails within the next second may forget the token: its owner logs in again.
@@ -138,7 +158,7 @@ async fn expired(desk: &Desk, after: &[u8], unix: u64) -> Result<Vec<Note>> {
     Ok(old.map(|(key, _)| Note { table: Table::Token, key, value: None }).collect())
 }
 
-fn said(call: &Call, caller: &Caller) -> Value {
+fn said(desk: &Desk, site: &str, caller: &Caller) -> Value {
     let account = &caller.account;
     let text = |path| account.document.text(path);
     let language = caller.user.as_ref().and_then(|user| user.document.text("language"));
@@ -151,11 +171,11 @@ fn said(call: &Call, caller: &Caller) -> Value {
     say("account_name", json!(text("name")));
     say("apps", json!([]));
     say("capabilities", json!({}));
-    say("cluster_id", json!(call.desk.doorman.site()));
+    say("cluster_id", json!(desk.doorman.site()));
     say("is_master_account", json!(auth::is_master(account)));
     say("is_reseller", json!(auth::is_master(account)));
     say("language", json!(language.or_else(|| text("language")).unwrap_or("en-us")));
     say("reseller_id", json!(account.tree.first().copied().unwrap_or_else(|| account.id())));
-    say("ui_config", json!({"api": {"provisioner": {"url": format!("{}/api/", call.site())}}}));
+    say("ui_config", json!({"api": {"provisioner": {"url": format!("{site}/api/")}}}));
     Value::Object(said)
 }

@@ -2,13 +2,14 @@
 //!
 //! Each source, and each account that somebody tried to log in to, has a count that failures raise and time lowers.
 //! The count of an account only slows the answers to failures: a right login is answered at once whoever else has
-//! failed. A source whose count is full is refused until it has fallen. Logins under way could all fail, so no more of
+//! failed. A source whose count is full is refused until it has fallen, and so is the network around it (of IPv4 24
+//! bits, of IPv6 48), which has the failures of several sources. Logins under way could all fail, so no more of
 //! them are looked at than failures are left; the others wait. So many at once gain nothing, and lose nothing when they
 //! are right.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::id::Digest;
@@ -20,6 +21,8 @@ pub struct Patience {
     pub free: u32,
     /// After so many failures a source is refused.
     pub most: u32,
+    /// The network around a source may have the failures of so many sources.
+    pub sources: u32,
     /// In this time one failure is forgotten.
     pub forgets: Duration,
     /// How slow the first slow answer is; each further one takes twice as long.
@@ -31,10 +34,12 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Twenty failures, then one every half minute: 2,900 guesses a day from one source.
+    /// Twenty failures, then one every half minute: 2,900 guesses a day from one source, and eight times as many from
+    /// all of its neighbours.
     pub const USUAL: Self = Self {
         free: 3,
         most: 20,
+        sources: 8,
         forgets: Duration::from_secs(30),
         first: Duration::from_millis(250),
         longest: Duration::from_secs(4),
@@ -57,25 +62,40 @@ pub enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source(IpAddr);
 
+/// The first bits of an address, and how many they are.
+type Net = (IpAddr, u8);
+
 impl Source {
     /// The source that an address belongs to.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let prefix = u128::from(address) & !u128::from(u64::MAX);
-                Self(IpAddr::V6(Ipv6Addr::from(prefix)))
-            }
+            IpAddr::V6(address) => Self(first_bits(address, 64)),
             address @ IpAddr::V4(_) => Self(address),
         }
     }
+
+    fn own(self) -> Net {
+        (self.0, if self.0.is_ipv4() { 32 } else { 64 })
+    }
+
+    fn around(self) -> Net {
+        match self.0 {
+            IpAddr::V4(address) => (IpAddr::V4(Ipv4Addr::from(u32::from(address) & !0xff)), 24),
+            IpAddr::V6(address) => (first_bits(address, 48), 48),
+        }
+    }
+}
+
+fn first_bits(address: Ipv6Addr, bits: u32) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from(u128::from(address) & (u128::MAX << (128 - bits))))
 }
 
 /// Who has failed how often. All times are Unix milliseconds; one that goes backwards forgets nothing.
 #[derive(Debug)]
 pub struct Throttle {
     patience: Patience,
-    sources: Tallies<Source>,
-    under_way: BTreeMap<Source, u32>,
+    sources: Tallies<Net>,
+    under_way: BTreeMap<Net, u32>,
     accounts: Tallies<Digest>,
 }
 
@@ -93,23 +113,29 @@ impl Throttle {
 
     /// A login begins.
     pub fn begin(&mut self, source: Source, now: u64) -> Step {
-        if let Some(wait) = self.full(source, 1.0, now) {
+        let weighed = self.weighed(source);
+        let refused = weighed.iter().filter_map(|(net, weight)| self.full(*net, *weight, now)).max();
+        if let Some(wait) = refused {
             return Step::Refuse(wait);
         }
-        let under_way = self.under_way.get(&source).copied().unwrap_or(0);
-        if self.full(source, f64::from(under_way) + 1.0, now).is_some() {
+        let could_fail = |net| f64::from(self.under_way.get(net).copied().unwrap_or(0)) + 1.0;
+        if weighed.iter().any(|(net, weight)| self.full(*net, could_fail(net) * weight, now).is_some()) {
             return Step::Wait(self.patience.first.min(self.patience.longest));
         }
-        self.under_way.insert(source, under_way + 1);
+        for (net, _) in weighed {
+            *self.under_way.entry(net).or_default() += 1;
+        }
         Step::Pass
     }
 
-    /// The login that passed was right.
+    /// The login that passed was right, or was not looked at.
     pub fn right(&mut self, source: Source) {
-        if let Entry::Occupied(mut under_way) = self.under_way.entry(source) {
-            *under_way.get_mut() -= 1;
-            if *under_way.get() == 0 {
-                under_way.remove();
+        for (net, _) in self.weighed(source) {
+            if let Entry::Occupied(mut under_way) = self.under_way.entry(net) {
+                *under_way.get_mut() -= 1;
+                if *under_way.get() == 0 {
+                    under_way.remove();
+                }
             }
         }
     }
@@ -119,26 +145,22 @@ impl Throttle {
     pub fn wrong(&mut self, source: Source, account: Option<Digest>, now: u64) -> Duration {
         self.right(source);
         let forgets = self.forgets();
-        let own = self.sources.add(source, 1.0, now, forgets);
+        let [own, _around] =
+            self.weighed(source).map(|(net, weight)| self.sources.add(net, weight, now, forgets));
         let others = account.map_or(0.0, |account| self.accounts.add(account, 1.0, now, forgets));
         self.delay(own.max(others))
     }
 
-    /// A token was none. That is no guess at a password, and clients repeat an old token without knowing, so it
-    /// counts for a tenth.
-    pub fn bad_token(&mut self, source: Source, now: u64) -> Step {
-        if let Some(wait) = self.full(source, 0.1, now) {
-            return Step::Refuse(wait);
-        }
-        let forgets = self.forgets();
-        self.sources.add(source, 0.1, now, forgets);
-        Step::Pass
+    /// Where a failure from this source counts, and how much.
+    fn weighed(&self, source: Source) -> [(Net, f64); 2] {
+        [(source.own(), 1.0), (source.around(), 1.0 / f64::from(self.patience.sources.max(1)))]
     }
 
-    /// For how long a source has no room for so many more failures.
-    fn full(&self, source: Source, more: f64, now: u64) -> Option<Duration> {
-        let over = self.sources.count(source, now, self.forgets()) + more - f64::from(self.patience.most);
-        (over > 0.0).then(|| self.patience.forgets.mul_f64(over))
+    /// For how long a network has no room for so many more failures.
+    fn full(&self, net: Net, more: f64, now: u64) -> Option<Duration> {
+        let over = self.sources.count(net, now, self.forgets()) + more - f64::from(self.patience.most);
+        // Eighths and the like do not always add up.
+        (over > 1e-6).then(|| self.patience.forgets.mul_f64(over))
     }
 
     fn delay(&self, count: f64) -> Duration {
@@ -250,7 +272,7 @@ mod tests {
     fn a_right_login_is_answered_whatever_others_did_to_its_account() {
         let mut throttle = throttle();
         for last in 0..200 {
-            fail(&mut throttle, source(last), NOW);
+            fail(&mut throttle, Source::of([198, 51, last, 1].into()), NOW);
         }
         assert_eq!(throttle.begin(source(250), NOW), Step::Pass);
         throttle.right(source(250));
@@ -295,13 +317,32 @@ mod tests {
     }
 
     #[test]
-    fn an_old_token_counts_for_a_tenth() {
+    fn the_network_around_a_source_is_refused_after_the_failures_of_eight_sources() {
+        for around in ["192.0.2.1 192.0.3.1", "2001:db8:1:1:: 2001:db8:2:1::"] {
+            let (near, far) = around.split_once(' ').unwrap();
+            let far = Source::of(far.parse().unwrap());
+            let near = |number: u8| match near.parse().unwrap() {
+                IpAddr::V4(_) => source(number),
+                IpAddr::V6(address) => {
+                    Source::of(IpAddr::V6(Ipv6Addr::from(u128::from(address) + (u128::from(number) << 64))))
+                }
+            };
+            let mut throttle = throttle();
+            let failed = (0..=255).filter(|number| fail(&mut throttle, near(*number), NOW).is_some()).count();
+            assert_eq!(failed, 160, "{around}");
+            assert!(matches!(throttle.begin(near(1), NOW), Step::Refuse(_)));
+            assert_eq!(throttle.begin(near(1), NOW + 4_000), Step::Pass, "forgotten as those of eight");
+            assert_eq!(throttle.begin(far, NOW), Step::Pass, "others are not");
+        }
+    }
+
+    #[test]
+    fn many_neighbours_at_once_are_looked_at_no_more_than_could_fail() {
         let mut throttle = throttle();
-        let passed = (0..1000).filter(|_| throttle.bad_token(source(1), NOW) == Step::Pass).count();
-        assert!((199..=200).contains(&passed), "{passed}");
-        let every_five_seconds =
-            (1..10_000).all(|n| throttle.bad_token(source(2), NOW + n * 5_000) == Step::Pass);
-        assert!(every_five_seconds);
+        let passed = (0..=255).filter(|last| throttle.begin(source(*last), NOW) == Step::Pass).count();
+        assert_eq!(passed, 160);
+        (0..160).for_each(|last| throttle.right(source(last)));
+        assert!(throttle.under_way.is_empty());
     }
 
     #[test]

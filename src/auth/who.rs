@@ -82,8 +82,8 @@ pub fn is_master(account: &Account) -> bool {
     account.parent().is_none()
 }
 
-/// Whose a device is, who may sign in to it, and whom it may not call.
-const DEVICE_LOCKED: &[&str] = &["owner_id", "hotdesk", "call_restriction"];
+/// Whose a device is, whether it is in use, who may sign in to it, and whom it may not call.
+const DEVICE_LOCKED: &[&str] = &["owner_id", "enabled", "hotdesk", "call_restriction"];
 
 /// What an administrator decides about a person.
 const USER_LOCKED: &[&str] = &["priv_level", "enabled", "username", "presence_id", "call_restriction"];
@@ -202,6 +202,7 @@ mod tests {
         };
         assert_eq!(person.touched_of_device(&before, &with("name", json!("b"))), None);
         assert_eq!(person.touched_of_device(&before, &with("owner_id", json!("y"))), Some("owner_id"));
+        assert_eq!(person.touched_of_device(&before, &with("enabled", json!(true))), Some("enabled"));
         assert_eq!(person.touched_of_device(&before, &Body::new()), Some("owner_id"), "nor given up");
         assert_eq!(person.touched_of_user(&before, &with("priv_level", json!("admin"))), Some("priv_level"));
         assert_eq!(person.touched_of_user(&before, &with("enabled", json!(true))), Some("enabled"));

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`calls`] has the calls under way, a [`talk`] is one of them, a [`leg`] rings one of its phones by way of the
-//! transaction of an [`invite`], and a [`dialog`] is what an answer begins.
+//! transaction of an [`invite`], and a [`dialog`] is what an answer begins. A [`session`] is what we say of media.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,8 +24,11 @@ pub mod calls;
 pub mod dialog;
 pub mod invite;
 pub mod leg;
+pub mod manners;
+pub mod places;
 pub mod refer;
 pub mod sender;
+pub mod session;
 pub mod talk;
 
 #[cfg(test)]
@@ -54,13 +57,15 @@ pub struct Call {
     pub patience: Duration,
 }
 
-/// Who calls; both texts may hold anything.
+/// Who calls; the texts may hold anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The name on the phone's display.
     pub name: String,
     /// The number, without a realm.
     pub number: String,
+    /// The place that was taken for the call; none where nobody counts.
+    pub place: Option<places::Place>,
 }
 
 /// A place where a line can be reached.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rsip::Method::{Ack, Cancel, Options, Register};
+use rsip::Method::{Ack, Cancel, Info, Options, Register, Update};
 
-use super::address::{Aor, list};
+use super::address::Aor;
 use super::binding::Bindings;
+use super::call::manners::{ALLOW, unknown_extensions};
 use super::chance::Chance;
 use super::command::{Command, Ticket, send};
 use super::guard::Guard;
@@ -23,7 +24,6 @@ use super::transaction::{Arrival, Servers, TIMER_J};
 pub const MAX_PENDING: usize = 4_096;
 /// The longest REGISTER, in bytes.
 pub const MAX_REGISTER: usize = 8_192;
-const ALLOW: &str = "BYE, NOTIFY, OPTIONS, REGISTER";
 
 /// The registrar as its phones see it.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Server {
         let unknown = unknown_extensions(&request);
         let response = match &request.method {
             Method::Known(Ack) => return,
-            Method::Known(Cancel) => self.answer(&request, 481, from),
+            Method::Known(Cancel | Info | Update) => self.answer(&request, 481, from),
             Method::Known(Options | Register) if !unknown.is_empty() => {
                 self.answer(&request, 420, from).with("Unsupported", unknown)
             }
@@ -235,11 +235,4 @@ impl From<Change> for Command {
             Change::Unbound(binding) => Self::Unbound(binding),
         }
     }
-}
-
-/// The option tags a request demands and we do not have, as a list (RFC 3261 §8.2.2.3).
-fn unknown_extensions(request: &Request) -> String {
-    let demanded = request.headers.all("Require").flat_map(list);
-    let unknown: Vec<&str> = demanded.filter(|tag| !tag.eq_ignore_ascii_case("path")).collect();
-    unknown.join(", ")
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rsip::Method::{Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Register, Update};
+use rsip::Method::{Ack, Bye, Cancel, Info, Invite, Notify, Options, Register, Update};
 
 use super::dialog::tag;
-use super::leg::{ALLOW, session};
+use super::manners::{ALLOW, unknown_extensions};
 use super::sender::{Errand, Sender};
+use super::session;
 use super::talk::Talk;
 use super::{Call, Fate};
 use crate::sip::chance::Chance;
@@ -156,7 +157,7 @@ impl Calls {
             Arrival::Again => {}
             Arrival::Answered(to, datagram) => out.push(send(to, datagram)),
             Arrival::New => {
-                let (to, response) = (request.return_address(from), self.agree(request, from));
+                let (to, response) = (request.return_address(from), self.agree((id, side), request, from));
                 let datagram = response.to_bytes();
                 self.servers.answer(now, &key, to, datagram.clone());
                 out.push(send(to, datagram));
@@ -167,22 +168,34 @@ impl Calls {
         }
     }
 
-    /// What a phone in a dialog is answered. A new session is answered with ours, in which nothing is ever sent.
-    fn agree(&self, request: &Request, from: SocketAddr) -> Response {
+    /// What a phone in a dialog is answered.
+    fn agree(&mut self, of: (CallId, usize), request: &Request, from: SocketAddr) -> Response {
+        let unknown = unknown_extensions(request);
+        if !unknown.is_empty() {
+            return self.answer(request, 420, from).with("Unsupported", unknown);
+        }
         let event = request.headers.get("Event").unwrap_or("refer").split(';').next().unwrap_or_default();
         match request.method {
             Method::Known(Notify) if !event.trim_end().eq_ignore_ascii_case("refer") => {
                 self.answer(request, 489, from)
             }
-            Method::Known(Bye | Notify | Info | Message) => self.answer(request, 200, from),
-            Method::Known(Invite | Update) => {
-                let contact = format!("<sip:{}>", self.local);
-                let answer = self.answer(request, 200, from).with("Contact", contact);
-                let answer = answer.with("Content-Type", "application/sdp");
-                Response { body: session(self.local).into(), ..answer }
-            }
+            Method::Known(Bye | Notify | Info) => self.answer(request, 200, from),
+            Method::Known(Invite | Update) => self.renew(of, request, from),
             _ => self.answer(request, 405, from).with("Allow", ALLOW),
         }
+    }
+
+    /// Answers a session with ours, in which nothing is ever sent. An UPDATE without one leaves all as it is
+    /// (RFC 3311 §5.2); an INVITE without one asks for ours.
+    fn renew(&mut self, (id, side): (CallId, usize), request: &Request, from: SocketAddr) -> Response {
+        let contact = format!("<sip:{}>", self.local);
+        let answer = self.answer(request, 200, from).with("Contact", contact).with("Allow", ALLOW);
+        if request.body.is_empty() && request.is(Update) {
+            return answer;
+        }
+        let version = self.talks.get_mut(&id).map_or(1, |talk| talk.next_session(side));
+        let body = session::answer(&request.body, self.local, version).into();
+        Response { body, ..answer.with("Content-Type", "application/sdp") }
     }
 
     fn answer(&self, request: &Request, code: u16, from: SocketAddr) -> Response {

@@ -39,7 +39,7 @@ pub(super) fn call(ways: Vec<Way>) -> Call {
         call_id: "c-quickcall".into(),
         aor: Aor::new("u1", "pbx"),
         ways,
-        caller: Caller { name: "Device QuickCall".into(), number: "+431".into() },
+        caller: Caller { name: "Device QuickCall".into(), number: "+431".into(), place: None },
         number: "+431".into(),
         auto_answer: false,
         patience: Duration::from_secs(30),

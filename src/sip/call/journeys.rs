@@ -89,6 +89,7 @@ fn a_phone_that_nobody_takes_is_cancelled_to_the_second() {
     assert_eq!(scene.fate(), Some(Fate::NoAnswer));
     let cancel = scene.heard(1, "CANCEL");
     assert_eq!(field(&cancel, "Via"), field(&invites[0], "Via"));
+    assert_eq!(field(&cancel, "Reason"), "", "a call that was missed");
     scene.reply(1, &cancel, 200);
     scene.reply(1, &invites[0], 487);
     scene.heard(1, "ACK");
@@ -107,6 +108,17 @@ fn a_phone_that_has_not_reacted_is_cancelled_only_when_it_does() {
     scene.reply(1, &invites[0], 183);
     scene.sleep(1);
     scene.heard(1, "CANCEL");
+    scene.ends();
+}
+
+#[test]
+fn a_phone_that_reacts_after_another_was_answered_hears_that_it_was() {
+    let (mut scene, invites) = Scene::calling(&[1, 2]);
+    scene.answer(2, &invites[1]);
+    assert_eq!(scene.methods(1).len(), 0);
+    scene.give_up();
+    scene.reply(1, &invites[0], 180);
+    assert!(field(&scene.heard(1, "CANCEL"), "Reason").contains("cause=200"));
     scene.ends();
 }
 
@@ -144,6 +156,7 @@ fn the_first_of_several_phones_has_the_call() {
     scene.answer(2, &invites[1]);
     assert_eq!(scene.methods(2), ["ACK", "REFER"]);
     let cancel = scene.heard(1, "CANCEL");
+    assert_eq!(field(&cancel, "Reason"), "SIP;cause=200;text=\"Call completed elsewhere\"");
     scene.reply(1, &cancel, 200);
     scene.reply(1, &invites[0], 487);
     scene.heard(3, "CANCEL");
@@ -236,6 +249,25 @@ fn calls_are_bounded_and_none_is_made_twice() {
     assert_eq!(scene.fates[1..], [(ids[MAX_CALLS - 1], Fate::Overloaded)]);
     assert!(first < again && scene.endpoint.calls() == MAX_CALLS);
     assert_eq!(scene.all(1).len(), MAX_CALLS);
+}
+
+#[test]
+fn a_device_may_be_called_again_at_once_and_its_account_has_the_place_back_after_the_goodbyes() {
+    let places = super::places::Places::default();
+    let others: Vec<_> = (1..super::places::SHARE).map(|n| places.take("a", &n.to_string())).collect();
+    let place = places.take("a", "d").ok();
+    let mut scene = Scene::new();
+    let caller = Caller { place, ..call(Vec::new()).caller };
+    scene.call(Call { caller, ..call(vec![way(1)]) });
+    assert_eq!(places.take("b", "d"), Err(super::places::Occupied::Device));
+    let invite = scene.heard(1, "INVITE");
+    scene.reply(1, &invite, 486);
+    assert_eq!(scene.fate(), Some(Fate::Busy(486)));
+    assert!(places.take("b", "d").is_ok());
+    assert_eq!(places.take("a", "d"), Err(super::places::Occupied::Account));
+    scene.ends();
+    assert!(places.take("a", "d").is_ok());
+    drop(others);
 }
 
 #[test]

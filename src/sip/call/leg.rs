@@ -1,19 +1,16 @@
 //! One place where a line is rung: its INVITE, sent again with the answer to a challenge, and its CANCEL.
 
-use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::invite::{Due, Heard, Invite};
+use super::manners::ALLOW;
 use super::sender::{Errand, Sender};
+use super::session::session;
 use super::{Call, Fate, Way};
 use crate::sip::command::CallId;
 use crate::sip::header::wire;
 use crate::sip::login::Login;
 use crate::sip::message::{Request, Response};
-
-/// What we understand in a dialog.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, NOTIFY, UPDATE, OPTIONS";
 
 /// A phone that is rung.
 #[derive(Debug)]
@@ -25,8 +22,17 @@ pub struct Leg {
     login: Login,
     cseq: u32,
     rang: bool,
-    cancelled: bool,
+    cancelled: Option<Stop>,
     lost: Option<Fate>,
+}
+
+/// Why a phone is to ring no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nobody wants the call any more.
+    GivenUp,
+    /// Another phone was answered: this one need not list a call that was missed (RFC 3326).
+    Elsewhere,
 }
 
 /// What a leg has come to.
@@ -47,7 +53,7 @@ impl Leg {
     pub fn ring(way: Way, call: &Call, tag: &str, sender: &mut Sender<'_>) -> Self {
         let login = Login::new(way.credentials.clone());
         let (invites, lost) = (Vec::new(), None);
-        let mut leg = Self { way, invites, login, cseq: 0, rang: false, cancelled: false, lost };
+        let mut leg = Self { way, invites, login, cseq: 0, rang: false, cancelled: None, lost };
         leg.invite(call, tag, sender);
         leg
     }
@@ -88,17 +94,21 @@ impl Leg {
         &self.invites[at].request
     }
 
-    /// Stops the ringing. A phone that has not reacted yet is told as soon as it does.
-    pub fn cancel(&mut self, id: CallId, sender: &mut Sender<'_>) {
-        self.cancelled = true;
+    /// Stops the ringing, for the reason that was given first. A phone that has not reacted yet is told as soon as it
+    /// does.
+    pub fn cancel(&mut self, stop: Stop, id: CallId, sender: &mut Sender<'_>) {
+        let stop = *self.cancelled.get_or_insert(stop);
         if let Some(invite) = self.invites.last_mut().filter(|invite| invite.can_be_cancelled()) {
-            let (cancel, branch) = (invite.cancel(sender.now), invite.branch.clone());
+            let (mut cancel, branch) = (invite.cancel(sender.now), invite.branch.clone());
+            if stop == Stop::Elsewhere {
+                cancel.headers.push("Reason", "SIP;cause=200;text=\"Call completed elsewhere\"");
+            }
             sender.ask((id, Errand::Cancel), self.way.to, &cancel, &branch);
         }
     }
 
-    /// Whether it must be cancelled as soon as that is possible.
-    pub fn is_cancelled(&self) -> bool {
+    /// Why it must be cancelled as soon as that is possible, if it must.
+    pub fn cancelled(&self) -> Option<Stop> {
         self.cancelled
     }
 
@@ -141,7 +151,7 @@ impl Leg {
     }
 
     fn refused(&mut self, response: &Response, (call, tag): (&Call, &str), sender: &mut Sender<'_>) -> Turn {
-        if !self.cancelled && self.login.is_answered(response) {
+        if self.cancelled.is_none() && self.login.is_answered(response) {
             self.invite(call, tag, sender);
             return Turn::Nothing;
         }
@@ -172,7 +182,7 @@ impl Leg {
             ask_to_answer(&mut request, &call.aor.realm);
         }
         request.headers.push("Content-Type", "application/sdp");
-        request.body = session(sender.local).into();
+        request.body = session(sender.local, 1).into();
         self.login.authorize(&mut request, sender.chance);
         let invite = Invite::start(sender.now, request, branch);
         sender.send(self.way.to, invite.datagram());
@@ -198,16 +208,6 @@ fn ask_to_answer(request: &mut Request, realm: &str) {
     request.headers.push("Answer-Mode", "Auto");
 }
 
-/// The one session we ever describe (RFC 3264): codecs every phone has, and nobody sends anything.
-pub fn session(local: SocketAddr) -> String {
-    let (ip, family) = (local.ip().to_canonical(), if local.ip().to_canonical().is_ipv4() { 4 } else { 6 });
-    let mut text = String::from("v=0\r\n");
-    let _infallible = write!(text, "o=- 1 1 IN IP{family} {ip}\r\ns=-\r\nc=IN IP{family} {ip}\r\nt=0 0\r\n");
-    text.push_str("m=audio 9 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n");
-    text.push_str("a=rtpmap:101 telephone-event/8000\r\na=inactive\r\n");
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -221,7 +221,7 @@ mod tests {
             call_id: "c".into(),
             aor: Aor::new("u1", "pbx"),
             ways: Vec::new(),
-            caller: Caller { name: name.into(), number: number.into() },
+            caller: Caller { name: name.into(), number: number.into(), place: None },
             number: "1".into(),
             auto_answer: true,
             patience: Duration::from_secs(30),
@@ -254,12 +254,5 @@ mod tests {
         ask_to_answer(&mut request, "pbx>\r\n;x");
         assert_eq!(request.headers.get("Call-Info"), Some("<sip:pbxx>;answer-after=0"));
         assert_eq!(request.headers.get("Alert-Info"), Some("<http://pbxx>;info=alert-autoanswer"));
-    }
-
-    #[test]
-    fn a_session_without_media_names_its_address_in_both_families() {
-        let text = session("192.0.2.1:5060".parse().unwrap());
-        assert!(text.contains("c=IN IP4 192.0.2.1\r\n") && text.ends_with("a=inactive\r\n"), "{text}");
-        assert!(session("[2001:db8::1]:5060".parse().unwrap()).contains("c=IN IP6 2001:db8::1\r\n"));
     }
 }

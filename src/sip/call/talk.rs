@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::dialog::{Dialog, answerer, tag};
-use super::leg::{Leg, Turn};
+use super::leg::{Leg, Stop, Turn};
 use super::refer::{News, news, refer_to};
 use super::sender::{Errand, Sender};
 use super::{Call, Fate};
@@ -14,8 +14,8 @@ use crate::sip::message::{Method, Request, Response};
 
 /// How long a phone may take to reach the number: as long as a proxy lets a phone ring (timer C, RFC 3261 §16.6).
 pub const TRANSFER: Duration = Duration::from_mins(3);
-/// How long a phone that has hung up may still say what became of the transfer: it ends the dialog, not the
-/// subscription (RFC 5057 §5.2).
+/// How long a phone that has hung up may still say whether it takes the number. One that does has hung up for that:
+/// it ends the dialog, not the subscription (RFC 5057 §5.2), and has as long as any.
 pub const LAST_WORD: Duration = Duration::from_secs(32);
 /// The most phones that may answer one call; behind a proxy there may be any number.
 pub const MAX_DIALOGS: usize = 16;
@@ -39,13 +39,33 @@ struct Side {
     dialog: Dialog,
     refer: Login,
     bye: Login,
-    gone: bool,
+    end: End,
+    /// How many sessions were described to it.
+    sessions: u32,
+}
+
+/// How far goodbyes have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nobody has said any.
+    Open,
+    /// Our BYE is under way.
+    Leaving,
+    /// Nothing more goes to this phone.
+    Gone,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    Ringing { until: Instant },
-    Transferring { until: Instant },
+    Ringing {
+        until: Instant,
+    },
+    /// A phone that has `agreed` to call the number has until `limit` to say how that goes.
+    Transferring {
+        until: Instant,
+        limit: Instant,
+        agreed: bool,
+    },
     Over,
 }
 
@@ -81,8 +101,8 @@ impl Talk {
             Turn::Answered => self.answered((leg, at), response, sender),
             turn => self.turned(&turn, sender),
         }
-        if self.legs[leg].is_cancelled() {
-            self.legs[leg].cancel(self.id, sender);
+        if let Some(stop) = self.legs[leg].cancelled() {
+            self.legs[leg].cancel(stop, self.id, sender);
         }
     }
 
@@ -92,10 +112,10 @@ impl Talk {
             Errand::Cancel => {}
             Errand::Refer if matches!(self.phase, Phase::Over) => {}
             Errand::Refer if self.sides[0].refer.is_answered(response) => self.refer(sender),
-            Errand::Refer if response.code < 300 => {}
+            Errand::Refer if response.code < 300 => self.agreed(),
             Errand::Refer => self.finish(Fate::TransferFailed(Some(response.code)), sender),
-            Errand::Bye(side) if self.sides[side].bye.is_answered(response) => self.bye(side, sender),
-            Errand::Bye(side) => self.sides[side].gone = true,
+            Errand::Bye(side) if self.is_asked_who(side, response) => self.say_bye(side, sender),
+            Errand::Bye(side) => self.sides[side].end = End::Gone,
         }
     }
 
@@ -103,8 +123,9 @@ impl Talk {
     pub fn unanswered(&mut self, errand: Errand, sender: &mut Sender<'_>) {
         match errand {
             Errand::Cancel => {}
-            Errand::Refer => self.finish(Fate::TransferFailed(None), sender),
-            Errand::Bye(side) => self.sides[side].gone = true,
+            Errand::Refer if matches!(self.phase, Phase::Transferring { agreed: true, .. }) => {}
+            Errand::Refer => self.finish(self.unsaid(), sender),
+            Errand::Bye(side) => self.sides[side].end = End::Gone,
         }
     }
 
@@ -117,6 +138,12 @@ impl Talk {
         }
     }
 
+    /// The number of the next session that is described to this phone (RFC 3264 §8).
+    pub fn next_session(&mut self, side: usize) -> u32 {
+        self.sides[side].sessions = self.sides[side].sessions.saturating_add(1);
+        self.sides[side].sessions
+    }
+
     /// Gives the call up.
     pub fn give_up(&mut self, sender: &mut Sender<'_>) {
         self.finish(Fate::Cancelled, sender);
@@ -125,13 +152,13 @@ impl Talk {
     /// Whether nothing can come any more.
     pub fn has_ended(&self) -> bool {
         let over = matches!(self.phase, Phase::Over);
-        over && self.legs.iter().all(Leg::has_ended) && self.sides.iter().all(|side| side.gone)
+        over && self.legs.iter().all(Leg::has_ended) && self.sides.iter().all(|side| side.end == End::Gone)
     }
 
     /// When [`Talk::wake`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let phase = match self.phase {
-            Phase::Ringing { until } | Phase::Transferring { until } => Some(until),
+            Phase::Ringing { until } | Phase::Transferring { until, .. } => Some(until),
             Phase::Over => None,
         };
         self.legs.iter().filter_map(Leg::deadline).chain(phase).min()
@@ -145,7 +172,7 @@ impl Talk {
         }
         match self.phase {
             Phase::Ringing { until } if until <= sender.now => self.finish(self.silence(), sender),
-            Phase::Transferring { until } if until <= sender.now => self.finish(self.unsaid(), sender),
+            Phase::Transferring { until, .. } if until <= sender.now => self.finish(self.unsaid(), sender),
             _ => {}
         }
     }
@@ -164,10 +191,11 @@ impl Talk {
         let dialog = Dialog::begin(of.request(at), &of.way, response, sender);
         let login = Login::new(of.way.credentials.clone());
         sender.send(dialog.to, dialog.ack.clone());
-        self.sides.push(Side { leg, dialog, refer: login.clone(), bye: login, gone: false });
+        self.sides.push(Side { leg, dialog, refer: login.clone(), bye: login, end: End::Open, sessions: 1 });
         if matches!(self.phase, Phase::Ringing { .. }) {
-            self.phase = Phase::Transferring { until: sender.now + TRANSFER };
-            self.stop_ringing(sender);
+            let limit = sender.now + TRANSFER;
+            self.phase = Phase::Transferring { until: limit, limit, agreed: false };
+            self.stop_ringing(Stop::Elsewhere, sender);
             self.refer(sender);
         } else {
             self.bye(self.sides.len() - 1, sender);
@@ -186,17 +214,24 @@ impl Talk {
     }
 
     fn hung_up(&mut self, side: usize, now: Instant) {
-        self.sides[side].gone = true;
-        if let Phase::Transferring { until } = &mut self.phase
+        self.sides[side].end = End::Gone;
+        if let Phase::Transferring { until, agreed: false, .. } = &mut self.phase
             && side == 0
         {
             *until = (*until).min(now + LAST_WORD);
         }
     }
 
+    /// The phone calls the number, and may hang up meanwhile.
+    fn agreed(&mut self) {
+        if let Phase::Transferring { limit, .. } = self.phase {
+            self.phase = Phase::Transferring { until: limit, limit, agreed: true };
+        }
+    }
+
     fn told(&mut self, news: News, sender: &mut Sender<'_>) {
         match news {
-            News::Progress => {}
+            News::Progress => self.agreed(),
             News::Final(code) if code < 300 => self.finish(Fate::Connected(code), sender),
             News::Final(code) => self.finish(Fate::TransferFailed(Some(code)), sender),
             News::Ended => self.finish(self.unsaid(), sender),
@@ -212,13 +247,12 @@ impl Talk {
         self.legs.iter().filter_map(Leg::lost).fold(Fate::Unreachable(None), Fate::or)
     }
 
-    /// What a transfer came to of which nothing more is heard.
+    /// What a transfer came to of which nothing more is heard: whoever hung up without a word on the number did not
+    /// want it.
     fn unsaid(&self) -> Fate {
-        if self.sides.first().is_some_and(|side| side.gone) {
-            Fate::HungUp
-        } else {
-            Fate::TransferFailed(None)
-        }
+        let gone = self.sides.first().is_some_and(|side| side.end == End::Gone);
+        let agreed = matches!(self.phase, Phase::Transferring { agreed: true, .. });
+        if gone && !agreed { Fate::HungUp } else { Fate::TransferFailed(None) }
     }
 
     /// Tells the fate, once, and ends everything that goes on.
@@ -227,16 +261,19 @@ impl Talk {
             return;
         }
         self.phase = Phase::Over;
+        if let Some(place) = &self.call.caller.place {
+            place.free_device();
+        }
         sender.out.push(Command::Called { id: self.id, fate });
-        self.stop_ringing(sender);
+        self.stop_ringing(Stop::GivenUp, sender);
         for side in 0..self.sides.len() {
             self.bye(side, sender);
         }
     }
 
-    fn stop_ringing(&mut self, sender: &mut Sender<'_>) {
+    fn stop_ringing(&mut self, stop: Stop, sender: &mut Sender<'_>) {
         for leg in &mut self.legs {
-            leg.cancel(self.id, sender);
+            leg.cancel(stop, self.id, sender);
         }
     }
 
@@ -250,13 +287,24 @@ impl Talk {
         }
     }
 
+    /// Whether a phone that has not hung up itself wants our BYE once more, with the line's password.
+    fn is_asked_who(&mut self, side: usize, response: &Response) -> bool {
+        let side = &mut self.sides[side];
+        side.end == End::Leaving && side.bye.is_answered(response)
+    }
+
+    /// Says goodbye to a phone, unless somebody has.
     fn bye(&mut self, side: usize, sender: &mut Sender<'_>) {
-        let (branch, of) = (sender.branch(), &mut self.sides[side]);
-        if of.gone {
-            return;
+        if self.sides[side].end == End::Open {
+            self.say_bye(side, sender);
         }
+    }
+
+    fn say_bye(&mut self, side: usize, sender: &mut Sender<'_>) {
+        let (branch, of) = (sender.branch(), &mut self.sides[side]);
         let mut request = of.dialog.request(rsip::Method::Bye, &branch, sender);
         of.bye.authorize(&mut request, sender.chance);
-        of.gone = !sender.ask((self.id, Errand::Bye(side)), of.dialog.to, &request, &branch);
+        let begun = sender.ask((self.id, Errand::Bye(side)), of.dialog.to, &request, &branch);
+        of.end = if begun { End::Leaving } else { End::Gone };
     }
 }

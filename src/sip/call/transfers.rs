@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use rsip::Method::{Bye, Info, Invite, Notify, Refer, Update};
+use rsip::Method::{Bye, Info, Invite, Notify, Options, Refer, Update};
 
 use super::Fate;
 use super::handset::Scene;
@@ -92,12 +92,53 @@ fn a_phone_that_hangs_up_may_still_say_that_it_got_through() {
     scene.news(1, &invite, "terminated", "SIP/2.0 200 OK");
     assert_eq!((scene.fate(), scene.methods(1).len()), (Some(Fate::Connected(200)), 0));
 
-    let (mut scene, invite) = Scene::referred(&[1]);
-    scene.ask(1, &invite, Bye, (&[], ""));
+    let (mut scene, invites) = Scene::calling(&[1]);
+    scene.answer(1, &invites[0]);
+    scene.ask(1, &invites[0], Bye, (&[], ""));
     scene.sleep(LAST_WORD.as_secs() - 1);
     assert_eq!(scene.fate(), None);
     scene.sleep(1);
-    assert_eq!((scene.fate(), scene.methods(1).len()), (Some(Fate::HungUp), 0));
+    assert_eq!(scene.fate(), Some(Fate::HungUp));
+    scene.ends();
+
+    let (mut scene, invites) = Scene::calling(&[1]);
+    scene.answer(1, &invites[0]);
+    scene.sleep(1);
+    scene.ask(1, &invites[0], Bye, (&[], ""));
+    scene.news(1, &invites[0], "terminated", "");
+    assert_eq!(scene.fate(), Some(Fate::HungUp));
+    scene.ends();
+}
+
+#[test]
+fn a_phone_that_hangs_up_after_it_took_the_number_is_followed_while_that_rings() {
+    let (mut scene, invite) = Scene::referred(&[1]);
+    assert_eq!(scene.ask(1, &invite, Bye, (&[], "")), 200);
+    scene.sleep(LAST_WORD.as_secs() + 60);
+    scene.news(1, &invite, "active", "SIP/2.0 180 Ringing");
+    assert_eq!(scene.fate(), None);
+    scene.news(1, &invite, "terminated;reason=noresource", "SIP/2.0 200 OK");
+    assert_eq!((scene.fate(), scene.methods(1).len()), (Some(Fate::Connected(200)), 0));
+    scene.ends();
+
+    let (mut scene, invite) = Scene::referred(&[1]);
+    scene.ask(1, &invite, Bye, (&[], ""));
+    scene.sleep(TRANSFER.as_secs() - 1);
+    assert_eq!(scene.fate(), None);
+    scene.sleep(1);
+    assert_eq!((scene.fate(), scene.methods(1).len()), (Some(Fate::TransferFailed(None)), 0));
+    scene.ends();
+}
+
+#[test]
+fn a_phone_that_says_how_it_goes_has_taken_the_number_whatever_became_of_its_202() {
+    let (mut scene, invites) = Scene::calling(&[1]);
+    scene.answer(1, &invites[0]);
+    scene.ask(1, &invites[0], Bye, (&[], ""));
+    scene.news(1, &invites[0], "active", "SIP/2.0 180 Ringing");
+    scene.sleep(LAST_WORD.as_secs() + 60);
+    scene.news(1, &invites[0], "terminated", "SIP/2.0 200 OK");
+    assert_eq!(scene.fate(), Some(Fate::Connected(200)));
     scene.ends();
 }
 
@@ -111,8 +152,8 @@ fn a_request_that_comes_again_gets_the_same_answer() {
 #[test]
 fn a_phone_in_a_dialog_is_answered_whatever_it_asks() {
     let (mut scene, invite) = Scene::referred(&[1]);
-    for method in [Invite, Update] {
-        let request = scene.phone_request(1, &invite, method, (&[], ""));
+    for (method, offer) in [(Invite, ""), (Update, "v=0\r\nm=audio 5004 RTP/AVP 0\r\n")] {
+        let request = scene.phone_request(1, &invite, method, (&[], offer));
         let answer = scene.send_request(1, &request);
         assert_eq!((answer.code, answer.headers.get("Content-Type")), (200, Some("application/sdp")));
         assert!(answer.body.ends_with(b"a=inactive\r\n"));
@@ -122,6 +163,60 @@ fn a_phone_in_a_dialog_is_answered_whatever_it_asks() {
     assert_eq!(scene.ask(1, &invite, Notify, (&[("Event", "dialog")], "SIP/2.0 200 OK")), 489);
     assert_eq!(scene.ask(1, &invite, Notify, (&[("Event", "Refer;id=2")], "")), 200);
     assert_eq!(scene.fate(), None);
+}
+
+#[test]
+fn an_update_without_a_session_is_answered_without_one() {
+    let (mut scene, invite) = Scene::referred(&[1]);
+    let request = scene.phone_request(1, &invite, Update, (&[], ""));
+    let answer = scene.send_request(1, &request);
+    assert_eq!((answer.code, answer.headers.get("Content-Type"), answer.body.len()), (200, None, 0));
+}
+
+#[test]
+fn each_session_has_its_number_and_all_its_streams_are_answered() {
+    let (mut scene, invite) = Scene::referred(&[1]);
+    let offer = "v=0\r\nm=audio 5004 RTP/AVP 8\r\nm=video 5006 RTP/AVP 96\r\n";
+    for version in [2, 3] {
+        let request = scene.phone_request(1, &invite, Invite, (&[], offer));
+        let body = scene.send_request(1, &request).body;
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains(&format!("\r\no=- 1 {version} ")), "{body}");
+        let streams = "m=audio 9 RTP/AVP 8\r\na=inactive\r\nm=video 0 RTP/AVP 96\r\n";
+        assert!(body.ends_with(streams), "{body}");
+    }
+}
+
+#[test]
+fn an_extension_that_nobody_knows_is_named_in_a_dialog_too() {
+    let (mut scene, invite) = Scene::referred(&[1]);
+    for method in [Invite, Update, Notify] {
+        let request = scene.phone_request(1, &invite, method, (&[("Require", "timer, x")], ""));
+        let answer = scene.send_request(1, &request);
+        assert_eq!((answer.code, answer.headers.get("Unsupported")), (420, Some("timer, x")), "{method}");
+    }
+}
+
+#[test]
+fn what_the_invite_allows_is_what_a_refusal_names() {
+    let (mut scene, invite) = Scene::referred(&[1]);
+    let inside = scene.phone_request(1, &invite, Refer, (&[], ""));
+    let inside = scene.send_request(1, &inside);
+    let options = scene.phone_request(1, &invite, Options, (&[], ""));
+    let outside = scene.send_request(1, &options);
+    let allowed = Some(field(&invite, "Allow"));
+    assert_eq!((inside.code, inside.headers.get("Allow")), (405, allowed));
+    assert_eq!((outside.code, outside.headers.get("Allow")), (200, allowed));
+}
+
+#[test]
+fn a_phone_hears_goodbye_once() {
+    let (mut scene, invite) = Scene::referred(&[1]);
+    scene.reply_as(1, "another", &invite, 200);
+    assert_eq!(scene.methods(1), ["ACK", "BYE"]);
+    scene.news(1, &invite, "terminated", "SIP/2.0 200 OK");
+    let bye = scene.heard(1, "BYE");
+    assert!(field(&bye, "To").ends_with("tag=phone1"), "the other one is asked no more");
 }
 
 #[test]
