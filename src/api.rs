@@ -42,6 +42,7 @@ mod login;
 mod manner;
 mod openapi;
 mod paging;
+mod persist;
 mod place;
 mod plan;
 mod provisioning;
@@ -56,6 +57,7 @@ mod table;
 mod templates;
 mod trash;
 mod users;
+mod walk;
 
 pub use accounts::bootstrap;
 pub use doorman::{Doorman, Means};

@@ -6,8 +6,9 @@
 use super::audit::Deed;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::persist::unless_named;
 use super::request::Call;
-use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users};
+use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, walk};
 use crate::account::Account;
 use crate::device::Device;
 use crate::document::{Body, Document};
@@ -67,7 +68,7 @@ pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
         Noun::User => Entity::User(User { document }),
         _ => Entity::Device(Device { document }),
     };
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::put(call, &entity, None).await;
     }
     put(call, &entity, None).await?;
@@ -87,14 +88,11 @@ pub(super) async fn replace(call: &Call, noun: Noun) -> Reply {
 /// PATCH: some members laid over those that are there. It does not matter what the others are, so when somebody
 /// else changes them at the same moment it is laid over again.
 pub(super) async fn patch(call: &Call, noun: Noun) -> Reply {
-    let found = find(call, noun).await?;
-    match revise(call, found, merge).await {
-        Err(failure) if failure.is_conflict() && !call.names_revision() => {
-            let found = find(call, noun).await?;
-            revise(call, found, merge).await
-        }
-        done => done,
-    }
+    unless_named(call, async || {
+        let found = find(call, noun).await?;
+        revise(call, found, merge).await
+    })
+    .await
 }
 
 /// DELETE. What is deleted is shown once more, and kept for those who ask later unless `should_soft_delete=false`.
@@ -103,7 +101,7 @@ pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
     access::administrator(call.caller()?)?;
     let document = entity.document();
     call.check_revision(document)?;
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::delete(call, &entity).await;
     }
     let soft = call.option("should_soft_delete").is_none_or(|soft| soft != "false");
@@ -115,6 +113,7 @@ pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
 /// ask later.
 pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(), Failure> {
     let (document, noun) = (entity.document(), entity.noun());
+    let gone = devices_gone(call, entity).await?;
     let mut steps = vec![Step::Delete { noun, id: document.id, replaces: document.revision }];
     if soft {
         steps.extend(trash::steps(&call.desk, entity).await?);
@@ -123,11 +122,23 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
-    if noun == Noun::Device {
-        call.desk.circle.gone(document.id);
+    for device in gone {
+        call.desk.circle.gone(device);
     }
     call.desk.circle.marked();
     Ok(())
+}
+
+/// The devices that go with a document.
+async fn devices_gone(call: &Call, entity: &Entity) -> Result<Vec<Id>, Failure> {
+    match entity {
+        Entity::User(_) => Ok(Vec::new()),
+        Entity::Device(device) => Ok(vec![device.id()]),
+        Entity::Account(_) => {
+            let span = walk::whole().only(&[]);
+            Ok(walk::gather(&*call.desk.store, &scope(entity), span, |device| Some(device.id())).await?)
+        }
+    }
 }
 
 /// What the request wants stored, and whether the phone shall restart for it. A document's id is in its path.
@@ -225,7 +236,7 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     let changes = body != before.body;
     let revised = if changes { with(&entity, before.revised(body, call.unix())) } else { entity.clone() };
     access::kind(call.caller()?, before, revised.document())?;
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::put(call, &revised, Some(before)).await;
     }
     if changes {

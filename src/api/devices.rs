@@ -12,6 +12,7 @@ use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
 use super::rows::{Members, Rows};
+use super::walk;
 use crate::account::Account;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
@@ -59,17 +60,12 @@ pub(super) async fn delete(call: Call) -> Reply {
 /// `GET …/devices/status`: the devices that are registered now.
 pub(super) async fn status(call: Call) -> Reply {
     let scope = Scope::Account(call.account().await?.id());
-    let (mut rows, mut after) = (Vec::new(), None);
-    loop {
-        let span = Span::ascending(after, 1000).only(&[]);
-        let devices = call.desk.store.devices(&scope, span).await?;
-        let registered = devices.rows.iter().filter(|device| call.desk.registrations.contains(device.id()));
-        rows.extend(registered.map(|device| json!({"device_id": device.id(), "registered": true})));
-        after = devices.last;
-        if after.is_none() {
-            return Ok(Answer::data(Value::Array(rows)));
-        }
-    }
+    let row = |device: Device| {
+        let registered = call.desk.registrations.contains(device.id());
+        registered.then(|| json!({"device_id": device.id(), "registered": true}))
+    };
+    let rows = walk::gather(&*call.desk.store, &scope, walk::whole().only(&[]), row).await?;
+    Ok(Answer::data(Value::Array(rows)))
 }
 
 /// `POST …/devices/{D}/sync`: the phone is told whatever it holds, to restart, or with `reboot=false` to read its

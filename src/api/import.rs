@@ -146,7 +146,7 @@ impl Wish {
         let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
         let respond_async =
             preferences.any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"));
-        Ok(Self { mode, partial: is_true("partial"), dry_run: call.is_dry_run(), respond_async })
+        Ok(Self { mode, partial: is_true("partial"), dry_run: call.is_dry_run()?, respond_async })
     }
 
     /// True when good rows are to be stored.
