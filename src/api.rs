@@ -30,6 +30,7 @@ mod doorman;
 mod envelope;
 mod error;
 mod export;
+mod farewell;
 mod filter;
 mod generate;
 mod given;

@@ -6,6 +6,7 @@
 use super::audit::Deed;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::farewell::Farewell;
 use super::persist::unless_named;
 use super::request::Call;
 use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, walk};
@@ -62,6 +63,7 @@ pub(super) async fn get(call: &Call, noun: Noun) -> Reply {
 pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
     let account = call.account().await?;
     let (body, sync) = wish(call, noun)?;
+    check_realm(call, noun, &body).await?;
     let body = accept(&call.desk, noun, &account, None, body).await?;
     let document = Document::new(call.fresh_id(), account.id(), body, call.unix());
     let entity = match noun {
@@ -156,6 +158,14 @@ pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
     Ok((body, sync.is_some_and(|sync| sync == true || sync == "true")))
 }
 
+/// What is asked for counts, and not what stands there already.
+async fn check_realm(call: &Call, noun: Noun, body: &Body) -> Result<(), Failure> {
+    match noun {
+        Noun::Device => access::realm(&*call.desk.store, call.caller()?, body).await,
+        Noun::Account | Noun::User => Ok(()),
+    }
+}
+
 /// The body as it is stored: defaults filled in, what only the server knows kept, hashes in place of a password, or
 /// everything that is wrong with it. `account` is the one whose rules it follows.
 pub(super) async fn accept(
@@ -205,8 +215,12 @@ pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>)
     let deed = Deed { what, noun: entity.noun(), before, after };
     let mut steps = putting(entity, before);
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
+    let farewell = Farewell::of(&call.desk, entity, before).await;
     let stored = call.desk.store.commit(Change { steps }).await;
     stored.map_err(|error| Failure::unstored(error, entity))?;
+    if let Some(farewell) = farewell {
+        farewell.say(&call.desk).await;
+    }
     call.desk.circle.marked();
     Ok(())
 }
@@ -230,6 +244,7 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     let before = entity.document();
     call.check_revision(before)?;
     let (body, sync) = wish(call, entity.noun())?;
+    check_realm(call, entity.noun(), &body).await?;
     let body = lay(before.body.clone(), public(body));
     let body = accept(&call.desk, entity.noun(), &account, Some(before), body).await?;
     access::touch(call.caller()?, entity.noun(), &before.body, &body)?;

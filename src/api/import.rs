@@ -53,6 +53,9 @@ const WAITING: usize = 4;
 /// How long a body may stand still.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long all of it may take: one that drips must not keep others out for ever.
+const WHOLE: Duration = Duration::from_mins(30);
+
 /// What the caller wants done with good and with wrong rows.
 #[derive(Debug, Clone, Copy)]
 struct Wish {
@@ -89,7 +92,8 @@ pub(super) async fn post(call: Call, payload: web::Payload) -> Reply {
     let import = Import { examiner: Arc::new(examiner), job: job.clone(), wish, trail };
     let (rows, inbox) = mpsc::channel(WAITING);
     let work = tokio::spawn(import.run(inbox));
-    read(source, rows, &job).await?;
+    let arrived = tokio::time::timeout(WHOLE, read(source, rows, &job)).await;
+    arrived.map_err(|_| broken_off())??;
     if wish.respond_async {
         return Ok(Answer::data(job.shown(true)).accepted(location));
     }
@@ -253,6 +257,7 @@ impl Import {
         let unix = (desk.clock)() / 1000;
         match &done {
             Ok(report) => job.done(report, wish.succeeds(report), unix),
+            Err(failure) if wish.partial => job.stop(&failure.to_string(), unix),
             Err(failure) => job.fail(&failure.to_string(), unix),
         }
         done

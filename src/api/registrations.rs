@@ -48,18 +48,14 @@ pub(super) async fn flush(call: Call) -> Reply {
 pub(super) async fn flush_one(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
-    let username = call.named("username");
+    let username = &call.decoded("username");
     let found = registered(&call, &account).await?;
     let own = |device: &&Device| device.username().is_some_and(|own| own.eq_ignore_ascii_case(username));
     let id = found.iter().find(own).map(Device::id).ok_or_else(|| Failure::unknown(username))?;
     let device = call.desk.store.device(id).await?.ok_or_else(|| Failure::unknown(username))?;
     let given = call.desk.files.of(&device).await.ok();
     let event = given.map_or_else(|| "check-sync".to_owned(), |given| given.events.reread.clone());
-    let switchboard = call.desk.switchboard.clone();
-    tokio::spawn(async move {
-        switchboard.tell(device, event, None).await;
-        switchboard.forget(id).await;
-    });
+    call.desk.switchboard.dismiss(device, Some(event)).await;
     Ok(Answer::data(json!("ok")))
 }
 

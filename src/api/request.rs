@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::envelope::{Trace, names};
@@ -127,6 +128,12 @@ impl Call {
     /// What the path has at this place.
     pub(super) fn named(&self, place: &str) -> &str {
         self.request.match_info().get(place).unwrap_or_default()
+    }
+
+    /// What the path has at this place when it may be any text: `%2B`, `%2F` and `%25`, which routing leaves as they
+    /// are, are read too.
+    pub(super) fn decoded(&self, place: &str) -> String {
+        percent_decode_str(self.named(place)).decode_utf8_lossy().into_owned()
     }
 
     /// The request as it came, without its body.
