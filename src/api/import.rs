@@ -93,7 +93,11 @@ pub(super) async fn post(call: Call, payload: web::Payload) -> Reply {
     let (rows, inbox) = mpsc::channel(WAITING);
     let work = tokio::spawn(import.run(inbox));
     let arrived = tokio::time::timeout(WHOLE, read(source, rows, &job)).await;
-    arrived.map_err(|_| broken_off())??;
+    if let Err(failure) = arrived.unwrap_or_else(|_| Err(broken_off())) {
+        // Its place must be free for whoever tries again.
+        let _broken_off = work.await;
+        return Err(failure);
+    }
     if wish.respond_async {
         return Ok(Answer::data(job.shown(true)).accepted(location));
     }
