@@ -27,6 +27,7 @@ mod cors;
 mod devices;
 mod difference;
 mod doorman;
+mod elsewhere;
 mod envelope;
 mod error;
 mod export;
@@ -111,10 +112,11 @@ fn scope(prefix: &str, places: Vec<Place>) -> actix_web::Scope {
     scope.default_service(web::route().to(place::nowhere))
 }
 
-/// All paths, what their verbs do, and how that is described.
+/// All paths, what their verbs do, and how that is described: those asked for most come first, since they are tried in
+/// this order.
 #[rustfmt::skip]
 fn v2() -> Vec<Place> {
-    vec![
+    let of_the_site = vec![
         at("/openapi.json").get(openapi::document, site::DOCUMENT),
         at("/api_auth").put(sessions::with_key, session::WITH_KEY),
         at("/user_auth").put(sessions::with_password, session::WITH_PASSWORD),
@@ -123,6 +125,13 @@ fn v2() -> Vec<Place> {
         at("/schemas").get(schemas::list, site::SCHEMAS),
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
+    ];
+    of_devices().into_iter().chain(of_users()).chain(of_accounts()).chain(of_the_site).collect()
+}
+
+#[rustfmt::skip]
+fn of_accounts() -> Vec<Place> {
+    vec![
         at("/accounts").put(accounts::create_below_own, account::CREATE_BELOW_OWN),
         at("/accounts/{account}")
             .get(accounts::get, account::GET)
@@ -135,6 +144,10 @@ fn v2() -> Vec<Place> {
         at("/accounts/{account}/api_key").get(accounts::no_key, account::NO_KEY).put(accounts::rotate_key, account::ROTATE_KEY),
         at("/accounts/{account}/siblings").get(accounts::siblings, account::SIBLINGS),
         at("/accounts/{account}/contact_list").get(contacts::list, account::CONTACTS),
+        at("/accounts/{account}/phone_numbers").get(elsewhere::numbers, account::NUMBERS),
+        at("/accounts/{account}/phone_numbers/classifiers").get(elsewhere::nothing, account::CLASSIFIERS),
+        at("/accounts/{account}/limits").get(elsewhere::nothing, account::LIMITS),
+        at("/accounts/{account}/configs/{name}").get(elsewhere::nothing, account::CONFIGS),
         at("/accounts/{account}/access_lists")
             .get(attached::access_lists, site::ACCOUNT_ACCESS.get)
             .post(attached::put_access_lists, site::ACCOUNT_ACCESS.put)
@@ -151,14 +164,28 @@ fn v2() -> Vec<Place> {
         at("/accounts/{account}/registrations/{username}").delete(registrations::flush_one, phone::FLUSH_ONE),
         at("/accounts/{account}/audit").get(audit::list, account::AUDIT),
         at("/accounts/{account}/provisioning").get(provisioning::list, phone::STANDINGS),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_users() -> Vec<Place> {
+    vec![
         at("/accounts/{account}/users").get(users::list, account::USERS).put(users::create, account::CREATE_USER),
         at("/accounts/{account}/users/{user}")
             .get(users::get, account::USER_GET)
             .post(users::replace, account::USER_REPLACE)
             .patch(users::patch, account::USER_PATCH)
             .delete(users::delete, account::USER_DELETE),
-        at("/accounts/{account}/users/{user}/devices").get(devices::list_of_user, device::LIST_OF_USER),
+        at("/accounts/{account}/users/{user}/devices")
+            .get(devices::list_of_user, device::LIST_OF_USER)
+            .put(devices::create_for_user, device::CREATE_FOR_USER),
         at("/accounts/{account}/users/{user}/hotdesks").get(hotdesks::of_user, account::HOTDESKS_OF_USER),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_devices() -> Vec<Place> {
+    vec![
         at("/accounts/{account}/devices").get(devices::list, device::LIST).put(devices::create, device::CREATE),
         at("/accounts/{account}/devices/export").get(export::get, bulk::EXPORT),
         at("/accounts/{account}/devices/import").get(import::list, bulk::IMPORTS).post(import::post, bulk::IMPORT),

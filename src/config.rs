@@ -222,7 +222,7 @@ impl Default for Config {
             notify_per_second: 20,
             notify_window: 32,
             cache_mib: 64,
-            files_mib: 256,
+            files_mib: 128,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             workers: 0,

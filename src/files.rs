@@ -224,13 +224,26 @@ impl Files {
             device: device.id(),
             account: device.account(),
             model: entry.path(),
-            events: entry.events().clone(),
+            events: events(device, entry),
             files: files.collect::<Result<_, Refusal>>()?,
             auto_sync: assembled.auto_sync,
             warnings: assembled.warnings,
             stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
         })
     }
+}
+
+/// The family's events, unless the device names its own: what the event is called, and what follows for either.
+fn events(device: &Device, entry: Entry<'_>) -> Events {
+    let own = |name: &str| device.document.text(name);
+    let event = own("provision.check_sync_event");
+    let (reload, reboot) = (own("provision.check_sync_reload"), own("provision.check_sync_reboot"));
+    if event.or(reload).or(reboot).is_none() {
+        return entry.events().clone();
+    }
+    let event = event.unwrap_or("check-sync");
+    let with = |parameter: Option<&str>, usual| format!("{event}{}", parameter.unwrap_or(usual));
+    Events { reread: with(reload, ";reboot=false"), reboot: with(reboot, ";reboot=true") }
 }
 
 fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal> {

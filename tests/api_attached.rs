@@ -94,3 +94,24 @@ async fn neighbours_are_seen_from_above_only() {
     let token = world.log_in(&key).await;
     assert_eq!(world.as_token(&token, "GET", &path, json!({})).await.data(), json!([]));
 }
+
+#[tokio::test]
+async fn screens_of_kazoo_come_up_though_numbers_and_limits_are_kept_elsewhere() {
+    let (world, own) = world().await;
+    for path in ["phone_numbers/classifiers", "limits", "configs/kazoo_endpoint"] {
+        assert_eq!(world.get(&format!("{own}/{path}")).await.data(), json!({}), "{path}");
+    }
+    assert_eq!(world.get(&format!("{own}/phone_numbers")).await.data(), json!({"numbers": {}}));
+    assert_eq!(world.raw("GET", &format!("{own}/limits"), &[], "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_device_made_below_a_user_belongs_to_the_user() {
+    let (world, own) = world().await;
+    let user = json!({"first_name": "Ada", "last_name": "Lovelace"});
+    let ada = world.send("PUT", &format!("{own}/users"), user).await.id();
+    let made = world.send("PUT", &format!("{own}/users/{ada}/devices"), json!({"name": "desk"})).await;
+    assert_eq!((made.status, made.data()["owner_id"].as_str()), (201, Some(&*ada)));
+    let none = format!("{own}/users/{}/devices", made.id());
+    assert_eq!(world.send("PUT", &none, json!({"name": "desk"})).await.status, 404);
+}

@@ -76,3 +76,38 @@ async fn a_path_says_which_verbs_it_has() {
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD, PUT, OPTIONS"));
     assert_eq!(refused.json()["message"], "invalid_method");
 }
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_refused_before_it_is_looked_at() {
+    let world = World::new().await;
+    let devices = format!("/v2/accounts/{}/devices", world.master);
+    let large: serde_json::Map<String, serde_json::Value> =
+        (0..100_000).map(|n| (format!("k{n}"), json!(n))).collect();
+    let refused = world.send("PUT", &devices, large.into()).await;
+    assert_eq!((refused.status, refused.data()["data"]["maxSize"]["target"].as_u64()), (400, Some(98_304)));
+    let refused = world.send("PUT", &devices, json!({"name": "a", "k".repeat(513): {"below": 1}})).await;
+    assert_eq!((refused.status, refused.data()["data"]["maxLength"]["target"].as_u64()), (400, Some(512)));
+    let padded = format!("{{\"data\":{{\"name\":\"a\"}}{}}}", " ".repeat(200_000));
+    let stored = world.raw("PUT", &devices, &[("x-auth-token", &world.token)], &padded).await;
+    assert_eq!(stored.status, 201, "blanks are not stored");
+    let key = json!({"data": {"api_key": "0".repeat(70_000)}});
+    assert!(world.with("PUT", "/v2/api_auth", &key).await.data()["file"]["maxSize"].is_object());
+}
+
+#[tokio::test]
+async fn an_error_repeats_the_token_that_was_good_and_no_other() {
+    let world = World::new().await;
+    let path = format!("/v2/accounts/{}/devices/{}", world.master, "0".repeat(32));
+    let unknown = world.get(&path).await;
+    assert_eq!((unknown.status, unknown.json()["auth_token"].as_str()), (404, Some(&*world.token)));
+    let strange = world.raw("GET", &path, &[("x-auth-token", "wrong")], "").await;
+    assert_eq!((strange.status, strange.json().get("auth_token")), (401, None));
+}
+
+#[tokio::test]
+async fn plain_text_is_not_read_since_any_page_may_send_it() {
+    let world = World::new().await;
+    let devices = format!("/v2/accounts/{}/devices", world.master);
+    let headers = [("x-auth-token", &*world.token), ("content-type", "text/plain")];
+    assert_eq!(world.raw("PUT", &devices, &headers, r#"{"data":{"name":"a"}}"#).await.status, 415);
+}

@@ -164,3 +164,15 @@ fn a_line_is_found_by_a_number_with_a_plus() {
     assert!(phone.notified().is_some());
     forgotten(&shop);
 }
+
+#[test]
+fn a_device_may_name_the_event_its_phone_understands() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = registered(&daemon);
+    let own = json!({"provision": {"check_sync_event": "resync", "check_sync_reboot": ";now"}});
+    shop.administrator.patch(&device, &own);
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "resync;now");
+    shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "resync;reboot=false");
+}

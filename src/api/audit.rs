@@ -16,6 +16,9 @@ use crate::user::User;
 /// How many paths an entry names at most.
 const MOST_PATHS: usize = 100;
 
+/// How long a path may be, in bytes; a longer one is cut.
+const LONGEST_PATH: usize = 256;
+
 /// How long an entry is kept, in milliseconds.
 const KEPT: u64 = 366 * 24 * 3600 * 1000;
 
@@ -86,31 +89,43 @@ async fn old(desk: &Desk, account: Id, now: u64) -> Result<impl Iterator<Item = 
     Ok(found.into_iter().map(|(key, _)| key).filter(move |key| key.starts_with(account.as_bytes())))
 }
 
-/// The paths of what differs, a list being one member.
+/// The paths of what differs, a list being one member: the first hundred, each no longer than it can be read.
 fn paths(before: &Body, after: &Body) -> Vec<String> {
     let mut found = Vec::new();
     differ("", before, after, &mut found);
-    found.truncate(MOST_PATHS);
     found
 }
 
 fn differ(above: &str, before: &Body, after: &Body, found: &mut Vec<String>) {
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     for name in names.filter(|name| before.get(*name) != after.get(*name)) {
-        let path = match name.strip_prefix("pvt_") {
-            Some("md5_auth" | "sha1_auth") if above.is_empty() => "password".to_owned(),
-            Some(own) if above.is_empty() => own.to_owned(),
-            _ if above.is_empty() => name.clone(),
-            _ => format!("{above}.{name}"),
-        };
+        if found.len() >= MOST_PATHS {
+            return;
+        }
+        let path = path(above, name);
         match (before.get(name), after.get(name)) {
             (Some(Value::Object(before)), Some(Value::Object(after))) => differ(&path, before, after, found),
             (None, Some(Value::Object(after))) if !after.is_empty() => {
                 differ(&path, &Map::new(), after, found);
             }
-            _ if found.contains(&path) => {}
+            _ if found.last() == Some(&path) => {}
             _ => found.push(path),
         }
+    }
+}
+
+/// Both forms in which a password is kept are the one member that changed.
+fn path(above: &str, name: &str) -> String {
+    let path = match name.strip_prefix("pvt_") {
+        Some("md5_auth" | "sha1_auth") if above.is_empty() => "password".to_owned(),
+        Some(own) if above.is_empty() => own.to_owned(),
+        _ if above.is_empty() => name.to_owned(),
+        _ => format!("{above}.{name}"),
+    };
+    if path.len() <= LONGEST_PATH {
+        path
+    } else {
+        path.chars().take(LONGEST_PATH / 4).chain(['…']).collect()
     }
 }
 
@@ -198,6 +213,20 @@ mod tests {
             json!({"name": "a", "sip": {"password": "new", "username": "u"}, "list": [2], "new": {"y": {}}});
         assert_eq!(between(&before, &after), ["gone", "list", "sip.password", "new.y"]);
         assert_eq!(between(&before, &before), [""; 0]);
+    }
+
+    #[test]
+    fn a_trail_of_nonsense_stays_short() {
+        let many: Map<String, Value> = (0..5000).map(|n| (format!("k{n}"), json!(n))).collect();
+        assert_eq!(between(&json!({}), &Value::Object(many.clone())).len(), MOST_PATHS);
+        let deep = json!({"n".repeat(50_000): many});
+        let found = between(&json!({}), &deep);
+        assert!(
+            found.len() <= MOST_PATHS && found.iter().all(|path| path.len() <= LONGEST_PATH),
+            "{found:?}"
+        );
+        let passwords = json!({"pvt_md5_auth": "x", "pvt_sha1_auth": "y"});
+        assert_eq!(between(&json!({}), &passwords), ["password"]);
     }
 
     #[test]

@@ -153,6 +153,9 @@ pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
     if noun != Noun::Device {
         return Ok((body, false));
     }
+    if !call.named("user").is_empty() {
+        body.insert("owner_id".to_owned(), call.named("user").into());
+    }
     let sync = body.remove("sync");
     generate::fill(call, &mut body)?;
     Ok((body, sync.is_some_and(|sync| sync == true || sync == "true")))

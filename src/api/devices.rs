@@ -34,6 +34,12 @@ pub(super) async fn create(call: Call) -> Reply {
     change::create(&call, Noun::Device).await
 }
 
+/// `PUT …/users/{U}/devices`: a device that the user owns.
+pub(super) async fn create_for_user(call: Call) -> Reply {
+    find(&call, Noun::User).await?;
+    create(call).await
+}
+
 /// `GET …/devices/{D}`
 pub(super) async fn get(call: Call) -> Reply {
     change::get(&call, Noun::Device).await
@@ -83,7 +89,9 @@ pub(super) async fn list_of_user(call: Call) -> Reply {
     let (filter, caller) = (Filter::of(call.intake()), call.caller()?);
     let keep = |device: &Device| {
         let is_his = device.owner() == Some(user) || device.hotdesked().contains(&user);
-        device.account() == found.account.id() && is_his && filter.keeps(&veiled(caller, device).document)
+        device.account() == found.account.id()
+            && is_his
+            && filter.keeps("device", &veiled(caller, device).document)
     };
     let fetch = async |span| call.desk.store.devices(&Scope::User(user), span).await;
     let page = Page::of(&call, Device::id, keep, fetch).await?;
@@ -103,7 +111,7 @@ pub(super) async fn page(
     let (filter, caller) = (Filter::of(call.intake()), call.caller()?);
     let keep = |device: &Device| {
         let reached = device.account() == account && caller.may_see(device);
-        reached && filter.keeps(&veiled(caller, device).document)
+        reached && filter.keeps("device", &veiled(caller, device).document)
     };
     let members = members.filter(|members| filter.reads_only(members));
     let fetch = async |span| candidates(call, account, &filter, Span { members, ..span }).await;
@@ -164,7 +172,9 @@ fn check_ip(body: &Body, invalid: &mut Invalid) {
     if at(body, "sip.method").and_then(Value::as_str) != Some("ip") {
         return;
     }
-    let is_address = |ip: &Value| ip.as_str().is_some_and(|ip| ip.trim().parse::<IpAddr>().is_ok());
+    let is_address = |ip: &Value| {
+        ip.as_str().is_some_and(|ip| ip.trim().parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified()))
+    };
     match at(body, "sip.ip") {
         None => invalid.add("sip.ip", "required", Problem::new("Field is required but missing").value("ip")),
         Some(ip) if is_address(ip) => {}

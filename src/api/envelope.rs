@@ -105,7 +105,7 @@ impl Responder for Answer {
             response.insert_header((header::LOCATION, location));
         }
         let mut envelope = self.page;
-        if let Some(token) = self.token.or_else(|| trace.token.clone()) {
+        if let Some(token) = self.token {
             envelope.insert("auth_token".to_owned(), token.into());
         }
         envelope.insert("data".to_owned(), self.data);
@@ -151,6 +151,9 @@ pub(super) fn write(
     trace: &Trace,
 ) -> HttpResponse {
     envelope.insert("request_id".to_owned(), trace.request.clone().into());
+    if let Some(token) = &trace.token {
+        envelope.entry("auth_token").or_insert_with(|| token.clone().into());
+    }
     let Manner { pretty, function, .. } = &trace.manner;
     let envelope = Value::Object(envelope);
     let json = if *pretty { format!("{envelope:#}") } else { envelope.to_string() };
@@ -227,6 +230,8 @@ fn answered(
     trace: &Trace,
 ) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
+    let told = request.extensions().get::<Trace>().cloned();
+    let trace = told.as_ref().unwrap_or(trace);
     let response = match response.error().map(Error::as_error::<Failure>) {
         Some(Some(failure)) => refused(failure, trace),
         Some(None) => Failure::not_found().response(trace),

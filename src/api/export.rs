@@ -107,7 +107,7 @@ impl Walk {
         let span = Span { containing: self.filter.text(), ..Span::ascending(self.after, PAGE) };
         let listed = self.desk.store.devices(&Scope::Account(self.account), span).await?;
         (self.after, self.ended) = (listed.last, listed.last.is_none());
-        let kept = listed.rows.into_iter().filter(|device| self.filter.keeps(&device.document));
+        let kept = listed.rows.into_iter().filter(|device| self.filter.keeps("device", &device.document));
         let documents = kept.filter_map(|device| match self.shown(shown(&device.document)) {
             Value::Object(document) => Some(document),
             _ => None,

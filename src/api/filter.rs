@@ -47,9 +47,9 @@ impl Filter {
         Self(intake.query.iter().filter_map(|(name, value)| rule(name, value)).collect())
     }
 
-    /// True when every filter holds.
-    pub(super) fn keeps(&self, document: &Document) -> bool {
-        self.0.iter().all(|rule| rule.keeps(document))
+    /// True when every filter holds of a document of this kind.
+    pub(super) fn keeps(&self, kind: &str, document: &Document) -> bool {
+        self.0.iter().all(|rule| rule.keeps(kind, document))
     }
 
     /// The one value that a member must have, if there is a filter that says so.
@@ -70,10 +70,11 @@ impl Filter {
     /// compared are not looked for.
     pub(super) fn text(&self) -> Option<String> {
         let values = self.0.iter().filter_map(|rule| match &rule.test {
-            Test::Equals(values) if values.len() == 1 && is_plain(&rule.path) => Some(&values[0]),
+            Test::Equals(values) if values.len() == 1 && is_plain(&rule.path) => values.first(),
             _ => None,
         });
-        let longest = values.max_by_key(|value| value.len()).filter(|value| !value.is_empty())?;
+        let plain = values.filter(|value| !value.is_empty() && !value.starts_with(['{', '[']));
+        let longest = plain.max_by_key(|value| value.len())?;
         let quoted = Value::from(longest.as_str()).to_string();
         quoted.get(1..quoted.len() - 1).map(str::to_owned)
     }
@@ -143,8 +144,8 @@ fn as_text(value: &Value) -> String {
 }
 
 impl Rule {
-    fn keeps(&self, document: &Document) -> bool {
-        let found = member(document, &self.path);
+    fn keeps(&self, kind: &str, document: &Document) -> bool {
+        let found = member(kind, document, &self.path);
         let found = found.as_ref();
         match &self.test {
             Test::Equals(values) => found.is_some_and(|found| self.is_one_of(found, values)),
@@ -180,10 +181,11 @@ fn held(found: Option<&Value>) -> Option<Vec<String>> {
 }
 
 /// The member of a document at a path. What recognises passwords is not to be seen.
-fn member(document: &Document, path: &str) -> Option<Value> {
+fn member(kind: &str, document: &Document, path: &str) -> Option<Value> {
     match path {
         "id" | "_id" => Some(document.id.to_string().into()),
         "_rev" => Some(document.revision.to_string().into()),
+        "pvt_type" => Some(kind.into()),
         "pvt_account_id" => Some(document.account.to_string().into()),
         "pvt_created" => Some((document.created + GREGORIAN).into()),
         "pvt_modified" => Some((document.modified + GREGORIAN).into()),
@@ -228,7 +230,7 @@ mod tests {
     }
 
     fn keeps(name: &str, value: &str) -> bool {
-        filter(&[(name, value)]).keeps(&document())
+        filter(&[(name, value)]).keeps("device", &document())
     }
 
     #[test]
@@ -292,14 +294,15 @@ mod tests {
     #[test]
     fn all_filters_must_hold_and_other_parameters_are_none() {
         let all = [("filter_name", "Desk \"1\""), ("has_key", "sip"), ("_", "123"), ("page_size", "5")];
-        assert!(filter(&all).keeps(&document()));
-        assert!(!filter(&[all[0], ("filter_sip.username", "bob")]).keeps(&document()));
+        assert!(filter(&all).keeps("device", &document()));
+        assert!(!filter(&[all[0], ("filter_sip.username", "bob")]).keeps("device", &document()));
         assert_eq!(filter(&[("_", "1"), ("filter_", "x"), ("created_by", "x")]), Filter::default());
     }
 
     #[test]
     fn what_recognises_a_password_cannot_be_asked_for() {
         assert!(!keeps("filter_pvt_md5_auth", "secret") && !keeps("has_key", "pvt_md5_auth"));
+        assert!(keeps("filter_pvt_type", "device") && !keeps("filter_pvt_type", "user"));
         assert!(keeps("filter_pvt_account_id", &"07".repeat(16)) && keeps("filter_id", &"07".repeat(16)));
     }
 

@@ -18,10 +18,14 @@ use crate::auth::{Caller, Shown, Source};
 use crate::document::{Body, Document};
 use crate::id::{Id, Revision};
 use crate::schema::Problem;
+use crate::store::MAX_VALUE;
 
 /// How deep the data may be nested. A stored document lies some levels deeper than in its request, and must be read
 /// again by a parser that stops at 128.
 const DEEPEST: usize = 100;
+
+/// How long the name of a member may be, in bytes.
+const LONGEST_NAME: usize = 512;
 
 /// A request whose body could be read and whose token, if it has one, is good.
 pub(super) struct Call {
@@ -144,7 +148,8 @@ impl Call {
     /// The object under `data`.
     pub(super) fn data(&self) -> Result<Body, Failure> {
         let data = self.intake.envelope.get("data");
-        data.map_or(Ok(()), check_depth)?;
+        data.map_or(Ok(()), check_shape)?;
+        data.filter(|_| self.intake.length > MAX_VALUE).map_or(Ok(()), check_size)?;
         match data {
             Some(Value::Object(data)) => Ok(data.clone()),
             None | Some(Value::Null) => {
@@ -293,13 +298,38 @@ pub(super) fn fresh_id(random: fn() -> [u8; 32]) -> Id {
     Id::from_bytes(bytes)
 }
 
-/// Refuses what is nested too deeply to be stored.
-pub(super) fn check_depth(data: &Value) -> Result<(), Failure> {
-    if is_shallow(data, DEEPEST) {
+/// Refuses what is nested too deeply to be stored, and names that are too long: they would stand in the path of every
+/// member below them.
+pub(super) fn check_shape(data: &Value) -> Result<(), Failure> {
+    if !is_shallow(data, DEEPEST) {
+        let message = format!("The data must not be more than {DEEPEST} levels deep");
+        return Err(Failure::problem("data", "maxDepth", Problem::new(message).target(DEEPEST)));
+    }
+    if !has_short_names(data) {
+        let message = format!("Names must not be more than {LONGEST_NAME} bytes");
+        return Err(Failure::problem("data", "maxLength", Problem::new(message).target(LONGEST_NAME)));
+    }
+    Ok(())
+}
+
+/// Refuses a document that is too large to be stored, before anybody looks for all that is wrong with it.
+fn check_size(data: &Value) -> Result<(), Failure> {
+    let bytes = data.to_string().len();
+    if bytes <= MAX_VALUE {
         return Ok(());
     }
-    let message = format!("The data must not be more than {DEEPEST} levels deep");
-    Err(Failure::problem("data", "maxDepth", Problem::new(message).target(DEEPEST)))
+    let message = format!("{bytes} bytes are too many: {MAX_VALUE} is the most that can be stored here");
+    Err(Failure::problem("data", "maxSize", Problem::new(message).target(MAX_VALUE)))
+}
+
+fn has_short_names(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(has_short_names),
+        Value::Object(members) => {
+            members.iter().all(|(name, member)| name.len() <= LONGEST_NAME && has_short_names(member))
+        }
+        _ => true,
+    }
 }
 
 fn is_shallow(value: &Value, levels: usize) -> bool {

@@ -14,13 +14,23 @@ pub(super) fn write(rows: &[Value]) -> String {
     let names: BTreeSet<&String> = rows.iter().flat_map(Map::keys).collect();
     let first = ["id", "name"].into_iter().filter(|name| names.contains(&(*name).to_owned()));
     let others = names.iter().map(|name| name.as_str()).filter(|name| !matches!(*name, "id" | "name"));
-    let header: Vec<&str> = first.chain(others).collect();
-    let mut table = line(header.iter().copied());
+    let all: Vec<&str> = first.chain(others).collect();
+    let (shown, rest) = all.split_at(all.len().min(columns::MOST));
+    let last = (!rest.is_empty()).then_some(read::REST);
+    let mut table = line(shown.iter().copied().chain(last));
     for row in &rows {
-        let cells: Vec<String> = header.iter().map(|name| cell(row.get(*name))).collect();
-        table.extend(line(cells.iter().map(String::as_str)));
+        let cells: Vec<String> = shown.iter().map(|name| cell(row.get(*name))).collect();
+        let rest = last.map(|_| remains(row, rest));
+        table.extend(line(cells.iter().chain(&rest).map(String::as_str)));
     }
     String::from_utf8(table).unwrap_or_default()
+}
+
+/// What has no column of its own, as JSON: columns are for all rows, and strange names must not make a desert of it.
+fn remains(row: &Map<String, Value>, names: &[&str]) -> String {
+    let found = names.iter().filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone())));
+    let found: Map<String, Value> = found.collect();
+    if found.is_empty() { String::new() } else { Value::Object(found).to_string() }
 }
 
 /// A line of cells with its end. Writing to memory does not fail.
@@ -90,6 +100,19 @@ mod tests {
     fn a_value_cannot_break_out_of_its_cell() {
         let table = write(&[json!({"name": "a\"b,\r\nc"})]);
         assert_eq!(table, "name\r\n\"a\"\"b,\r\nc\"\r\n");
+    }
+
+    #[test]
+    fn strange_names_share_the_last_column() {
+        let row = |n: usize| json!({"id": n.to_string(), format!("k{n:05}"): n});
+        let table = write(&(0..3000).map(row).collect::<Vec<_>>());
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0].split(',').count(), columns::MOST + 1);
+        assert!(
+            lines[0].ends_with(",:json") && lines[3000].ends_with(r#""{""k02999"":2999}""#),
+            "{}",
+            lines[3000]
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?.id();
     let filter = Filter::of(call.intake());
     let fetch = async |span| call.desk.store.users(account, Span { containing: filter.text(), ..span }).await;
-    let page = Page::of(&call, User::id, |user| filter.keeps(&user.document), fetch).await?;
+    let page = Page::of(&call, User::id, |user| filter.keeps("user", &user.document), fetch).await?;
     Ok(page.answer(|user| Value::Object(summary(&user))))
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::change::{accept, try_rendering};
 use super::super::error::Failure;
-use super::super::request::check_depth;
+use super::super::request::check_shape;
 use super::super::{Desk, access, generate, secrets};
 use super::framer::{LONGEST, Raw, Text};
 use super::job::Wrong;
@@ -190,7 +190,7 @@ fn read(text: Text) -> Result<Body, Failure> {
             return Err(Failure::problem("data", "maxSize", Problem::new(message).target(LONGEST)));
         }
     };
-    check_depth(&value)?;
+    check_shape(&value)?;
     if let Value::Object(body) = value {
         return Ok(body);
     }

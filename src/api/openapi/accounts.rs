@@ -45,6 +45,22 @@ pub(in crate::api) const NO_KEY: Op =
     read(Tag::Accounts, "getApiKey", "Says that API keys cannot be read, only changed", Gives::Nothing);
 pub(in crate::api) const CONTACTS: Op =
     read(Tag::Accounts, "listContacts", "Everybody in an account who has a number", Gives::Rows("contact"));
+pub(in crate::api) const NUMBERS: Op =
+    read(Tag::Accounts, "listNumbers", "No phone numbers: they are not kept here", Gives::Data("elsewhere"));
+pub(in crate::api) const CLASSIFIERS: Op = read(
+    Tag::Accounts,
+    "listClassifiers",
+    "No kinds of numbers: they are not kept here",
+    Gives::Data("elsewhere"),
+);
+pub(in crate::api) const LIMITS: Op =
+    read(Tag::Accounts, "getLimits", "No limits of calls: they are not kept here", Gives::Data("elsewhere"));
+pub(in crate::api) const CONFIGS: Op = read(
+    Tag::Accounts,
+    "getConfig",
+    "Nothing set for a part of the call server: it is not kept here",
+    Gives::Data("elsewhere"),
+);
 pub(in crate::api) const AUDIT: Op = read(
     Tag::Accounts,
     "listAudit",

@@ -19,6 +19,11 @@ pub(in crate::api) const CREATE: Op =
         .takes("devices.new")
         .creates()
         .can_be_tried();
+pub(in crate::api) const CREATE_FOR_USER: Op =
+    change(Tag::Devices, "createDeviceOfUser", "Adds a device that the user owns", WHOLE)
+        .takes("devices.new")
+        .creates()
+        .can_be_tried();
 pub(in crate::api) const GET: Op = read(Tag::Devices, "getDevice", "One device", WHOLE);
 pub(in crate::api) const REPLACE: Op =
     change(Tag::Devices, "replaceDevice", "Puts another document in the place of a device's", WHOLE)

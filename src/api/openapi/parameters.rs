@@ -41,6 +41,7 @@ const ALL: &[(&str, Place, Kind, &str)] = &[
     ("user", Path, Like(ID), "The id of a user"),
     ("device", Path, Like(ID), "The id of a device"),
     ("file", Path, Like("^[A-Za-z0-9._-]+$"), "The name of a file, as the phone asks for it"),
+    ("name", Path, Like("^[A-Za-z0-9._-]+$"), "The name of a part of the call server"),
     ("schema", Path, Like("^[a-z_.]+$"), "The name of a schema"),
     ("job", Path, Like(ID), "The id of an import"),
     ("token", Path, Like("^[0-9a-f]{64}$"), "A token"),

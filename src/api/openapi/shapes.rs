@@ -256,6 +256,7 @@ fn site() -> Value {
         })),
         "api_key": record(&["api_key"], json!({"api_key": text()})),
         "registration_count": record(&["count"], json!({"count": whole("How many")})),
+        "elsewhere": {"type": "object", "description": "What another part of Kazoo keeps: here, nothing"},
         "name": text(),
         "sentence": text(),
         "schema": {"type": "object", "description": "A JSON Schema, draft 2020-12"},

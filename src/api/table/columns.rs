@@ -10,7 +10,7 @@ use super::read::{self, REST};
 use super::{cell, escape, line};
 
 /// The most columns beside [`REST`]; what has none then stands there.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// Collects the names of columns, document by document.
 #[derive(Debug, Default)]
