@@ -53,6 +53,17 @@ pub enum Noun {
     Device,
 }
 
+impl Noun {
+    /// Its name in what is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::User => "user",
+            Self::Device => "device",
+        }
+    }
+}
+
 /// A document of any kind.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entity {

@@ -139,8 +139,10 @@ fn patches_at_the_same_moment_both_count() {
         let world = World::new().await;
         let path = world.device(&world.master.to_string(), json!({"name": "a"})).await;
         for round in 0..20 {
-            let said = world.patch_at_once(&path, [json!({"one": round}), json!({"two": round})]).await;
-            assert_eq!(said.map(|said| said.status), [200, 200]);
+            let said = world
+                .at_once(&["one", "two"].map(|name| ("PATCH", path.clone(), json!({name: round}))))
+                .await;
+            assert!(said.iter().all(|said| said.status == 200), "{said:?}");
             let data = world.get(&path).await.data();
             assert_eq!((&data["one"], &data["two"]), (&json!(round), &json!(round)));
         }

@@ -110,3 +110,20 @@ async fn a_user_has_the_devices_it_owns_and_those_it_is_signed_in_to() {
     assert_eq!(world.send("PATCH", &bobs, signing_out).await.status, 200);
     assert_eq!(world.get(&format!("{users}/{ada}/devices")).await.data().as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn how_phones_stand_is_told_of_two_hundred_at_a_time() {
+    let world = World::new().await;
+    let own = format!("/v2/accounts/{}", world.master);
+    let rows: Vec<Value> = (0..201).map(|number| json!({"name": number.to_string()})).collect();
+    assert_eq!(world.send("POST", &format!("{own}/devices/import"), json!(rows)).await.status, 201);
+    for query in ["paginate=false", "page_size=500"] {
+        let page = world.get(&format!("{own}/provisioning?{query}")).await.json();
+        assert_eq!(page["data"].as_array().unwrap().len(), 200, "{query}");
+        let next = page["next_start_key"].as_str().unwrap();
+        let rest = world.get(&format!("{own}/provisioning?{query}&start_key={next}")).await.json();
+        assert_eq!((rest["data"].as_array().unwrap().len(), rest.get("next_start_key")), (1, None));
+    }
+    let all = world.get(&format!("{own}/devices?paginate=false")).await.data();
+    assert_eq!(all.as_array().unwrap().len(), 201);
+}

@@ -150,3 +150,83 @@ async fn only_the_site_may_change_what_a_device_is() {
     assert_eq!((refused.status, &refused.data()["device_type"]), (400, &problem));
     assert_eq!(world.send("PATCH", &path, change).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_dry_run_of_a_user_looks_at_no_device_of_another_account() {
+    let (world, devices) = world().await;
+    let users = format!("/v2/accounts/{}/users", world.master);
+    let ada = world.send("PUT", &users, json!({"first_name": "Ada", "last_name": "L"})).await.id();
+    let (other, _) = world.account("other").await;
+    let owned = |mac: &str, line: &str| {
+        let mut phone = phone();
+        (phone["mac_address"], phone["sip"]["username"]) = (json!(mac), json!(line));
+        phone["owner_id"] = json!(ada);
+        phone
+    };
+    let own = world.send("PUT", &devices, owned("805ec0000001", "ann")).await.id();
+    world.device(&other, owned("805ec0000002", "bob")).await;
+    for (verb, data) in [("PATCH", json!({"timezone": "Asia/Tokyo"})), ("DELETE", json!({}))] {
+        let tried = world.send(verb, &format!("{users}/{ada}?dry_run=true"), data).await;
+        let files = tried.data()["files"].as_array().unwrap().clone();
+        assert!(files.iter().all(|file| file["device_id"] == own), "{verb}: {files:?}");
+        assert_eq!((tried.data()["complete"].clone(), files.is_empty()), (json!(true), verb == "DELETE"));
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_of_an_account_looks_below_however_many_accounts_there_are() {
+    let (world, _) = world().await;
+    let mut accounts = Vec::new();
+    for number in 0..205 {
+        accounts.push(world.account(&format!("shop {number}")).await.0);
+    }
+    world.device(accounts.iter().max().unwrap(), phone()).await;
+    let path = format!("/v2/accounts/{}?dry_run=true", world.master);
+    let tried = world.send("PATCH", &path, json!({"timezone": "Asia/Tokyo"})).await;
+    assert_eq!(tried.data()["complete"], true);
+    assert_eq!(tried.data()["files"][0]["change"], "changed", "{tried:?}");
+}
+
+#[tokio::test]
+async fn a_document_as_large_as_can_be_stored_can_be_deleted() {
+    let (world, devices) = world().await;
+    let (mut fits, mut not) = (80 * 1024, 96 * 1024);
+    let put = async |bytes: usize| {
+        let body = json!({"name": "large", "ui_metadata": {"note": "x".repeat(bytes)}});
+        world.send("PUT", &devices, body).await
+    };
+    let mut largest = put(fits).await.id();
+    while not - fits > 1 {
+        let bytes = fits.midpoint(not);
+        let said = put(bytes).await;
+        if said.status == 201 {
+            (fits, largest) = (bytes, said.id());
+        } else {
+            not = bytes;
+        }
+    }
+    let said = world.send("DELETE", &format!("{devices}/{largest}"), json!({})).await;
+    assert_eq!(said.status, 200, "{said:?}");
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_there_is_said_before_a_realm_that_is_another_s() {
+    let (world, _) = world().await;
+    let (shop, key) = world.account("shop").await;
+    let realm = json!({"sip": {"realm": realm_of(&world).await}});
+    let token = world.log_in(&key).await;
+    let nobody = format!("/v2/accounts/{shop}/devices/{}", "a".repeat(32));
+    let device = world.device(&shop, json!({"name": "d"})).await;
+    for (path, status) in [(&nobody, 404), (&device, 400)] {
+        for verb in ["PATCH", "POST"] {
+            let mut data = realm.clone();
+            data["name"] = json!("d");
+            let said = world.as_token(&token, verb, path, data).await;
+            assert_eq!(said.status, status, "{verb} {path}: {said:?}");
+        }
+    }
+}
+
+async fn realm_of(world: &World) -> Value {
+    world.get(&format!("/v2/accounts/{}", world.master)).await.data()["realm"].clone()
+}

@@ -70,6 +70,101 @@ fn an_administrator_sends_a_phone_any_event_and_reads_what_came_of_it() {
     }
 }
 
+fn is_nobody(shop: &Shop) -> bool {
+    shop.administrator.get(&shop.path("/registrations")) == json!([])
+}
+
+fn forgotten(shop: &Shop) {
+    eventually("the end of the registration", || is_nobody(shop).then_some(()));
+}
+
+#[test]
+fn a_device_that_is_switched_off_is_told_once_and_forgotten() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = registered(&daemon);
+    phone.boot();
+    shop.wait_for(&device, "its fetches are noted", |standing| standing["in_step"] == true);
+    shop.administrator.patch(&device, &json!({"enabled": false}));
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "check-sync;reboot=false");
+    forgotten(&shop);
+    assert_eq!(shop.administrator.get(&shop.path("/devices/status")), json!([]));
+    phone.left_in_peace();
+}
+
+#[test]
+fn a_phone_hears_once_of_a_new_password_and_comes_back_with_it() {
+    let daemon = Daemon::start();
+    let (shop, device, mut phone) = registered(&daemon);
+    phone.boot();
+    shop.wait_for(&device, "its fetches are noted", |standing| standing["in_step"] == true);
+    shop.administrator.patch(&device, &json!({"sip": {"password": "battery staple"}}));
+    assert!(phone.notified().is_some());
+    forgotten(&shop);
+    assert!(phone.boot().body.contains("battery staple"));
+    shop.wait_for(&device, "it is in step again", |standing| standing["in_step"] == true);
+    assert_eq!(phone.register_with("battery staple"), 200);
+    phone.left_in_peace();
+    assert!(!is_nobody(&shop), "whoever came back stays");
+}
+
+#[test]
+fn the_line_before_is_forgotten_when_the_username_or_the_owner_changes() {
+    let daemon = Daemon::start();
+    let (shop, device, mut phone) = registered(&daemon);
+    let owner =
+        shop.administrator.create(&shop.path("/users"), &json!({"first_name": "A", "last_name": "L"}));
+    for patch in [json!({"owner_id": owner["id"]}), json!({"sip": {"username": "reception"}})] {
+        phone.register();
+        shop.administrator.patch(&device, &patch);
+        assert!(phone.notified().is_some(), "{patch}");
+        forgotten(&shop);
+    }
+    assert_eq!(phone.register_with("correct horse"), 403, "nobody is called that any more");
+}
+
+#[test]
+fn other_changes_and_those_that_wait_for_a_sync_leave_a_registration_alone() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = registered(&daemon);
+    shop.administrator.patch(&device, &json!({"name": "Lobby"}));
+    shop.administrator.patch(&device, &json!({"provision": {"auto_sync": false}}));
+    shop.administrator.patch(&device, &json!({"sip": {"password": "battery staple"}}));
+    phone.left_in_peace();
+    assert!(!is_nobody(&shop), "it must be there to be told when somebody asks");
+    shop.administrator.patch(&device, &json!({"enabled": false}));
+    forgotten(&shop);
+    phone.left_in_peace();
+}
+
+#[test]
+fn a_phone_that_registers_again_while_it_is_told_stays_registered() {
+    let daemon = Daemon::start();
+    let (shop, _, mut phone) = registered(&daemon);
+    let path = shop.path("/registrations/front");
+    assert_eq!(shop.administrator.call("DELETE", &path, &json!({})).0, 200);
+    forgotten(&shop);
+    phone.register();
+    assert!(phone.notified().is_some(), "it answers only now");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(!is_nobody(&shop));
+}
+
+#[test]
+fn a_line_is_found_by_a_number_with_a_plus() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    shop.device("80:5E:C0:12:34:56", "yealink/t46s", "+431");
+    let mut phone = daemon.phone("805ec0123456", "+431");
+    phone.register();
+    let flush = |name: &str| {
+        let path = shop.path(&format!("/registrations/{name}"));
+        shop.administrator.call("DELETE", &path, &json!({})).0
+    };
+    assert_eq!((flush("%2b432"), flush("%2B431")), (404, 200));
+    assert!(phone.notified().is_some());
+    forgotten(&shop);
+}
+
 #[test]
 fn a_device_may_name_the_event_its_phone_understands() {
     let daemon = Daemon::start();
@@ -80,4 +175,14 @@ fn a_device_may_name_the_event_its_phone_understands() {
     assert_eq!(header(&phone.notified().unwrap(), "Event"), "resync;now");
     shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
     assert_eq!(header(&phone.notified().unwrap(), "Event"), "resync;reboot=false");
+}
+
+#[test]
+fn a_device_that_is_deleted_is_told_once_and_forgotten() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = registered(&daemon);
+    assert_eq!(shop.administrator.call("DELETE", &device, &json!({})).0, 200);
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "check-sync;reboot=false");
+    phone.left_in_peace();
+    assert_eq!(shop.administrator.get(&shop.path("/registrations")), json!([]));
 }

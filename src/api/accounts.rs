@@ -51,12 +51,7 @@ pub(super) async fn delete(call: Call) -> Reply {
     if auth::is_master(&account) {
         return Err(Failure::forbidden());
     }
-    let devices = devices_of(&*call.desk.store, account.id()).await?;
-    let deleted = change::delete(&call, Noun::Account).await?;
-    for device in devices {
-        call.desk.circle.gone(device);
-    }
-    Ok(deleted)
+    change::delete(&call, Noun::Account).await
 }
 
 /// `GET /v2/accounts/{A}/children`: the accounts directly below.
@@ -149,7 +144,7 @@ async fn create_below(call: &Call, parent: &Account) -> Reply {
     let (body, _) = wish(call, Noun::Account)?;
     let (account, key) = found(&call.desk, parent, call.fresh_id(), body, call.unix()).await?;
     let entity = Entity::Account(account);
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::put(call, &entity, None).await;
     }
     put(call, &entity, None).await?;
@@ -211,16 +206,4 @@ async fn below(call: &Call, parent: Id, keep: impl Fn(&Account) -> bool) -> Repl
         let text = |path| account.document.text(path);
         json!({"id": account.id(), "name": text("name"), "realm": text("realm")})
     }))
-}
-
-async fn devices_of(store: &dyn Store, account: Id) -> Result<Vec<Id>, StoreError> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let devices = store.devices(&Scope::Account(account), Span::ascending(after, 1000)).await?;
-        found.extend(devices.rows.iter().map(crate::device::Device::id));
-        after = devices.last;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
 }

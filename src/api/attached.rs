@@ -72,6 +72,7 @@ async fn store(call: &Call, kind: Kind, attached: Option<Body>) -> Reply {
     access::administrator(call.caller()?)?;
     call.must_be_meant()?;
     let before = entity.document();
+    call.check_revision(before)?;
     let mut body = before.body.clone();
     body.remove(kind.member);
     body.extend(attached.map(|attached| (kind.member.to_owned(), Value::Object(attached))));

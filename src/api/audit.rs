@@ -57,7 +57,7 @@ fn entry(call: &Call, account: Id, deed: &Deed<'_>, now: u64) -> Note {
     let value = json!({
         "at": now / 1000,
         "what": deed.what,
-        "type": kind(deed.noun),
+        "type": deed.noun.name(),
         "id": document.map(|document| document.id),
         "name": document.and_then(|document| document.text("name").or(document.text("username"))),
         "paths": paths(&body(deed.before), &body(deed.after)),
@@ -68,14 +68,6 @@ fn entry(call: &Call, account: Id, deed: &Deed<'_>, now: u64) -> Note {
     let random = (call.desk.random)();
     let key = [key_of(account, now).as_slice(), &random[..8]].concat();
     Note { table: Table::Audit, key, value: serde_json::to_vec(&value).ok() }
-}
-
-fn kind(noun: Noun) -> &'static str {
-    match noun {
-        Noun::Account => "account",
-        Noun::User => "user",
-        Noun::Device => "device",
-    }
 }
 
 /// Entries lie by account, the newest first.

@@ -6,8 +6,10 @@
 use super::audit::Deed;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::farewell::Farewell;
+use super::persist::unless_named;
 use super::request::Call;
-use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users};
+use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, walk};
 use crate::account::Account;
 use crate::device::Device;
 use crate::document::{Body, Document};
@@ -61,13 +63,14 @@ pub(super) async fn get(call: &Call, noun: Noun) -> Reply {
 pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
     let account = call.account().await?;
     let (body, sync) = wish(call, noun)?;
+    check_realm(call, noun, &body).await?;
     let body = accept(&call.desk, noun, &account, None, body).await?;
     let document = Document::new(call.fresh_id(), account.id(), body, call.unix());
     let entity = match noun {
         Noun::User => Entity::User(User { document }),
         _ => Entity::Device(Device { document }),
     };
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::put(call, &entity, None).await;
     }
     put(call, &entity, None).await?;
@@ -87,14 +90,11 @@ pub(super) async fn replace(call: &Call, noun: Noun) -> Reply {
 /// PATCH: some members laid over those that are there. It does not matter what the others are, so when somebody
 /// else changes them at the same moment it is laid over again.
 pub(super) async fn patch(call: &Call, noun: Noun) -> Reply {
-    let found = find(call, noun).await?;
-    match revise(call, found, merge).await {
-        Err(failure) if failure.is_conflict() && !call.names_revision() => {
-            let found = find(call, noun).await?;
-            revise(call, found, merge).await
-        }
-        done => done,
-    }
+    unless_named(call, async || {
+        let found = find(call, noun).await?;
+        revise(call, found, merge).await
+    })
+    .await
 }
 
 /// DELETE. What is deleted is shown once more, and kept for those who ask later unless `should_soft_delete=false`.
@@ -103,7 +103,7 @@ pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
     access::administrator(call.caller()?)?;
     let document = entity.document();
     call.check_revision(document)?;
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::delete(call, &entity).await;
     }
     let soft = call.option("should_soft_delete").is_none_or(|soft| soft != "false");
@@ -115,6 +115,8 @@ pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
 /// ask later.
 pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(), Failure> {
     let (document, noun) = (entity.document(), entity.noun());
+    let gone = devices_gone(call, entity).await?;
+    let farewell = Farewell::of_deleted(&call.desk, entity).await;
     let mut steps = vec![Step::Delete { noun, id: document.id, replaces: document.revision }];
     if soft {
         steps.extend(trash::steps(&call.desk, entity).await?);
@@ -123,11 +125,26 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
-    if noun == Noun::Device {
-        call.desk.circle.gone(document.id);
+    if let Some(farewell) = farewell {
+        farewell.say(&call.desk).await;
+    }
+    for device in gone {
+        call.desk.circle.gone(device);
     }
     call.desk.circle.marked();
     Ok(())
+}
+
+/// The devices that go with a document.
+async fn devices_gone(call: &Call, entity: &Entity) -> Result<Vec<Id>, Failure> {
+    match entity {
+        Entity::User(_) => Ok(Vec::new()),
+        Entity::Device(device) => Ok(vec![device.id()]),
+        Entity::Account(_) => {
+            let span = walk::whole().only(&[]);
+            Ok(walk::gather(&*call.desk.store, &scope(entity), span, |device| Some(device.id())).await?)
+        }
+    }
 }
 
 /// What the request wants stored, and whether the phone shall restart for it. A document's id is in its path.
@@ -146,6 +163,14 @@ pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
     let sync = body.remove("sync");
     generate::fill(call, &mut body)?;
     Ok((body, sync.is_some_and(|sync| sync == true || sync == "true")))
+}
+
+/// What is asked for counts, and not what stands there already.
+async fn check_realm(call: &Call, noun: Noun, body: &Body) -> Result<(), Failure> {
+    match noun {
+        Noun::Device => access::realm(&*call.desk.store, call.caller()?, body).await,
+        Noun::Account | Noun::User => Ok(()),
+    }
 }
 
 /// The body as it is stored: defaults filled in, what only the server knows kept, hashes in place of a password, or
@@ -197,8 +222,12 @@ pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>)
     let deed = Deed { what, noun: entity.noun(), before, after };
     let mut steps = putting(entity, before);
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
+    let farewell = Farewell::of(&call.desk, entity, before).await;
     let stored = call.desk.store.commit(Change { steps }).await;
     stored.map_err(|error| Failure::unstored(error, entity))?;
+    if let Some(farewell) = farewell {
+        farewell.say(&call.desk).await;
+    }
     call.desk.circle.marked();
     Ok(())
 }
@@ -222,13 +251,14 @@ async fn revise(call: &Call, found: Found, lay: impl Fn(Body, Body) -> Body) -> 
     let before = entity.document();
     call.check_revision(before)?;
     let (body, sync) = wish(call, entity.noun())?;
+    check_realm(call, entity.noun(), &body).await?;
     let body = lay(before.body.clone(), public(body));
     let body = accept(&call.desk, entity.noun(), &account, Some(before), body).await?;
     access::touch(call.caller()?, entity.noun(), &before.body, &body)?;
     let changes = body != before.body;
     let revised = if changes { with(&entity, before.revised(body, call.unix())) } else { entity.clone() };
     access::kind(call.caller()?, before, revised.document())?;
-    if call.is_dry_run() {
+    if call.is_dry_run()? {
         return plan::put(call, &revised, Some(before)).await;
     }
     if changes {

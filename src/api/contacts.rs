@@ -4,9 +4,11 @@ use serde_json::{Map, Value};
 
 use super::envelope::{Answer, Reply};
 use super::request::Call;
+use super::walk;
+use crate::device::Device;
 use crate::document::Document;
 use crate::resync::Scope;
-use crate::store::{Result, Span, Store};
+use crate::store::Span;
 
 /// `GET …/contact_list`: users, and devices that belong to nobody.
 pub(super) async fn list(call: Call) -> Reply {
@@ -22,21 +24,12 @@ pub(super) async fn list(call: Call) -> Reply {
             break;
         }
     }
-    add_devices(store, &Scope::Account(account), &mut rows).await?;
+    let free = |device: Device| match device.owner() {
+        None => row(device.document.text("name")?, &device.document),
+        Some(_) => None,
+    };
+    rows.extend(walk::gather(store, &Scope::Account(account), walk::whole(), free).await?);
     Ok(Answer::data(Value::Array(rows)))
-}
-
-async fn add_devices(store: &dyn Store, scope: &Scope, rows: &mut Vec<Value>) -> Result<()> {
-    let mut after = None;
-    loop {
-        let devices = store.devices(scope, Span::ascending(after, 1000)).await?;
-        let free = devices.rows.iter().filter(|device| device.owner().is_none());
-        rows.extend(free.filter_map(|device| row(device.document.text("name")?, &device.document)));
-        after = devices.last;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
 }
 
 /// Nothing for those who are excluded, or have no number.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::access::{self, veiled};
+use super::access::veiled;
 use super::change::{self, find, see};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -12,6 +12,7 @@ use super::filter::Filter;
 use super::paging::Page;
 use super::request::Call;
 use super::rows::{Members, Rows};
+use super::walk;
 use crate::account::Account;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
@@ -23,14 +24,13 @@ use crate::store::{Listed, Noun, Span, StoreError};
 /// `GET …/devices`: summaries, or what [`Rows`] makes of the devices that the filters keep.
 pub(super) async fn list(call: Call) -> Reply {
     let rows = Rows::of(call.intake(), &call.desk.registrations);
-    let page = page(&call, rows.members()).await?;
+    let page = page(&call, rows.members(), None).await?;
     let caller = call.caller()?;
     Ok(page.answer(|device| Value::Object(rows.row(&veiled(caller, &device)))))
 }
 
 /// `PUT …/devices`
 pub(super) async fn create(call: Call) -> Reply {
-    check_realm(&call).await?;
     change::create(&call, Noun::Device).await
 }
 
@@ -47,13 +47,11 @@ pub(super) async fn get(call: Call) -> Reply {
 
 /// `POST …/devices/{D}`
 pub(super) async fn replace(call: Call) -> Reply {
-    check_realm(&call).await?;
     change::replace(&call, Noun::Device).await
 }
 
 /// `PATCH …/devices/{D}`
 pub(super) async fn patch(call: Call) -> Reply {
-    check_realm(&call).await?;
     change::patch(&call, Noun::Device).await
 }
 
@@ -65,17 +63,12 @@ pub(super) async fn delete(call: Call) -> Reply {
 /// `GET …/devices/status`: the devices that are registered now.
 pub(super) async fn status(call: Call) -> Reply {
     let scope = Scope::Account(call.account().await?.id());
-    let (mut rows, mut after) = (Vec::new(), None);
-    loop {
-        let span = Span::ascending(after, 1000).only(&[]);
-        let devices = call.desk.store.devices(&scope, span).await?;
-        let registered = devices.rows.iter().filter(|device| call.desk.registrations.contains(device.id()));
-        rows.extend(registered.map(|device| json!({"device_id": device.id(), "registered": true})));
-        after = devices.last;
-        if after.is_none() {
-            return Ok(Answer::data(Value::Array(rows)));
-        }
-    }
+    let row = |device: Device| {
+        let registered = call.desk.registrations.contains(device.id());
+        registered.then(|| json!({"device_id": device.id(), "registered": true}))
+    };
+    let rows = walk::gather(&*call.desk.store, &scope, walk::whole().only(&[]), row).await?;
+    Ok(Answer::data(Value::Array(rows)))
 }
 
 /// `POST …/devices/{D}/sync`: the phone is told whatever it holds, to restart, or with `reboot=false` to read its
@@ -108,8 +101,12 @@ pub(super) async fn list_of_user(call: Call) -> Reply {
 }
 
 /// The page of devices that a list asks for, of those that the caller may see; with these members of their bodies at
-/// least.
-pub(super) async fn page(call: &Call, members: Option<Members>) -> Result<Page<Device>, Failure> {
+/// least, and no more than `most` of them.
+pub(super) async fn page(
+    call: &Call,
+    members: Option<Members>,
+    most: Option<usize>,
+) -> Result<Page<Device>, Failure> {
     let account = call.reached_account().await?.id();
     let (filter, caller) = (Filter::of(call.intake()), call.caller()?);
     let keep = |device: &Device| {
@@ -118,7 +115,7 @@ pub(super) async fn page(call: &Call, members: Option<Members>) -> Result<Page<D
     };
     let members = members.filter(|members| filter.reads_only(members));
     let fetch = async |span| candidates(call, account, &filter, Span { members, ..span }).await;
-    Page::of(call, Device::id, keep, fetch).await
+    Page::at_most(most, call, Device::id, keep, fetch).await
 }
 
 /// Devices among which are all that the filters can be true of, found by the index that fits best.
@@ -143,12 +140,6 @@ async fn candidates(
         Some(name) => store.devices_named(account, name, span).await,
         None => store.devices(&Scope::Account(account), span).await,
     }
-}
-
-/// Everything else that may be wrong with the request is left for others to say.
-async fn check_realm(call: &Call) -> Result<(), Failure> {
-    call.reached_account().await?;
-    access::realm(&*call.desk.store, call.caller()?, &call.data().unwrap_or_default()).await
 }
 
 /// What the schema cannot say of a device: its MAC address, how it logs in, and that it need not repeat the realm

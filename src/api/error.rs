@@ -76,10 +76,10 @@ impl Failure {
         Self::new(400, "api_key_not_readable", json!({"message": message}))
     }
 
-    /// This source has failed to log in too often.
+    /// This source has failed to log in too often, or too many log in at this moment.
     pub(super) fn too_many(wait: Duration) -> Self {
         let seconds = wait.as_secs_f64().ceil().max(1.0);
-        let message = format!("too many failed logins from this address: try again in {seconds} seconds");
+        let message = format!("too many logins: try again in {seconds} seconds");
         let header = Some((header::RETRY_AFTER, seconds.to_string()));
         Self { header, ..Self::new(429, "too_many_requests", json!({"message": message})) }
     }

@@ -42,7 +42,7 @@ pub(super) async fn list(call: Call) -> Reply {
 pub(super) async fn get(call: Call) -> Reply {
     let device = device(&call).await?;
     let whole = supposed(&call, &device, Sight::Whole).await?;
-    let file = whole.file(call.named("file")).ok_or_else(Failure::not_found)?;
+    let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     let masked = call.parameter("secrets") != Some("true");
     let seen = if masked { supposed(&call, &device, Sight::Masked).await? } else { whole.clone() };
     if !masked {
@@ -64,7 +64,7 @@ pub(super) async fn get(call: Call) -> Reply {
 pub(super) async fn diff(call: Call) -> Reply {
     let device = device(&call).await?;
     let whole = supposed(&call, &device, Sight::Whole).await?;
-    let file = whole.file(call.named("file")).ok_or_else(Failure::not_found)?;
+    let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     call.desk.circle.caught_up().await;
     let held = circle::held(&*call.desk.store, device.id()).await?;
     let holds = held.files.get(&file.name);

@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use super::change::{self, Found, find, see, with};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
+use super::persist::unless_named;
 use super::request::Call;
-use super::users;
+use super::{users, walk};
 use crate::device::Device;
-use crate::id::Id;
 use crate::resync::Scope;
-use crate::store::{Entity, Noun, Span};
+use crate::store::{Entity, Noun};
 
 /// `GET …/devices/{D}/hotdesks`: the users who are signed in, as summaries.
 pub(super) async fn of_device(call: Call) -> Reply {
@@ -20,9 +20,11 @@ pub(super) async fn of_device(call: Call) -> Reply {
 
 /// `GET …/users/{U}/hotdesks`: the devices that the user is signed in to.
 pub(super) async fn of_user(call: Call) -> Reply {
-    let user = find(&call, Noun::User).await?.entity.document().id;
+    let found = find(&call, Noun::User).await?;
+    let (user, account) = (found.entity.document().id, found.account.id());
     let devices = devices(&call, &Scope::User(user)).await?;
-    let his = devices.iter().filter(|device| device.hotdesked().contains(&user));
+    let is_his = |device: &&Device| device.account() == account && device.hotdesked().contains(&user);
+    let his = devices.iter().filter(is_his);
     Ok(Answer::data(his.map(row).collect()))
 }
 
@@ -42,12 +44,12 @@ pub(super) async fn of_account(call: Call) -> Reply {
 
 /// `PUT …/devices/{D}/hotdesks/{U}`: signs the user in.
 pub(super) async fn sign_in(call: Call) -> Reply {
-    sign(&call, true).await
+    unless_named(&call, async || sign(&call, true).await).await
 }
 
 /// `DELETE …/devices/{D}/hotdesks/{U}`: signs the user out.
 pub(super) async fn sign_out(call: Call) -> Reply {
-    sign(&call, false).await
+    unless_named(&call, async || sign(&call, false).await).await
 }
 
 async fn sign(call: &Call, inwards: bool) -> Reply {
@@ -55,6 +57,7 @@ async fn sign(call: &Call, inwards: bool) -> Reply {
     let found = if inwards { find(call, Noun::Device).await? } else { see(call, Noun::Device).await? };
     call.must_be_meant()?;
     let before = found.entity.document();
+    call.check_revision(before)?;
     let mut body = before.body.clone();
     let desk = body.entry("hotdesk").or_insert_with(|| json!({}));
     if !desk["users"].is_object() {
@@ -74,10 +77,12 @@ async fn sign(call: &Call, inwards: bool) -> Reply {
     users_of(call, &Found { entity, ..found }).await
 }
 
+/// The users who are signed in. A person finds only himself among them.
 async fn users_of(call: &Call, found: &Found) -> Reply {
     let mut rows = Vec::new();
     let Entity::Device(device) = &found.entity else { return Err(Failure::not_found()) };
-    for user in device.hotdesked() {
+    let caller = call.caller()?;
+    for user in device.hotdesked().into_iter().filter(|user| caller.is_or_administers(*user)) {
         let user = call.desk.store.user(user).await?;
         let own = user.filter(|user| user.document.account == found.account.id());
         rows.extend(own.map(|user| Value::Object(users::summary(&user))));
@@ -93,15 +98,7 @@ fn row(device: &Device) -> Value {
 
 /// The devices of a scope that anybody is signed in to.
 async fn devices(call: &Call, scope: &Scope) -> Result<Vec<Device>, Failure> {
-    let mut found = Vec::new();
-    let mut after: Option<Id> = None;
-    loop {
-        let span = Span::ascending(after, 1000).containing("\"hotdesk\"").only(&["name", "hotdesk"]);
-        let listed = call.desk.store.devices(scope, span).await?;
-        found.extend(listed.rows.into_iter().filter(|device| !device.hotdesked().is_empty()));
-        match listed.last {
-            None => return Ok(found),
-            last => after = last,
-        }
-    }
+    let span = walk::whole().containing("\"hotdesk\"").only(&["name", "hotdesk"]);
+    let take = |device: Device| Some(device).filter(|device| !device.hotdesked().is_empty());
+    Ok(walk::gather(&*call.desk.store, scope, span, take).await?)
 }

@@ -53,6 +53,9 @@ const WAITING: usize = 4;
 /// How long a body may stand still.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long all of it may take: one that drips must not keep others out for ever.
+const WHOLE: Duration = Duration::from_mins(30);
+
 /// What the caller wants done with good and with wrong rows.
 #[derive(Debug, Clone, Copy)]
 struct Wish {
@@ -89,7 +92,12 @@ pub(super) async fn post(call: Call, payload: web::Payload) -> Reply {
     let import = Import { examiner: Arc::new(examiner), job: job.clone(), wish, trail };
     let (rows, inbox) = mpsc::channel(WAITING);
     let work = tokio::spawn(import.run(inbox));
-    read(source, rows, &job).await?;
+    let arrived = tokio::time::timeout(WHOLE, read(source, rows, &job)).await;
+    if let Err(failure) = arrived.unwrap_or_else(|_| Err(broken_off())) {
+        // Its place must be free for whoever tries again.
+        let _broken_off = work.await;
+        return Err(failure);
+    }
     if wish.respond_async {
         return Ok(Answer::data(job.shown(true)).accepted(location));
     }
@@ -146,7 +154,7 @@ impl Wish {
         let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
         let respond_async =
             preferences.any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"));
-        Ok(Self { mode, partial: is_true("partial"), dry_run: call.is_dry_run(), respond_async })
+        Ok(Self { mode, partial: is_true("partial"), dry_run: call.is_dry_run()?, respond_async })
     }
 
     /// True when good rows are to be stored.
@@ -253,6 +261,7 @@ impl Import {
         let unix = (desk.clock)() / 1000;
         match &done {
             Ok(report) => job.done(report, wish.succeeds(report), unix),
+            Err(failure) if wish.partial => job.stop(&failure.to_string(), unix),
             Err(failure) => job.fail(&failure.to_string(), unix),
         }
         done

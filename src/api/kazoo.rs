@@ -8,7 +8,6 @@ use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::{Scope, web};
 
 use super::change::{accept, put, with};
-use super::envelope::Reply;
 use super::error::Failure;
 use super::nowhere;
 use super::openapi::kazoo;
@@ -58,6 +57,7 @@ pub(super) fn places() -> Vec<Place> {
 }
 
 fn is_ours(prefix: &str, context: &GuardContext<'_>) -> bool {
+    pushed::note_verb(context);
     let path = context.head().uri.path().strip_prefix(prefix).unwrap_or_default();
     let first = path.trim_start_matches('/').split('/').next();
     first.is_some_and(|first| ["devices", "accounts", "locks", "phones", "ui"].contains(&first))
@@ -76,19 +76,4 @@ async fn revise(pushed: &Pushed, account: &Account, entity: &Entity, body: Body)
         return Ok(());
     }
     put(&pushed.call, &with(entity, before.revised(body, pushed.unix())), Some(before)).await
-}
-
-/// How often a change is tried again when somebody else changes the same document.
-const TRIES: usize = 4;
-
-/// Does it again while others come between: Kazoo pushes a device for every change of it, of its owner and of its
-/// account, and does not try a second time.
-async fn persist(attempt: impl AsyncFn() -> Reply) -> Reply {
-    for _ in 1..TRIES {
-        match attempt().await {
-            Err(failure) if failure.is_conflict() => {}
-            done => return done,
-        }
-    }
-    attempt().await
 }

@@ -26,16 +26,19 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(call: &Call) -> Result<Self, Failure> {
+    /// All of it is asked for as one page, unless that would have more rows than `most`.
+    fn of(call: &Call, most: Option<usize>) -> Result<Self, Failure> {
         let ascending = call.parameter("ascending") == Some("true");
-        if call.parameter("paginate") == Some("false") {
+        let whole = call.parameter("paginate") == Some("false");
+        if whole && most.is_none() {
             return Ok(Self { size: None, after: None, ascending });
         }
         let size = call.parameter("page_size").map_or(Ok(USUAL), str::parse);
         let size = size.ok().filter(|size| *size > 0).ok_or_else(|| Failure::bad_page("page_size"))?;
         let after = call.parameter("start_key").filter(|key| !key.is_empty()).map(str::parse).transpose();
         let after = after.map_err(|_| Failure::bad_page("start_key"))?;
-        Ok(Self { size: Some(size), after, ascending })
+        let most = most.unwrap_or(usize::MAX);
+        Ok(Self { size: Some(if whole { most } else { size.min(most) }), after, ascending })
     }
 
     /// What is asked of the store first: all that the page needs when every document is kept.
@@ -65,7 +68,18 @@ impl<T> Page<T> {
         keep: impl Fn(&T) -> bool,
         fetch: impl AsyncFn(Span) -> Result<Listed<T>, StoreError>,
     ) -> Result<Self, Failure> {
-        let wanted = Wanted::of(call)?;
+        Self::at_most(None, call, id, keep, fetch).await
+    }
+
+    /// The same, with no more than `most` rows whatever `call` asks for.
+    pub(super) async fn at_most(
+        most: Option<usize>,
+        call: &Call,
+        id: impl Fn(&T) -> Id,
+        keep: impl Fn(&T) -> bool,
+        fetch: impl AsyncFn(Span) -> Result<Listed<T>, StoreError>,
+    ) -> Result<Self, Failure> {
+        let wanted = Wanted::of(call, most)?;
         let rows = read(&wanted, keep, fetch).await?;
         Ok(Self::cut(rows, &wanted, id))
     }

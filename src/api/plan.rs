@@ -9,14 +9,19 @@ use super::difference;
 use super::envelope::{Answer, Reply, shown};
 use super::error::Failure;
 use super::request::Call;
+use crate::account::Account;
 use crate::device::Device;
 use crate::document::Document;
 use crate::files::{Files, Given, Instead, Refusal, Sight};
+use crate::id::Id;
 use crate::resync::Scope;
-use crate::store::{Change, Entity, Noun, Result, Span, Step, Store};
+use crate::store::{Change, Entity, Noun, Result, Span, Step};
 
 /// How many phones are looked at, at most.
 const MOST: usize = 200;
+
+/// How many documents are read at a time.
+const PAGE: usize = MOST + 1;
 
 /// What storing `entity` would do.
 pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>) -> Reply {
@@ -63,26 +68,46 @@ fn answer(entity: &Entity, files: &[Value], more: bool) -> Answer {
 
 /// The stored devices that a change of `entity` may concern, and whether there are more of them.
 async fn concerned(call: &Call, entity: &Entity) -> Result<(Vec<Device>, bool)> {
-    let store = &*call.desk.store;
-    let mut found = devices(store, &scope(entity)).await?;
+    let mut found = Vec::new();
+    add_devices(call, &scope(entity), entity.document().account, &mut found).await?;
     if let Entity::Account(account) = entity {
-        let below = store.accounts(Some(account.id()), Span::ascending(None, MOST)).await?;
-        for account in &below.rows {
-            if found.len() > MOST {
-                break;
-            }
-            found.extend(devices(store, &Scope::Account(account.id())).await?);
-        }
+        add_below(call, account, &mut found).await?;
     }
-    let caller = call.caller();
-    found.retain(|device| caller.as_ref().is_ok_and(|caller| caller.may_see(device)));
     let more = found.len() > MOST;
     found.truncate(MOST);
     Ok((found, more))
 }
 
-async fn devices(store: &dyn Store, scope: &Scope) -> Result<Vec<Device>> {
-    Ok(store.devices(scope, Span::ascending(None, MOST + 1)).await?.rows)
+/// Adds the devices of the accounts below, until there is one more than are looked at.
+async fn add_below(call: &Call, account: &Account, found: &mut Vec<Device>) -> Result<()> {
+    let mut after = None;
+    loop {
+        let below = call.desk.store.accounts(Some(account.id()), Span::ascending(after, PAGE)).await?;
+        for account in below.rows.iter().map(Account::id) {
+            add_devices(call, &Scope::Account(account), account, found).await?;
+        }
+        after = below.last;
+        if after.is_none() || found.len() > MOST {
+            return Ok(());
+        }
+    }
+}
+
+/// Adds the devices of this account and scope that the caller may see: a device of another account that names a user
+/// gets nothing from him.
+async fn add_devices(call: &Call, scope: &Scope, account: Id, found: &mut Vec<Device>) -> Result<()> {
+    let mut after = None;
+    while found.len() <= MOST {
+        let listed = call.desk.store.devices(scope, Span::ascending(after, PAGE)).await?;
+        let may_see = |device: &Device| call.caller().is_ok_and(|caller| caller.may_see(device));
+        let own = |device: &Device| device.account() == account && may_see(device);
+        found.extend(listed.rows.into_iter().filter(own));
+        after = listed.last;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What `instead` would change in the files of a device; without it, the device would have none.

@@ -15,6 +15,9 @@ use crate::files::Given;
 use crate::resync::{Held, Pending};
 use crate::store::{Entity, Noun, Result};
 
+/// How many rows a page has at most: each phone's files are made for its row.
+const MOST: usize = 200;
+
 /// `GET …/devices/{D}/provisioning`
 pub(super) async fn get(call: Call) -> Reply {
     let found = see(&call, Noun::Device).await?;
@@ -25,9 +28,9 @@ pub(super) async fn get(call: Call) -> Reply {
     }
 }
 
-/// `GET …/provisioning`: the devices of an account, paged as their list is.
+/// `GET …/provisioning`: the devices of an account, paged as their list is, but never more than [`MOST`] at once.
 pub(super) async fn list(call: Call) -> Reply {
-    let page = devices::page(&call, None).await?;
+    let page = devices::page(&call, None, Some(MOST)).await?;
     call.desk.circle.caught_up().await;
     let mut rows = Vec::new();
     for device in &page.rows {

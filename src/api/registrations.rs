@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
+use super::walk;
 use crate::account::Account;
 use crate::device::Device;
 use crate::resync::Scope;
 use crate::sip::Binding;
-use crate::store::{Span, Table};
+use crate::store::Table;
 
 /// `GET …/registrations`: one row for each contact.
 pub(super) async fn list(call: Call) -> Reply {
@@ -47,33 +48,23 @@ pub(super) async fn flush(call: Call) -> Reply {
 pub(super) async fn flush_one(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
-    let username = call.named("username");
+    let username = &call.decoded("username");
     let found = registered(&call, &account).await?;
     let own = |device: &&Device| device.username().is_some_and(|own| own.eq_ignore_ascii_case(username));
     let id = found.iter().find(own).map(Device::id).ok_or_else(|| Failure::unknown(username))?;
     let device = call.desk.store.device(id).await?.ok_or_else(|| Failure::unknown(username))?;
     let given = call.desk.files.of(&device).await.ok();
     let event = given.map_or_else(|| "check-sync".to_owned(), |given| given.events.reread.clone());
-    let switchboard = call.desk.switchboard.clone();
-    tokio::spawn(async move {
-        switchboard.tell(device, event, None).await;
-        switchboard.forget(id).await;
-    });
+    call.desk.switchboard.dismiss(device, Some(event)).await;
     Ok(Answer::data(json!("ok")))
 }
 
 /// The devices of an account that are registered now.
 async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failure> {
-    let (scope, mut found, mut after) = (Scope::Account(account.id()), Vec::new(), None);
-    loop {
-        let span = Span::ascending(after, 1000).only(&["name", "owner_id", "sip"]);
-        let listed = call.desk.store.devices(&scope, span).await?;
-        found.extend(listed.rows.into_iter().filter(|device| call.desk.registrations.contains(device.id())));
-        match listed.last {
-            None => return Ok(found),
-            last => after = last,
-        }
-    }
+    let span = walk::whole().only(&["name", "owner_id", "sip"]);
+    let is_registered = |device: &Device| call.desk.registrations.contains(device.id());
+    let take = |device| Some(device).filter(is_registered);
+    Ok(walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, take).await?)
 }
 
 async fn bindings(call: &Call, device: &Device) -> Result<Vec<Binding>, Failure> {

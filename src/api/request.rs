@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::envelope::{Trace, names};
@@ -133,6 +134,12 @@ impl Call {
         self.request.match_info().get(place).unwrap_or_default()
     }
 
+    /// What the path has at this place when it may be any text: `%2B`, `%2F` and `%25`, which routing leaves as they
+    /// are, are read too.
+    pub(super) fn decoded(&self, place: &str) -> String {
+        percent_decode_str(self.named(place)).decode_utf8_lossy().into_owned()
+    }
+
     /// The request as it came, without its body.
     pub(super) fn request(&self) -> &HttpRequest {
         &self.request
@@ -212,14 +219,18 @@ impl Call {
         self.request.extensions().get::<Trace>().map(Trace::request).unwrap_or_default()
     }
 
-    /// True when the request asks what it would do, and not to do it: `dry_run=true`.
-    pub(super) fn is_dry_run(&self) -> bool {
-        self.option("dry_run").is_some_and(|dry| dry == "true")
+    /// True when the request asks what it would do, and not to do it: `dry_run=true`, in any case, in the query or in
+    /// the envelope. What is neither true nor false is refused, so that nothing is done by mistake.
+    pub(super) fn is_dry_run(&self) -> Result<bool, Failure> {
+        let query = self.parameter("dry_run").map(|text| Value::String(text.to_owned()));
+        let envelope = self.intake.envelope.get("dry_run").cloned();
+        let wishes = query.into_iter().chain(envelope).map(|wish| dry(&wish));
+        wishes.collect::<Result<Vec<bool>, Failure>>().map(|wishes| wishes.contains(&true))
     }
 
     /// Refuses a dry run of what cannot be tried.
     pub(super) fn must_be_meant(&self) -> Result<(), Failure> {
-        if !self.is_dry_run() {
+        if !self.is_dry_run()? {
             return Ok(());
         }
         let problem = Problem::new("This cannot be tried: leave dry_run out to do it").value(true);
@@ -269,6 +280,15 @@ impl Call {
         let path = self.request.match_pattern();
         path.is_some_and(|path| path.ends_with("/api_auth") || path.ends_with("/user_auth"))
     }
+}
+
+fn dry(wish: &Value) -> Result<bool, Failure> {
+    let text = wish.as_str().map_or_else(|| wish.to_string(), str::to_lowercase);
+    text.parse().map_err(|_| {
+        let problem =
+            Problem::new("Value did not match type(s): boolean").target("boolean").value(wish.clone());
+        Failure::problem("dry_run", "type", problem)
+    })
 }
 
 /// An id that nobody has.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Desk;
-use crate::store::{Entity, Note, Noun, Result, Step, Table};
+use crate::store::{Entity, MAX_VALUE, Note, Result, Step, Table};
 
 /// How long a deleted document is kept, in seconds.
 const KEPT: u64 = 90 * 24 * 3600;
@@ -11,16 +11,13 @@ const KEPT: u64 = 90 * 24 * 3600;
 /// How many deleted documents each new one looks at, to remove those that are too old.
 const SWEPT: usize = 8;
 
-/// The steps that keep a document that is deleted, and that remove what was kept long enough.
+/// The steps that keep a document that is deleted, and that remove what was kept long enough. One that is so large
+/// that it does not fit here is not kept. Of an account its own document is kept, and none of those below it.
 pub(super) async fn steps(desk: &Desk, entity: &Entity) -> Result<Vec<Step>> {
     let document = entity.document();
     let unix = (desk.clock)() / 1000;
-    let noun = match entity.noun() {
-        Noun::Account => "account",
-        Noun::User => "user",
-        Noun::Device => "device",
-    };
-    let value = serde_json::to_vec(&json!({"deleted": unix, "type": noun, "document": document})).ok();
+    let kept = json!({"deleted": unix, "type": entity.noun().name(), "document": document});
+    let value = serde_json::to_vec(&kept).ok().filter(|value| value.len() <= MAX_VALUE);
     let key = document.id.as_bytes().to_vec();
     let mut steps = old(desk, &key, unix).await?;
     steps.push(Step::Set(Note { table: Table::Trash, key, value }));

@@ -55,6 +55,17 @@ impl Switchboard {
         self.send(Order::Forget(device)).await;
     }
 
+    /// Sends a NOTIFY with this event, if there is one, to wherever a device's phones are, and forgets where that is
+    /// without waiting for what comes of it: a phone that registers again because of it stays registered.
+    pub async fn dismiss(&self, device: Device, event: Option<String>) {
+        let id = device.id();
+        if let Some(event) = event {
+            let (outcome, _nobody_waits) = oneshot::channel();
+            self.send(Order::Tell(Tell { device: Box::new(device), event, content: None, outcome })).await;
+        }
+        self.forget(id).await;
+    }
+
     /// Asks for a call, and does not wait for what becomes of it.
     pub async fn ring(&self, ring: Ring) {
         self.send(Order::Call(ring)).await;

@@ -60,7 +60,9 @@ impl Documents {
                     *account = other.clone();
                 }
             }
-            Instead::Put(Entity::User(other)) if device.users().contains(&other.id()) => {
+            Instead::Put(Entity::User(other))
+                if other.document.account == device.account() && device.users().contains(&other.id()) =>
+            {
                 self.users.insert(other.id(), other.clone());
             }
             Instead::NoUser(user) => drop(self.users.remove(user)),

@@ -110,8 +110,8 @@ impl World {
         let doorman = Doorman::open(&*store, at_the_door()).await.unwrap();
         let key = api::bootstrap(&*store, &doorman, Some(KEY), random, NOW).await.unwrap();
         assert!(key.is_none_or(|key| key == KEY));
-        let (circle, running) = circle(&store).await;
-        let (orders, ordered) = tokio::sync::mpsc::channel(8);
+        let (orders, ordered) = tokio::sync::mpsc::channel(64);
+        let (circle, running) = circle(&store, orders.clone()).await;
         let registrations = Arc::new(Registrations::default());
         let desk = web::Data::new(Desk {
             store: store.clone(),
@@ -180,15 +180,20 @@ impl World {
         said(app.call(request.set_payload(body.to_owned()).to_request()).await.unwrap()).await
     }
 
-    /// Sends two patches that are under way at the same time.
-    pub(crate) async fn patch_at_once(&self, path: &str, [one, two]: [Value; 2]) -> [Said; 2] {
+    /// Sends requests that are under way at the same time: verb, path and data.
+    pub(crate) async fn at_once(&self, requests: &[(&str, String, Value)]) -> Vec<Said> {
         let app = test::init_service(App::new().configure(api::configure(self.desk.clone()))).await;
-        let call = |data: Value| {
-            let request = test::TestRequest::patch().uri(path).insert_header(("x-auth-token", &*self.token));
+        let call = |(verb, path, data): &(&str, String, Value)| {
+            let method = Method::from_bytes(verb.as_bytes()).unwrap();
+            let request = test::TestRequest::default().method(method).uri(path);
+            let request = request.insert_header(("x-auth-token", &*self.token));
             app.call(request.set_payload(json!({"data": data}).to_string()).to_request())
         };
-        let (one, two) = tokio::join!(call(one), call(two));
-        [said(one.unwrap()).await, said(two.unwrap()).await]
+        let mut all = Vec::new();
+        for response in futures_util::future::join_all(requests.iter().map(call)).await {
+            all.push(said(response.unwrap()).await);
+        }
+        all
     }
 
     /// A new account below the master account: its id and API key.
@@ -221,7 +226,7 @@ impl World {
         self.store.unmark(marks, Vec::new()).await.unwrap();
     }
 
-    /// What the SIP side was asked to do since the last time.
+    /// What the SIP side was asked to do, the first that was not asked for yet.
     pub(crate) fn ordered(&self) -> Option<Order> {
         self.ordered.borrow_mut().try_recv().ok()
     }
@@ -248,8 +253,10 @@ fn at_the_door() -> api::Means {
     api::Means { cost: Cost::NEXT_TO_NOTHING, patience, clock: || CLOCK.get(), random }
 }
 
-async fn circle(store: &Arc<dyn Store>) -> (Circle, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
-    let (orders, inbox) = tokio::sync::mpsc::channel(8);
+async fn circle(
+    store: &Arc<dyn Store>,
+    orders: tokio::sync::mpsc::Sender<Order>,
+) -> (Circle, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
     let means = Means {
         store: store.clone(),
         files: files(store),
@@ -258,10 +265,6 @@ async fn circle(store: &Arc<dyn Store>) -> (Circle, std::pin::Pin<Box<dyn Future
         clock: || CLOCK.get(),
     };
     let (circle, running) = start(means).await.unwrap();
-    let running = async move {
-        let _inbox = inbox;
-        running.await;
-    };
     (circle, Box::pin(running))
 }
 

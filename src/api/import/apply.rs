@@ -39,7 +39,7 @@ pub(super) struct Applier {
     pub(super) job: Arc<Job>,
     /// Rows that cannot be stored any more keep none of the others from it, and nothing is taken back.
     pub(super) partial: bool,
-    /// What is stored with the last of them.
+    /// What is stored with the last of them, or with `partial` before the first, as it may come to no last.
     pub(super) trail: Vec<Step>,
 }
 
@@ -58,9 +58,9 @@ impl Applier {
         let Checked { good, mut report, .. } = checked;
         self.job.applies();
         if self.partial {
+            self.examiner.desk.store.commit(Change { steps: self.trail.clone() }).await?;
             let refused = self.clone().write_all(good).await;
             self.one_by_one(refused, &mut report).await?;
-            self.examiner.desk.store.commit(Change { steps: self.trail.clone() }).await?;
             report.applied = true;
             return Ok(report);
         }

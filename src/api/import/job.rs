@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::id::Id;
 
-/// How many imports may run at the same time: each may hold a large body.
+/// How many imports may run at the same time, one of an account: each may hold a large body.
 const RUNNING: usize = 2;
 
 /// How many that have ended are remembered.
@@ -72,7 +72,7 @@ pub(super) enum State {
     Applying,
     /// It has ended as its caller wanted.
     Done,
-    /// It has ended, and nothing is stored.
+    /// It has ended, and nothing is stored but for what `applied` counts.
     Failed,
 }
 
@@ -107,10 +107,11 @@ pub(super) struct Report {
 }
 
 impl Imports {
-    /// A new import; `None` while too many run.
+    /// A new import; `None` while too many run, or one of this account.
     pub(super) fn begin(&self, account: Id, id: Id, unix: u64) -> Option<Arc<Job>> {
         let mut jobs = lock(&self.jobs);
-        if jobs.iter().filter(|job| !job.has_ended()).count() >= RUNNING {
+        let running: Vec<_> = jobs.iter().filter(|job| !job.has_ended()).collect();
+        if running.len() >= RUNNING || running.iter().any(|job| job.account == account) {
             return None;
         }
         let job = Arc::new(Job { id, account, started: unix, standing: Mutex::default() });
@@ -185,14 +186,19 @@ impl Job {
         });
     }
 
-    /// It cannot go on.
-    pub(super) fn fail(&self, message: &str, unix: u64) {
+    /// It cannot go on, and what is stored stays.
+    pub(super) fn stop(&self, message: &str, unix: u64) {
         self.update(|standing| {
             standing.state = State::Failed;
-            standing.applied = 0;
             standing.finished = Some(unix);
             standing.message = Some(message.to_owned());
         });
+    }
+
+    /// It cannot go on, and nothing of it is stored any more.
+    pub(super) fn fail(&self, message: &str, unix: u64) {
+        self.update(|standing| standing.applied = 0);
+        self.stop(message, unix);
     }
 
     /// How it stands, as the API shows it; `whole` adds what came of it.
@@ -259,7 +265,8 @@ mod tests {
     fn only_so_many_imports_run_at_once() {
         let imports = Imports::default();
         let first = imports.begin(id(1), id(10), 5).unwrap();
-        assert!(imports.begin(id(2), id(11), 6).is_some() && imports.begin(id(1), id(12), 7).is_none());
+        assert!(imports.begin(id(1), id(12), 5).is_none(), "one at a time for an account");
+        assert!(imports.begin(id(2), id(11), 6).is_some() && imports.begin(id(3), id(12), 7).is_none());
         first.fail("x", 8);
         assert!(imports.begin(id(1), id(12), 9).is_some());
         let names: Vec<Id> = imports.of(id(1)).iter().map(|job| job.id).collect();
@@ -267,15 +274,27 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_stored_is_still_counted_when_it_cannot_go_on() {
+        let job = Imports::default().begin(id(1), id(9), 5).unwrap();
+        job.stored(3);
+        job.stop("no room", 7);
+        let shown = job.shown(true);
+        assert_eq!((&shown["applied"], &shown["state"]), (&json!(3), &json!("failed")));
+        job.fail("no room", 7);
+        assert_eq!(job.shown(true)["applied"], 0);
+    }
+
+    #[test]
     fn those_that_have_ended_are_forgotten_in_their_order() {
         let imports = Imports::default();
-        let running = imports.begin(id(1), id(255), 0).unwrap();
+        let running = imports.begin(id(2), id(255), 0).unwrap();
         for number in 0..REMEMBERED + 10 {
             imports.begin(id(1), id(u8::try_from(number).unwrap()), 0).unwrap().fail("x", 1);
         }
         let known = imports.of(id(1));
-        assert_eq!(known.len(), REMEMBERED);
-        assert!(known.iter().any(|job| job.id == running.id) && !known.iter().any(|job| job.id == id(3)));
+        assert_eq!(known.len(), REMEMBERED - 1);
+        assert!(imports.of(id(2)).iter().any(|job| job.id == running.id));
+        assert!(!known.iter().any(|job| job.id == id(3)));
     }
 
     #[test]

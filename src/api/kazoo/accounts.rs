@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::pushed::Pushed;
-use super::{devices, persist, push, revise};
+use super::{devices, push, revise};
 use crate::account::Account;
 use crate::api::accounts::found;
 use crate::api::change::{put, remove};
 use crate::api::envelope::{Answer, Reply};
 use crate::api::error::Failure;
+use crate::api::persist::persist;
+use crate::api::walk;
 use crate::auth;
-use crate::device::Device;
 use crate::document::Body;
 use crate::resync::Scope;
 use crate::schema::{Problem, merge};
@@ -18,7 +19,7 @@ use crate::store::{Entity, Span};
 
 /// `POST /accounts/{A}`: realm and time zone. An account that is not known is made under this very id.
 pub(super) async fn push(pushed: Pushed) -> Reply {
-    persist(async || {
+    persist(&pushed.call, async || {
         let patch = push::account(&pushed.data()?);
         let account = match pushed.account().await? {
             None => create(&pushed, patch).await?,
@@ -37,17 +38,14 @@ pub(super) async fn push(pushed: Pushed) -> Reply {
 /// `DELETE /accounts/{A}`. Only what Kazoo has pushed goes with it: an account with users, or with devices that were
 /// made here, stays as it is. One that is not there needs no deleting.
 pub(super) async fn delete(pushed: Pushed) -> Reply {
-    persist(async || {
+    persist(&pushed.call, async || {
         let said = json!({"account_id": pushed.account_id()?});
         let Some(account) = pushed.account().await? else { return Ok(Answer::data(said)) };
         if auth::is_master(&account) {
             return Err(Failure::forbidden());
         }
-        let devices = all_pushed(&pushed, &account).await?;
+        check_all_pushed(&pushed, &account).await?;
         remove(&pushed.call, &Entity::Account(account), true).await?;
-        for device in devices {
-            pushed.desk.circle.gone(device.id());
-        }
         Ok(Answer::data(said))
     })
     .await
@@ -76,22 +74,15 @@ async fn parent(pushed: &Pushed) -> Result<Account, Failure> {
     Ok(within_reach.unwrap_or_else(|| pushed.caller.account.clone()))
 }
 
-/// The account's devices, if Kazoo has pushed every one and there is nothing else that would be lost.
-async fn all_pushed(pushed: &Pushed, account: &Account) -> Result<Vec<Device>, Failure> {
+/// Refuses unless Kazoo has pushed every device of the account and there is nothing else that would be lost.
+async fn check_all_pushed(pushed: &Pushed, account: &Account) -> Result<(), Failure> {
     let (store, scope) = (&pushed.desk.store, Scope::Account(account.id()));
     if !store.users(account.id(), Span::ascending(None, 1)).await?.rows.is_empty() {
         return Err(in_use("users"));
     }
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.devices(&scope, Span::ascending(after, 1000)).await?.rows;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = Some(last.id());
-        if !page.iter().all(devices::is_pushed) {
-            return Err(in_use("devices"));
-        }
-        found.extend(page);
-    }
+    let not_pushed = |device| (!devices::is_pushed(&device)).then_some(());
+    let others = walk::gather(&**store, &scope, walk::whole(), not_pushed).await?;
+    if others.is_empty() { Ok(()) } else { Err(in_use("devices")) }
 }
 
 fn in_use(what: &str) -> Failure {

@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::super::access;
 use super::pushed::Pushed;
-use super::{accounts, persist, phones, push, revise};
+use super::{accounts, phones, push, revise};
 use crate::account::Account;
 use crate::api::change::{accept, put, remove};
 use crate::api::envelope::{Answer, Reply};
 use crate::api::error::Failure;
+use crate::api::persist::persist;
 use crate::api::request::fresh_id;
 use crate::device::{Device, Mac};
 use crate::document::{Body, Document};
@@ -20,7 +21,7 @@ const PUSHED: &str = "pvt_pushed_by";
 
 /// `POST /devices/{A}/{mac}`. Without `merge` it takes the place of what was there, but for the name.
 pub(super) async fn push(pushed: Pushed) -> Reply {
-    persist(async || {
+    persist(&pushed.call, async || {
         let mac = pushed.mac()?;
         let data = pushed.data()?;
         let account = account(&pushed, &data).await?;
@@ -38,7 +39,7 @@ pub(super) async fn push(pushed: Pushed) -> Reply {
 
 /// `DELETE /devices/{A}/{mac}`. One that is not there needs no deleting.
 pub(super) async fn delete(pushed: Pushed) -> Reply {
-    persist(async || {
+    persist(&pushed.call, async || {
         let mac = pushed.mac()?;
         let Some(account) = pushed.account().await? else { return Ok(said(&pushed)) };
         let Some(device) = of(&pushed, &account, mac).await? else { return Ok(said(&pushed)) };

@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use actix_web::{FromRequest, HttpRequest, dev, web};
+use actix_web::guard::GuardContext;
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev, web};
 use serde_json::Value;
 
 use super::push::is_true;
@@ -35,6 +38,9 @@ impl FromRequest for Pushed {
         Box::pin(async move {
             let desk = request.app_data::<web::Data<Desk>>().cloned().ok_or_else(Failure::not_found)?;
             let call = call(&desk, &request).await?;
+            if !matches!(*request.method(), Method::GET | Method::HEAD) {
+                call.must_be_meant()?;
+            }
             let caller = access::administrator(call.caller()?)?.clone();
             Ok(Self { call, desk, caller })
         })
@@ -43,13 +49,38 @@ impl FromRequest for Pushed {
 
 /// From the networks that the operator trusts everything is the master account's: the token that comes with it is
 /// Kazoo's own, and says nothing here. From elsewhere it must be one of ours. Only the connection's own address counts.
+/// A browser in those networks is no server of the cluster: any page that it shows could make it push.
 async fn call(desk: &web::Data<Desk>, request: &HttpRequest) -> Result<Call, Failure> {
     let peer = request.peer_addr().map(|peer| peer.ip());
     if peer.is_some_and(|peer| desk.kazoo_from.iter().any(|network| network.contains(peer))) {
+        if is_of_a_page(request) || !is_by_its_own_verb(request) {
+            return Err(Failure::forbidden());
+        }
         let master = master(&*desk.store).await?;
         return Ok(Call::taken_as(master, request, desk.clone()));
     }
     Call::from_request(request, &mut dev::Payload::None).await
+}
+
+/// Browsers say so themselves when a page of another site makes them ask (Fetch Metadata), or when what they send is
+/// more than a look.
+fn is_of_a_page(request: &HttpRequest) -> bool {
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let own = site.is_none_or(|site| matches!(site, b"none" | b"same-origin"));
+    !own || request.headers().contains_key(header::ORIGIN)
+}
+
+/// The verb that a request came with, before one that is written in it took its place.
+#[derive(Clone)]
+struct Verb(Method);
+
+/// Remembers the verb of a request that has not been read yet.
+pub(super) fn note_verb(context: &GuardContext<'_>) {
+    context.req_data_mut().insert(Verb(context.head().method.clone()));
+}
+
+fn is_by_its_own_verb(request: &HttpRequest) -> bool {
+    request.extensions().get::<Verb>().is_some_and(|Verb(verb)| verb == request.method())
 }
 
 /// Every account knows which one is above all others.
