@@ -293,7 +293,9 @@ fn a_call_is_never_the_same_as_before_and_cannot_be_tried() {
         }
         let dry = world.get(&format!("{path}/quickcall/1?dry_run=true")).await;
         assert_eq!((dry.status, dry.data()["dry_run"]["invalid"].is_object()), (400, true));
-        let dry = world.send("POST", &format!("{path}/quickcall/1"), json!({"dry_run": true})).await;
+        let headers = [("x-auth-token", &*world.token)];
+        let envelope = json!({"data": {}, "dry_run": true}).to_string();
+        let dry = world.raw("POST", &format!("{path}/quickcall/1"), &headers, &envelope).await;
         assert_eq!(dry.status, 400);
         assert!(world.ordered().is_none());
     });
