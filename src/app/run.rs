@@ -1,7 +1,10 @@
 //! The command `serve`: a daemon from its start to the signal that ends it.
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -9,8 +12,24 @@ use super::{App, AppError, log};
 use crate::config::Config;
 use crate::demo;
 
+/// glibc keeps a heap for each of many threads, and what one has freed the others cannot use: with a large fleet that
+/// doubled the memory taken. Its number of heaps is read from the environment before `main`, so the program starts
+/// itself anew with one for each core, in the same process. Whoever sets the variable himself is left alone.
+fn share_heaps() {
+    const HEAPS: &str = "MALLOC_ARENA_MAX";
+    if !cfg!(target_env = "gnu") || env::var_os(HEAPS).is_some() {
+        return;
+    }
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    if let Ok(program) = env::current_exe() {
+        // Comes back only when it could not be done: then the daemon takes more memory, and nothing else.
+        let _why = Command::new(program).args(env::args_os().skip(1)).env(HEAPS, cores.to_string()).exec();
+    }
+}
+
 /// Runs the daemon until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    share_heaps();
     let _lines_are_written_until_the_end = log::start(&config)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("checksync").build()?;
