@@ -13,17 +13,18 @@ use crate::config::Config;
 use crate::demo;
 
 /// glibc keeps a heap for each of many threads, and what one has freed the others cannot use: with a large fleet that
-/// doubled the memory taken. Its number of heaps is read from the environment before `main`, so the program starts
-/// itself anew with one for each core, in the same process. Whoever sets the variable himself is left alone.
+/// took hundreds of MiB. Its number of heaps is read from the environment before `main`, so the program starts itself
+/// anew with two for each core, in the same process (with one, threads wait for each other). Whoever sets the variable
+/// himself is left alone.
 fn share_heaps() {
     const HEAPS: &str = "MALLOC_ARENA_MAX";
     if !cfg!(target_env = "gnu") || env::var_os(HEAPS).is_some() {
         return;
     }
-    let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let heaps = 2 * std::thread::available_parallelism().map_or(2, usize::from);
     if let Ok(program) = env::current_exe() {
         // Comes back only when it could not be done: then the daemon takes more memory, and nothing else.
-        let _why = Command::new(program).args(env::args_os().skip(1)).env(HEAPS, cores.to_string()).exec();
+        let _why = Command::new(program).args(env::args_os().skip(1)).env(HEAPS, heaps.to_string()).exec();
     }
 }
 
