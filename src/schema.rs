@@ -25,6 +25,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value};
 
 use complete::Completion;
+pub use complete::{allows, resolve};
 pub use invalid::{Invalid, Problem};
 pub use merge::{merge, prune_null_keys};
 pub use published::{names, published};

@@ -17,6 +17,7 @@ use crate::user::User;
 pub mod changes;
 pub mod history;
 
+mod abreast;
 mod audit;
 mod backup;
 mod committer;
@@ -40,7 +41,7 @@ pub use audit::{Counts, Report};
 pub use backup::{check, export, import};
 pub use changes::{Changes, Stamp};
 pub use sled_store::{Options, SledStore};
-pub use span::{Listed, Span};
+pub use span::{Listed, Span, in_json};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -314,6 +315,19 @@ pub async fn every_note(store: &dyn Store, table: Table) -> Result<Vec<(Vec<u8>,
         }
         found.append(&mut page);
     }
+}
+
+/// A table's notes whose keys begin with `begin`, from the one after `after` on, at most `limit`. Fewer are the last.
+pub async fn notes_within(
+    store: &dyn Store,
+    table: Table,
+    begin: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut found = store.notes(table, Some(after.unwrap_or(begin)), limit).await?;
+    found.retain(|(key, _)| key.starts_with(begin));
+    Ok(found)
 }
 
 /// True while an account and all those above it are switched on.

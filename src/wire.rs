@@ -23,7 +23,7 @@ mod lines;
 mod proxy;
 
 use bindings::Writer;
-use calls::Calls;
+use calls::{Calls, Entry};
 use lines::{credentials, line_of};
 use proxy::Proxy;
 
@@ -223,16 +223,14 @@ impl Shell {
 
     /// Rings every contact of the device, or has the proxy ring it.
     async fn call(&mut self, ring: Ring, out: &mut Vec<Command>) {
-        let (line, ways) = match self.ways(&ring).await {
-            Ok(found) => found,
-            Err(fate) => {
-                let nobody = Aor::new("", "");
-                return self.calls.write(calls::split(ring, nobody, Vec::new()).1, fate);
+        let entry = Entry::of(&ring);
+        match self.ways(&ring).await {
+            Ok((line, ways)) => {
+                let id = self.endpoint.call(clock().0, calls::call(ring, line, ways), out);
+                self.calls.begun(id, entry);
             }
-        };
-        let (call, entry) = calls::split(ring, line, ways);
-        let id = self.endpoint.call(clock().0, call, out);
-        self.calls.begun(id, entry);
+            Err(fate) => self.calls.write(entry, fate),
+        }
     }
 
     /// A device's line, and every way to it; none where the device is nowhere.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::change::find;
+use super::change::find_device;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
@@ -10,14 +10,12 @@ use crate::circle::Content;
 use crate::device::Device;
 use crate::document::at;
 use crate::schema::{self, Schema};
-use crate::store::{Entity, Noun, history};
+use crate::store::history;
 
 /// `PUT …/devices/{D}` with `{"action": "notify", "data": {"event": "check-sync"}}`, in any of the nestings that
 /// clients write it in. The history of the device says what came of it.
 pub(super) async fn act(call: Call) -> Reply {
-    let Entity::Device(device) = find(&call, Noun::Device).await?.entity else {
-        return Err(Failure::not_found());
-    };
+    let device = find_device(&call).await?;
     match call.option("action").as_deref() {
         Some("notify") => notify(&call, device),
         None => Err(Failure::no_action("action required")),

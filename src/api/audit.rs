@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::request::Call;
 use crate::document::{Body, Document};
 use crate::id::{Id, hex};
-use crate::store::{Note, Noun, Result, Step, Table};
+use crate::store::{Change, Note, Noun, Result, Step, Table, notes_within};
 use crate::user::User;
 
 /// How many paths an entry names at most.
@@ -25,8 +25,11 @@ const KEPT: u64 = 366 * 24 * 3600 * 1000;
 /// How many entries of an account that are too old are removed with a new one.
 const SWEPT: usize = 4;
 
-/// How many entries are read at a time, and how many a page has when nobody says.
+/// How many entries a page has when nobody says.
 const PAGE: usize = 50;
+
+/// How many entries are read at a time.
+const READ: usize = 256;
 
 /// What happened to a document.
 pub(super) struct Deed<'d> {
@@ -49,18 +52,24 @@ pub(super) async fn steps(call: &Call, account: Id, deed: &Deed<'_>) -> Result<V
     Ok(steps)
 }
 
+/// Enters what was read or asked for, and changes nothing, in the trail of an account.
+pub(super) async fn enter(call: &Call, account: Id, deed: &Deed<'_>) -> Result<()> {
+    let steps = steps(call, account, deed).await?;
+    call.desk.store.commit(Change { steps }).await.map(drop)
+}
+
 fn entry(call: &Call, account: Id, deed: &Deed<'_>, now: u64) -> Note {
     let document = deed.after.or(deed.before);
-    let empty = Body::new();
-    let body =
-        |document: Option<&'_ Document>| document.map_or(empty.clone(), |document| document.body.clone());
+    let nothing = Body::new();
+    let before = deed.before.map_or(&nothing, |document| &document.body);
+    let after = deed.after.map_or(&nothing, |document| &document.body);
     let value = json!({
         "at": now / 1000,
         "what": deed.what,
         "type": deed.noun.name(),
         "id": document.map(|document| document.id),
         "name": document.and_then(|document| document.text("name").or(document.text("username"))),
-        "paths": paths(&body(deed.before), &body(deed.after)),
+        "paths": paths(before, after),
         "by": call.author(),
         "from": call.peer().map(|peer| peer.to_string()),
         "request_id": call.request_id(),
@@ -77,8 +86,8 @@ fn key_of(account: Id, milliseconds: u64) -> Vec<u8> {
 
 async fn old(desk: &Desk, account: Id, now: u64) -> Result<impl Iterator<Item = Vec<u8>> + use<>> {
     let from = key_of(account, now.saturating_sub(KEPT));
-    let found = desk.store.notes(Table::Audit, Some(&from), SWEPT).await?;
-    Ok(found.into_iter().map(|(key, _)| key).filter(move |key| key.starts_with(account.as_bytes())))
+    let found = notes_within(&*desk.store, Table::Audit, account.as_bytes(), Some(&from), SWEPT).await?;
+    Ok(found.into_iter().map(|(key, _)| key))
 }
 
 /// The paths of what differs, a list being one member: the first hundred, each no longer than it can be read.
@@ -152,12 +161,13 @@ async fn page(
             .iter()
             .all(|name| call.parameter(&format!("filter_{name}")).is_none_or(|value| entry[*name] == value))
     };
-    let (mut rows, mut after) = (Vec::new(), start.unwrap_or_else(|| account.as_bytes().to_vec()));
+    let (mut rows, mut after) = (Vec::new(), start);
     loop {
-        let found = call.desk.store.notes(Table::Audit, Some(&after), 256).await?;
-        let end = found.last().is_none_or(|(key, _)| !key.starts_with(account.as_bytes()));
-        for (key, value) in found.into_iter().filter(|(key, _)| key.starts_with(account.as_bytes())) {
-            after.clone_from(&key);
+        let (store, begin) = (&*call.desk.store, account.as_bytes());
+        let found = notes_within(store, Table::Audit, begin, after.as_deref(), READ).await?;
+        let end = found.len() < READ;
+        for (key, value) in found {
+            after = Some(key.clone());
             let entry = serde_json::from_slice(&value).ok().filter(wanted);
             rows.extend(entry.map(|entry| (key, entry)));
         }

@@ -3,6 +3,8 @@
 //! The request becomes a body that its schema and its kind accept; what cannot be rendered is not stored; what is
 //! stored, is stored with a mark. Which phones that concerns, the circle finds out.
 
+use serde_json::Value;
+
 use super::audit::Deed;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -33,6 +35,14 @@ pub(super) async fn find(call: &Call, noun: Noun) -> Result<Found, Failure> {
     access::change(call.caller()?, &found.entity).map(|()| found)
 }
 
+/// Finds the device that the path names, if the caller may change it.
+pub(super) async fn find_device(call: &Call) -> Result<Device, Failure> {
+    match find(call, Noun::Device).await?.entity {
+        Entity::Device(device) => Ok(device),
+        _ => Err(Failure::not_found()),
+    }
+}
+
 /// Finds the document that the path names, if the caller may look at it.
 pub(super) async fn see(call: &Call, noun: Noun) -> Result<Found, Failure> {
     let found = there(call, noun).await?;
@@ -61,8 +71,18 @@ pub(super) async fn get(call: &Call, noun: Noun) -> Reply {
 
 /// PUT of a new user or device.
 pub(super) async fn create(call: &Call, noun: Noun) -> Reply {
+    create_with(call, noun, None).await
+}
+
+/// PUT of a new device that this user owns, whatever the request says.
+pub(super) async fn create_for(call: &Call, owner: &str) -> Reply {
+    create_with(call, Noun::Device, Some(("owner_id".to_owned(), owner.into()))).await
+}
+
+async fn create_with(call: &Call, noun: Noun, given: Option<(String, Value)>) -> Reply {
     let account = call.account().await?;
-    let (body, sync) = wish(call, noun)?;
+    let (mut body, sync) = wish(call, noun)?;
+    body.extend(given);
     check_realm(call, noun, &body).await?;
     let body = accept(&call.desk, noun, &account, None, body).await?;
     let document = Document::new(call.fresh_id(), account.id(), body, call.unix());
@@ -156,9 +176,6 @@ pub(super) fn wish(call: &Call, noun: Noun) -> Result<(Body, bool), Failure> {
     }
     if noun != Noun::Device {
         return Ok((body, false));
-    }
-    if !call.named("user").is_empty() {
-        body.insert("owner_id".to_owned(), call.named("user").into());
     }
     let sync = body.remove("sync");
     generate::fill(call, &mut body)?;

@@ -37,7 +37,7 @@ pub(super) async fn create(call: Call) -> Reply {
 /// `PUT …/users/{U}/devices`: a device that the user owns.
 pub(super) async fn create_for_user(call: Call) -> Reply {
     find(&call, Noun::User).await?;
-    create(call).await
+    change::create_for(&call, call.named("user")).await
 }
 
 /// `GET …/devices/{D}`

@@ -20,7 +20,7 @@ use crate::account::Account;
 use crate::id::Id;
 use crate::resync::Scope;
 use crate::schema::Problem;
-use crate::store::{Change, Noun, Span, StoreError};
+use crate::store::{Noun, Span, StoreError};
 
 /// How many devices are read at a time.
 const PAGE: usize = 1000;
@@ -78,9 +78,7 @@ pub(super) async fn get(call: Call) -> Result<HttpResponse, Failure> {
 async fn disclose(call: &Call, account: &Account) -> Result<(), Failure> {
     let document = Some(&account.document);
     let deed = Deed { what: "secrets exported", noun: Noun::Account, before: document, after: document };
-    let steps = audit::steps(call, account.id(), &deed).await?;
-    call.desk.store.commit(Change { steps }).await?;
-    Ok(())
+    Ok(audit::enter(call, account.id(), &deed).await?)
 }
 
 impl Form {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::intake::Intake;
 use crate::device::Mac;
 use crate::document::{Document, at};
+use crate::store::in_json;
 
 /// The Gregorian second in which Unix time begins.
 const GREGORIAN: u64 = 62_167_219_200;
@@ -75,8 +76,7 @@ impl Filter {
         });
         let plain = values.filter(|value| !value.is_empty() && !value.starts_with(['{', '[']));
         let longest = plain.max_by_key(|value| value.len())?;
-        let quoted = Value::from(longest.as_str()).to_string();
-        quoted.get(1..quoted.len() - 1).map(str::to_owned)
+        Some(in_json(longest))
     }
 }
 

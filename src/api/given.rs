@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::access;
 use super::audit::{self, Deed};
-use super::change::find;
+use super::change::find_device;
 use super::difference;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -14,11 +14,11 @@ use super::request::Call;
 use crate::circle;
 use crate::device::Device;
 use crate::files::{Given, Instead, Refusal, Sight};
-use crate::store::{Change, Entity, Noun};
+use crate::store::Noun;
 
 /// `GET …/devices/{D}/config`: the files that the device's phone would get.
 pub(super) async fn list(call: Call) -> Reply {
-    let device = device(&call).await?;
+    let device = find_device(&call).await?;
     let given = supposed(&call, &device, Sight::Whole).await?;
     call.desk.circle.caught_up().await;
     let held = circle::held(&*call.desk.store, device.id()).await?;
@@ -40,7 +40,7 @@ pub(super) async fn list(call: Call) -> Reply {
 
 /// `GET …/devices/{D}/config/{file}`: one of them, as it would be served. `secrets=true` shows it unmasked.
 pub(super) async fn get(call: Call) -> Reply {
-    let device = device(&call).await?;
+    let device = find_device(&call).await?;
     let whole = supposed(&call, &device, Sight::Whole).await?;
     let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     let masked = call.parameter("secrets") != Some("true");
@@ -62,7 +62,7 @@ pub(super) async fn get(call: Call) -> Reply {
 
 /// `GET …/devices/{D}/config/{file}/diff`: what would change for the phone if it came for the file now.
 pub(super) async fn diff(call: Call) -> Reply {
-    let device = device(&call).await?;
+    let device = find_device(&call).await?;
     let whole = supposed(&call, &device, Sight::Whole).await?;
     let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     call.desk.circle.caught_up().await;
@@ -70,12 +70,16 @@ pub(super) async fn diff(call: Call) -> Reply {
     let holds = held.files.get(&file.name);
     let in_step = holds.is_some_and(|held| held.digest == file.rendered.digest);
     let fetched = circle::fetched(&*call.desk.store, device.id(), &file.name).await?;
-    let now = text(Some(&supposed(&call, &device, Sight::Masked).await?), &file.name).unwrap_or_default();
-    let before = fetched.map(|text| String::from_utf8_lossy(&text).into_owned());
-    let diff = match &before {
+    let before = match fetched {
+        Some(text) => Some(String::from_utf8_lossy(&text).into_owned()),
+        None => holds.is_none().then(String::new),
+    };
+    let diff = match before {
         _ if in_step => Some(String::new()),
-        Some(before) => Some(difference::unified(&file.name, before, &now)),
-        None if holds.is_none() => Some(difference::unified(&file.name, "", &now)),
+        Some(before) => {
+            let now = supposed(&call, &device, Sight::Masked).await?;
+            Some(difference::unified(&file.name, &before, &text(Some(&now), &file.name).unwrap_or_default()))
+        }
         None => None,
     };
     Ok(Answer::data(json!({
@@ -86,13 +90,6 @@ pub(super) async fn diff(call: Call) -> Reply {
         "only_secrets": !in_step && diff.as_deref() == Some(""),
         "diff": diff,
     })))
-}
-
-async fn device(call: &Call) -> Result<Device, Failure> {
-    match find(call, Noun::Device).await?.entity {
-        Entity::Device(device) => Ok(device),
-        _ => Err(Failure::not_found()),
-    }
 }
 
 /// A device that is no phone that we know, or is switched off, has no files: that is no error of the request.
@@ -107,7 +104,5 @@ async fn supposed(call: &Call, device: &Device, sight: Sight) -> Result<Given, F
 async fn note_reading(call: &Call, device: &Device) -> Result<(), Failure> {
     let document = Some(&device.document);
     let deed = Deed { what: "secrets read", noun: Noun::Device, before: document, after: document };
-    let steps = audit::steps(call, device.account(), &deed).await?;
-    call.desk.store.commit(Change { steps }).await?;
-    Ok(())
+    Ok(audit::enter(call, device.account(), &deed).await?)
 }

@@ -117,15 +117,18 @@ async fn differences(files: &Files, device: &Device, instead: Option<&Instead>) 
         Err(Refusal::Store(error)) => Err(error),
         Err(_) => Ok(None),
     };
-    let whole = see(&Instead::Nothing, Sight::Whole).await?;
-    let masked = see(&Instead::Nothing, Sight::Masked).await?;
-    let Some(instead) = instead else { return Ok(rows(device, masked.as_ref(), None, |_| true)) };
-    let whole_after = see(instead, Sight::Whole).await?;
+    let masked = async || see(&Instead::Nothing, Sight::Masked).await;
+    let Some(instead) = instead else { return Ok(rows(device, masked().await?.as_ref(), None, |_| true)) };
+    let before = see(&Instead::Nothing, Sight::Whole).await?;
+    let after = see(instead, Sight::Whole).await?;
     let digest = |given: &Option<Given>, name: &str| {
         given.as_ref().and_then(|given| given.file(name).map(|file| file.rendered.digest))
     };
-    let differs = |name: &str| digest(&whole, name) != digest(&whole_after, name);
-    Ok(rows(device, masked.as_ref(), see(instead, Sight::Masked).await?.as_ref(), differs))
+    let differs = |name: &str| digest(&before, name) != digest(&after, name);
+    if !names(before.as_ref(), after.as_ref()).iter().any(|name| differs(name)) {
+        return Ok(Vec::new());
+    }
+    Ok(rows(device, masked().await?.as_ref(), see(instead, Sight::Masked).await?.as_ref(), differs))
 }
 
 fn rows(
@@ -134,14 +137,15 @@ fn rows(
     after: Option<&Given>,
     differs: impl Fn(&str) -> bool,
 ) -> Vec<Value> {
-    let names = |given: Option<&Given>| {
-        let files = given.map_or(&[][..], |given| &given.files);
-        files.iter().map(|file| file.name.clone()).collect::<Vec<_>>()
-    };
-    let mut all = names(before);
-    all.extend(names(after).into_iter().filter(|name| before.and_then(|given| given.file(name)).is_none()));
-    all.retain(|name| differs(name));
-    all.iter().map(|name| row(device, name, text(before, name), text(after, name))).collect()
+    let names = names(before, after).into_iter().filter(|name| differs(name));
+    names.map(|name| row(device, name, text(before, name), text(after, name))).collect()
+}
+
+/// The files that there are before or after.
+fn names<'g>(before: Option<&'g Given>, after: Option<&'g Given>) -> Vec<&'g str> {
+    let files = |given: Option<&'g Given>| given.map_or(&[][..], |given| &given.files).iter();
+    let new = files(after).filter(|file| before.and_then(|given| given.file(&file.name)).is_none());
+    files(before).chain(new).map(|file| file.name.as_str()).collect()
 }
 
 fn row(device: &Device, file: &str, before: Option<String>, after: Option<String>) -> Value {

@@ -10,7 +10,7 @@ use crate::account::Account;
 use crate::device::Device;
 use crate::resync::Scope;
 use crate::sip::Binding;
-use crate::store::Table;
+use crate::store::{Table, notes_within};
 
 /// `GET …/registrations`: one row for each contact.
 pub(super) async fn list(call: Call) -> Reply {
@@ -68,14 +68,13 @@ async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failu
 }
 
 async fn bindings(call: &Call, device: &Device) -> Result<Vec<Binding>, Failure> {
-    let (begin, mut found) = (device.id().as_bytes().to_vec(), Vec::new());
-    let mut after = begin.clone();
+    let (id, mut found, mut after) = (device.id(), Vec::new(), None::<Vec<u8>>);
     loop {
-        let notes = call.desk.store.notes(Table::Binding, Some(&after), 32).await?;
-        let own: Vec<_> = notes.into_iter().take_while(|(key, _)| key.starts_with(&begin)).collect();
-        let Some((last, _)) = own.last() else { return Ok(found) };
-        after.clone_from(last);
-        found.extend(own.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
+        let begin = id.as_bytes();
+        let notes = notes_within(&*call.desk.store, Table::Binding, begin, after.as_deref(), 32).await?;
+        found.extend(notes.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
+        let Some((last, _)) = notes.into_iter().next_back() else { return Ok(found) };
+        after = Some(last);
     }
 }
 

@@ -91,9 +91,14 @@ impl Completion {
 
     /// Follows one `$ref` to a definition. Definitions do not refer on.
     fn resolve<'s>(&'s self, node: &'s Value) -> &'s Value {
-        let target = node.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
-        target.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(node)
+        resolve(&self.root, node)
     }
+}
+
+/// Follows one `$ref` of a node of the schema `root` to its definition; a node without one is its own.
+pub fn resolve<'s>(root: &'s Value, node: &'s Value) -> &'s Value {
+    let target = node.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
+    target.and_then(|pointer| root.pointer(pointer)).unwrap_or(node)
 }
 
 fn collect(node: &Value, patterns: &mut BTreeMap<String, Validator>) {
@@ -149,7 +154,8 @@ fn whole(number: &Number) -> Option<Value> {
     format!("{number:.0}").parse::<i64>().ok().map(Value::from)
 }
 
-fn allows(node: &Value, kind: &str) -> bool {
+/// True when a node of a schema names this type among those that it takes.
+pub fn allows(node: &Value, kind: &str) -> bool {
     match node.get("type") {
         Some(Value::String(name)) => name == kind,
         Some(Value::Array(names)) => names.iter().any(|name| name == kind),

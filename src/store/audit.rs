@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use super::engine::Engine;
 use super::layout::{self, Key};
 use super::meta::{Meta, Tally};
 use super::query::View;
-use super::{Entity, Noun, Result, Sequence, Span, envelope};
+use super::{Entity, Noun, Result, Sequence, Span, abreast, envelope};
 use crate::account::Account;
 use crate::id::Id;
 use crate::resync::Scope;
@@ -77,28 +76,16 @@ fn walk(engine: &Engine) -> Audit {
     audit.walk(engine, &[first], &[first + 1]);
     let accounts = std::mem::take(&mut audit.accounts);
     let parts = parts(first);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let number = next.fetch_add(1, Ordering::Relaxed)
-            && let Some((from, to)) = parts.get(number)
-        {
-            let mut part = Audit { accounts: accounts.clone(), ..Audit::default() };
-            part.walk(engine, from, to);
-            done.push((number, part));
-        }
-        done
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut done: Vec<(usize, Audit)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+    let done = abreast::each(parts.len(), |number| {
+        let mut part = Audit { accounts: accounts.clone(), ..Audit::default() };
+        let (from, to) = &parts[number];
+        part.walk(engine, from, to);
+        part
     });
-    done.sort_by_key(|(number, _)| *number);
     if done.len() < parts.len() {
         audit.problem("reading stopped: a part could not be read".to_owned());
     }
-    for (_, part) in done {
+    for part in done {
         audit.join(part);
     }
     audit

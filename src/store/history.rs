@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Note, Result, Store, StoreError, Table};
+use super::{Note, Result, Store, StoreError, Table, notes_within};
 use crate::id::Id;
 
 /// The most entries that are kept of one device.
@@ -38,10 +38,7 @@ pub async fn entries(store: &dyn Store, device: Id) -> Result<Vec<Value>> {
 
 /// Those that are written at the same moment may be some more than [`MOST`], until the next is written.
 async fn notes(store: &dyn Store, device: Id) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let begin = device.as_bytes();
-    let mut found = store.notes(Table::History, Some(begin), 2 * MOST).await?;
-    found.retain(|(key, _)| key.starts_with(begin));
-    Ok(found)
+    notes_within(store, Table::History, device.as_bytes(), None, 2 * MOST).await
 }
 
 #[cfg(test)]

@@ -9,12 +9,11 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::folder::{self, Folder};
-use super::{Result, StoreError, meta};
+use super::{Result, StoreError, abreast, meta};
 use crate::id::Id;
 
 /// What was sealed.
@@ -125,35 +124,19 @@ fn sync(sled: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads with as many threads as there are cores.
 fn checksums(file: &File, length: u64) -> io::Result<Vec<u32>> {
-    let parts = length.div_ceil(PART);
-    let next = AtomicU64::new(0);
-    let work = || {
-        let (mut buffer, mut done) = (vec![0; STEP], Vec::new());
-        while let part = next.fetch_add(1, Ordering::Relaxed)
-            && part < parts
-        {
-            done.push((part, checksum(file, part * PART, &mut buffer)?));
-        }
-        Ok::<_, io::Error>(done)
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let done = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let panicked = || io::Error::other("a thread that reads has panicked");
-        let results = workers.into_iter().map(|worker| worker.join().map_err(|_| panicked())?);
-        results.collect::<io::Result<Vec<_>>>()
-    });
-    let mut done: Vec<(u64, u32)> = done?.into_iter().flatten().collect();
-    done.sort_unstable();
-    Ok(done.into_iter().map(|(_, checksum)| checksum).collect())
+    let parts = usize::try_from(length.div_ceil(PART)).map_err(io::Error::other)?;
+    let done = abreast::each(parts, |part| checksum(file, part as u64 * PART));
+    if done.len() < parts {
+        return Err(io::Error::other("a thread that reads has panicked"));
+    }
+    done.into_iter().collect()
 }
 
-fn checksum(file: &File, from: u64, buffer: &mut [u8]) -> io::Result<u32> {
-    let (mut hasher, mut at) = (crc32fast::Hasher::new(), from);
+fn checksum(file: &File, from: u64) -> io::Result<u32> {
+    let (mut hasher, mut at, mut buffer) = (crc32fast::Hasher::new(), from, vec![0; STEP]);
     while at < from + PART {
-        let read = file.read_at(buffer, at)?;
+        let read = file.read_at(&mut buffer, at)?;
         if read == 0 {
             break;
         }

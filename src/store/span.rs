@@ -39,9 +39,7 @@ impl Span {
     /// Asks for documents that mention this value: quotes and the like are escaped as they are in JSON.
     #[must_use]
     pub fn mentioning(self, value: &str) -> Self {
-        let quoted = serde_json::Value::from(value).to_string();
-        let inner = &quoted[1..quoted.len() - 1];
-        self.containing(inner)
+        self.containing(in_json(value))
     }
 
     /// Asks for these members of the bodies only.
@@ -64,6 +62,12 @@ impl Span {
         let text = || std::str::from_utf8(json);
         self.containing.as_ref().is_none_or(|part| text().map_or(true, |text| text.contains(part)))
     }
+}
+
+/// A value as it stands in the JSON text of a document, without the quotes around it.
+pub fn in_json(value: &str) -> String {
+    let quoted = serde_json::Value::from(value).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// A part of a list.

@@ -66,6 +66,17 @@ impl Calls {
 }
 
 impl Entry {
+    /// The entry that will say what became of what a request asks for.
+    pub(super) fn of(ring: &Ring) -> Self {
+        Self {
+            device: ring.device.id(),
+            key: ring.entry.clone(),
+            at: ring.at,
+            number: ring.number.clone(),
+            call_id: ring.call_id.clone(),
+        }
+    }
+
     fn said(&self, fate: Fate) -> Value {
         let mut said = json!({
             "at": self.at,
@@ -81,12 +92,10 @@ impl Entry {
     }
 }
 
-/// Takes a request apart: the call to make, and the entry that will say what became of it.
-pub(super) fn split(ring: Ring, aor: Aor, ways: Vec<Way>) -> (Call, Entry) {
-    let Ring { device, call_id, number, caller, auto_answer, patience, entry, at } = ring;
-    let entry =
-        Entry { device: device.id(), key: entry, at, number: number.clone(), call_id: call_id.clone() };
-    (Call { call_id, aor, ways, caller, number, auto_answer, patience }, entry)
+/// The call that a request asks for: from this line, by these ways.
+pub(super) fn call(ring: Ring, aor: Aor, ways: Vec<Way>) -> Call {
+    let Ring { call_id, number, caller, auto_answer, patience, .. } = ring;
+    Call { call_id, aor, ways, caller, number, auto_answer, patience }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::device::Device;
 use crate::document::Document;
 use crate::id::Id;
 use crate::resync::Scope;
-use crate::store::{Change, Entity, Note, Noun, Step, Store, StoreError, Table};
+use crate::store::{Change, Entity, Note, Noun, Step, Store, StoreError, Table, notes_within};
 
 /// How many documents are taken back at a time.
 const BATCH: usize = 256;
@@ -181,9 +181,7 @@ async fn forget_formers(store: &dyn Store, job: Id) -> Result<(), StoreError> {
 /// Some of the notes of what devices were before.
 async fn formers(store: &dyn Store, job: Id) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
     let begin = [&key(job)[..], b"/"].concat();
-    let mut found = store.notes(Table::Daemon, Some(&begin), BATCH).await?;
-    found.retain(|(key, _)| key.starts_with(&begin));
-    Ok(found)
+    notes_within(store, Table::Daemon, &begin, None, BATCH).await
 }
 
 fn key(job: Id) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::schema::{Noun, Schema};
+use crate::schema::{Noun, Schema, allows, resolve};
 
 /// What the member at a path is, as far as the schema calls it by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +24,6 @@ pub(in crate::api) fn of<'n>(mut names: impl Iterator<Item = &'n str>) -> Kind {
     let Some(node) = names.try_fold(root, below) else { return Kind::Other };
     let kinds = [("string", Kind::Text), ("boolean", Kind::Flag), ("integer", Kind::Whole)];
     kinds.into_iter().find(|(name, _)| allows(node, name)).map_or(Kind::Other, |(_, kind)| kind)
-}
-
-fn resolve(root: &'static Value, node: &'static Value) -> &'static Value {
-    let target = node.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
-    target.and_then(|pointer| root.pointer(pointer)).unwrap_or(node)
-}
-
-fn allows(node: &Value, kind: &str) -> bool {
-    match node.get("type") {
-        Some(Value::String(name)) => name == kind,
-        Some(Value::Array(names)) => names.iter().any(|name| name == kind),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
