@@ -1,10 +1,7 @@
 //! The command `serve`: a daemon from its start to the signal that ends it.
 
-use std::env;
 use std::error::Error;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,25 +9,8 @@ use super::{App, AppError, log};
 use crate::config::Config;
 use crate::demo;
 
-/// glibc keeps a heap for each of many threads, and what one has freed the others cannot use: with a large fleet that
-/// took hundreds of MiB. Its number of heaps is read from the environment before `main`, so the program starts itself
-/// anew with two for each core, in the same process (with one, threads wait for each other). Whoever sets the variable
-/// himself is left alone.
-fn share_heaps() {
-    const HEAPS: &str = "MALLOC_ARENA_MAX";
-    if !cfg!(target_env = "gnu") || env::var_os(HEAPS).is_some() {
-        return;
-    }
-    let heaps = 2 * std::thread::available_parallelism().map_or(2, usize::from);
-    if let Ok(program) = env::current_exe() {
-        // Comes back only when it could not be done: then the daemon takes more memory, and nothing else.
-        let _why = Command::new(program).args(env::args_os().skip(1)).env(HEAPS, heaps.to_string()).exec();
-    }
-}
-
 /// Runs the daemon until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
-    share_heaps();
     let _lines_are_written_until_the_end = log::start(&config)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("checksync").build()?;
