@@ -70,12 +70,20 @@ pub(super) fn veiled<'d>(caller: &Caller, device: &'d Device) -> Cow<'d, Device>
     if caller.may_change(device) {
         return Cow::Borrowed(device);
     }
-    let mut device = device.clone();
+    Cow::Owned(with_veil(device.clone()))
+}
+
+/// The same of a device that is needed no more.
+pub(super) fn veil(caller: &Caller, device: Device) -> Device {
+    if caller.may_change(&device) { device } else { with_veil(device) }
+}
+
+fn with_veil(mut device: Device) -> Device {
     device.document.body.remove("provision");
     if let Some(sip) = device.document.body.get_mut("sip").and_then(Value::as_object_mut) {
         sip.remove("password");
     }
-    Cow::Owned(device)
+    device
 }
 
 /// Refuses to change what a device is, but for who runs the site: it is what they bill by.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::access::veiled;
+use super::access::{veil, veiled};
 use super::change::{self, find, see};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -26,7 +26,7 @@ pub(super) async fn list(call: Call) -> Reply {
     let rows = Rows::of(call.intake(), &call.desk.registrations);
     let page = page(&call, rows.members(), None).await?;
     let caller = call.caller()?;
-    Ok(page.answer(|device| Value::Object(rows.row(&veiled(caller, &device)))))
+    Ok(page.answer(|device| Value::Object(rows.row(veil(caller, device)))))
 }
 
 /// `PUT …/devices`
@@ -96,8 +96,11 @@ pub(super) async fn list_of_user(call: Call) -> Reply {
     let fetch = async |span| call.desk.store.devices(&Scope::User(user), span).await;
     let page = Page::of(&call, Device::id, keep, fetch).await?;
     let rows = Rows::of(call.intake(), &call.desk.registrations);
-    let row = |device: &Device| rows.row_of_user(device, device.owner() != Some(user));
-    Ok(page.answer(|device| Value::Object(row(&veiled(caller, &device)))))
+    let row = |device: Device| {
+        let is_guest = device.owner() != Some(user);
+        rows.row_of_user(veil(caller, device), is_guest)
+    };
+    Ok(page.answer(|device| Value::Object(row(device))))
 }
 
 /// The page of devices that a list asks for, of those that the caller may see; with these members of their bodies at

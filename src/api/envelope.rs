@@ -6,6 +6,8 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, web};
 use futures_util::Stream;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use tracing::info;
 
@@ -26,7 +28,8 @@ pub(super) type Reply = Result<Answer, Failure>;
 pub(super) struct Answer {
     status: StatusCode,
     data: Value,
-    revision: String,
+    /// `None` where it is the digest of the data.
+    revision: Option<String>,
     location: Option<String>,
     token: Option<String>,
     page: Map<String, Value>,
@@ -35,16 +38,15 @@ pub(super) struct Answer {
 impl Answer {
     /// Some data that is not a document. Its revision is its digest.
     pub(super) fn data(data: Value) -> Self {
-        let revision = Digest::of(data.to_string().as_bytes()).to_string();
-        Self::of(data, revision)
+        Self::of(data, None)
     }
 
     /// A document as its administrator sees it.
     pub(super) fn document(document: &Document) -> Self {
-        Self::of(shown(document), document.revision.to_string())
+        Self::of(shown(document), Some(document.revision.to_string()))
     }
 
-    fn of(data: Value, revision: String) -> Self {
+    fn of(data: Value, revision: Option<String>) -> Self {
         Self { status: StatusCode::OK, data, revision, location: None, token: None, page: Map::new() }
     }
 
@@ -70,7 +72,7 @@ impl Answer {
 
     /// Names the revision of the document that the data is about.
     pub(super) fn revision(self, document: &Document) -> Self {
-        Self { revision: document.revision.to_string(), ..self }
+        Self { revision: Some(document.revision.to_string()), ..self }
     }
 
     /// Adds members about the page to the envelope.
@@ -91,8 +93,11 @@ impl Responder for Answer {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let etag = format!("\"{}\"", self.revision);
-        if is_known(request, &self.revision) {
+        // A `Value` can always be written.
+        let data = to_raw_value(&self.data).unwrap_or_default();
+        let revision = self.revision.unwrap_or_else(|| Digest::of(data.get().as_bytes()).to_string());
+        let etag = format!("\"{revision}\"");
+        if is_known(request, &revision) {
             return HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish();
         }
         let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
@@ -108,10 +113,9 @@ impl Responder for Answer {
         if let Some(token) = self.token {
             envelope.insert("auth_token".to_owned(), token.into());
         }
-        envelope.insert("data".to_owned(), self.data);
-        envelope.insert("revision".to_owned(), self.revision.into());
+        envelope.insert("revision".to_owned(), revision.into());
         envelope.insert("status".to_owned(), "success".into());
-        write(response, envelope, &trace)
+        write_with(response, envelope, Some(&data), &trace)
     }
 }
 
@@ -146,8 +150,26 @@ impl Trace {
 
 /// Writes an envelope with the name of its request.
 pub(super) fn write(
+    response: HttpResponseBuilder,
+    envelope: Map<String, Value>,
+    trace: &Trace,
+) -> HttpResponse {
+    write_with(response, envelope, None, trace)
+}
+
+/// An envelope around data that is written already.
+#[derive(Serialize)]
+struct Envelope<'e> {
+    #[serde(flatten)]
+    members: &'e Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'e RawValue>,
+}
+
+fn write_with(
     mut response: HttpResponseBuilder,
     mut envelope: Map<String, Value>,
+    data: Option<&RawValue>,
     trace: &Trace,
 ) -> HttpResponse {
     envelope.insert("request_id".to_owned(), trace.request.clone().into());
@@ -155,14 +177,19 @@ pub(super) fn write(
         envelope.entry("auth_token").or_insert_with(|| token.clone().into());
     }
     let Manner { pretty, function, .. } = &trace.manner;
-    let envelope = Value::Object(envelope);
-    let json = if *pretty { format!("{envelope:#}") } else { envelope.to_string() };
+    let envelope = Envelope { members: &envelope, data };
+    let json = if *pretty { prettily(&envelope) } else { serde_json::to_string(&envelope) };
+    let json = json.unwrap_or_default();
     let (kind, body) = match function {
         Some(function) => ("application/javascript", format!("{function}({json});")),
         None => ("application/json", json),
     };
     name(&mut response, trace);
     response.content_type(kind).body(body)
+}
+
+fn prettily(envelope: &Envelope<'_>) -> serde_json::Result<String> {
+    serde_json::to_value(envelope).map(|envelope| format!("{envelope:#}"))
 }
 
 /// The rows as a table. Where the next page begins stands in a header.
@@ -259,10 +286,15 @@ pub(super) fn names(tags: &str, revision: &str) -> bool {
 
 /// A body with its id, without what only the server knows.
 pub(super) fn shown(document: &Document) -> Value {
-    let mut body = document.body.clone();
+    Value::Object(whole(document.clone()))
+}
+
+/// The same of a document that is needed no more.
+pub(super) fn whole(document: Document) -> Map<String, Value> {
+    let mut body = document.body;
     body.retain(|name, _| !name.starts_with("pvt_"));
     body.insert("id".to_owned(), json!(document.id));
-    Value::Object(body)
+    body
 }
 
 #[cfg(test)]

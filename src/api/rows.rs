@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::envelope::shown;
+use super::envelope::whole;
 use super::intake::Intake;
 use crate::device::Device;
 use crate::document::at;
@@ -60,23 +60,19 @@ impl<'d> Rows<'d> {
     }
 
     /// The row of a device.
-    pub(super) fn row(&self, device: &Device) -> Map<String, Value> {
+    pub(super) fn row(&self, device: Device) -> Map<String, Value> {
+        let status = self.registrations.map(|registrations| status(&device, registrations));
         let mut row = match &self.form {
             Form::Summary => summary(device),
-            Form::Fields(fields) => sparse(device, fields),
-            Form::Whole => match shown(&device.document) {
-                Value::Object(whole) => whole,
-                _ => Map::new(),
-            },
+            Form::Fields(fields) => sparse(&device, fields),
+            Form::Whole => whole(device.document),
         };
-        if let Some(registrations) = self.registrations {
-            row.extend(status(device, registrations));
-        }
+        row.extend(status.into_iter().flatten());
         row
     }
 
     /// The row of a device in the list of a user. Its summary leaves out what the user's screen does not show.
-    pub(super) fn row_of_user(&self, device: &Device, hotdesked: bool) -> Map<String, Value> {
+    pub(super) fn row_of_user(&self, device: Device, hotdesked: bool) -> Map<String, Value> {
         let mut row = self.row(device);
         if matches!(self.form, Form::Summary) {
             row.retain(|name, _| !matches!(name.as_str(), "username" | "mobile" | "flags"));
@@ -87,16 +83,19 @@ impl<'d> Rows<'d> {
 }
 
 /// What is not set is left out.
-fn summary(device: &Device) -> Map<String, Value> {
-    let body = &device.document.body;
+fn summary(device: Device) -> Map<String, Value> {
+    let id = device.id();
+    let username = device.username().map(Value::from);
+    let mut body = device.document.body;
+    let mut take = |name: &str| body.remove(name).filter(|value| !value.is_null());
     let mut row = Map::new();
     for name in ["name", "owner_id", "enabled", "call_recording", "mobile", "flags"] {
-        row.extend(at(body, name).map(|value| (name.to_owned(), value.clone())));
+        row.extend(take(name).map(|value| (name.to_owned(), value)));
     }
-    row.extend(device.username().map(|username| ("username".to_owned(), username.into())));
-    row.insert("id".to_owned(), json!(device.id()));
+    row.extend(username.map(|username| ("username".to_owned(), username)));
+    row.insert("id".to_owned(), json!(id));
     for (name, usual) in [("mac_address", ""), ("device_type", "sip_device")] {
-        row.insert(name.to_owned(), at(body, name).cloned().unwrap_or_else(|| usual.into()));
+        row.insert(name.to_owned(), take(name).unwrap_or_else(|| usual.into()));
     }
     row
 }
@@ -150,7 +149,7 @@ mod tests {
         let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let registrations = Registrations::default();
         let intake = Intake { query, ..Intake::default() };
-        Value::Object(Rows::of(&intake, &registrations).row(&device(body)))
+        Value::Object(Rows::of(&intake, &registrations).row(device(body)))
     }
 
     #[test]
