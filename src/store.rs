@@ -18,6 +18,7 @@ pub mod changes;
 pub mod history;
 
 mod abreast;
+mod ahead;
 mod audit;
 mod backup;
 mod committer;

@@ -124,7 +124,7 @@ fn state(number: u64, generation: u64) -> Value {
     let mut state = phone_body(number);
     state["sip"]["username"] = format!("{number}g{generation}").into();
     state["generation"] = generation.into();
-    state["padding"] = "z".repeat(6_000).into();
+    state["padding"] = noise(generation, 6_000).into();
     state
 }
 

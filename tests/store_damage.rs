@@ -97,10 +97,10 @@ async fn a_refusal_stays_a_refusal_and_says_what_to_do() {
 async fn a_database_of_another_version_is_left_alone_and_says_how_to_bring_it_along() {
     let made = Made::new(3, 1).await;
     let marker = made.dir.path().join("checksync.json");
-    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 3", "\"format\": 1");
+    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 4", "\"format\": 1");
     fs::write(&marker, text).unwrap();
     let refused = SledStore::open(Options::new(made.dir.path())).unwrap_err().to_string();
-    assert!(refused.contains("is of format 1, and this version reads 3"), "{refused}");
+    assert!(refused.contains("is of format 1, and this version reads 4"), "{refused}");
     assert!(refused.contains("`checksync export` of the version that made it"), "{refused}");
 }
 
@@ -142,7 +142,7 @@ async fn a_snapshot_that_is_cut_flipped_or_of_another_day_is_refused_or_harmless
 #[tokio::test]
 async fn a_database_that_was_never_finished_is_begun_again() {
     let dir = tempfile::tempdir().unwrap();
-    let marker = json!({"format": 3, "database": id(1).to_string(), "state": "new"});
+    let marker = json!({"format": 4, "database": id(1).to_string(), "state": "new"});
     fs::write(dir.path().join("checksync.json"), marker.to_string()).unwrap();
     fs::create_dir(dir.path().join("sled")).unwrap();
     fs::write(dir.path().join("sled/db"), "half").unwrap();
@@ -206,8 +206,9 @@ impl Made {
         let store = SledStore::open(Options::new(self.dir.path())).unwrap();
         for phone in &mut self.phones {
             let mut state = serde_json::Value::Object(phone.document.body.clone());
-            state["padding"] = "y".repeat(20_000).into();
-            state["generation"] = (state["generation"].as_u64().unwrap_or(0) + 1).into();
+            let generation = state["generation"].as_u64().unwrap_or(0) + 1;
+            state["generation"] = generation.into();
+            state["padding"] = noise(generation, 20_000).into();
             let step = revise(phone, &state);
             phone.document = phone.document.revised(body(&state), 1_700_000_100);
             commit(&store, [step]).await.unwrap();

@@ -161,7 +161,7 @@ async fn write_until_refused(store: &SledStore, first: u64) -> (Vec<Device>, Sto
 
 async fn write(store: &SledStore, number: u64) -> Result<Device, StoreError> {
     let mut state = phone_body(number);
-    state["padding"] = "x".repeat(40_000).into();
+    state["padding"] = noise(number, 40_000).into();
     let device = device(phone(number, CHILD).id(), CHILD, &state);
     commit(store, [put(device.clone())]).await.map(|_| device)
 }

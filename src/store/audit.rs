@@ -141,7 +141,7 @@ impl Audit {
         let letter = layout::letter(key);
         if layout::is_index(letter) {
             self.found.add(key, checksum);
-        } else if let Err(what) = self.understand(letter, key, payload) {
+        } else if let Err(what) = self.understand(letter, key, &payload) {
             self.problem(format!("record {} {what}", name(key)));
         }
     }
@@ -204,7 +204,7 @@ fn explain(engine: &Engine, audit: &mut Audit) -> Result<()> {
         let payload = envelope::unwrap(key, value).map(|(payload, _)| payload).unwrap_or_default();
         match layout::letter(key) {
             letter if layout::is_index(letter) => drop(found.insert((key.to_vec(), payload.to_vec()))),
-            letter => asked.extend(entity(letter, payload).iter().flat_map(layout::indexes)),
+            letter => asked.extend(entity(letter, &payload).iter().flat_map(layout::indexes)),
         }
     })?;
     for (key, _) in asked.difference(&found) {

@@ -95,7 +95,7 @@ impl Engine {
     fn payload(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>> {
         let (payload, _) = envelope::unwrap(key, value)
             .ok_or_else(|| self.damage(&format!("record {} fails its checksum", crate::id::hex(key))))?;
-        Ok(payload.to_vec())
+        Ok(payload.into_owned())
     }
 }
 

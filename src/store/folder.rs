@@ -203,7 +203,7 @@ impl HighWater {
         let mut value = [0; 13];
         self.file.read_exact_at(&mut value, slot * Self::SLOT).ok()?;
         let (payload, _) = envelope::unwrap(self.database.as_bytes(), &value)?;
-        payload.try_into().ok().map(u64::from_be_bytes)
+        (*payload).try_into().ok().map(u64::from_be_bytes)
     }
 }
 

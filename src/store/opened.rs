@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::ahead;
 use super::audit::{self, Report};
 use super::engine::Engine;
 use super::folder::{Folder, HighWater, State};
@@ -80,6 +81,7 @@ impl Opened {
 
     /// Whoever opens it after problems were found must find them too, whatever was sealed.
     fn audit(&self, folder: &Folder) -> Report {
+        ahead::read(&folder.sled());
         let report = audit::audit(&self.engine, &self.meta);
         if !report.problems.is_empty() {
             Seal::remove(folder);

@@ -47,8 +47,14 @@ pub(crate) fn phone_body(number: u64) -> Value {
         "mac_address": mac(number).to_string(),
         "owner_id": id(50 + u128::from(number % 7)).to_string(),
         "sip": {"username": format!("User{number}"), "password": "secret"},
-        "provision": {"endpoint_brand": "yealink", "endpoint_model": "t46s", "padding": "x".repeat(600)},
+        "provision": {"endpoint_brand": "yealink", "endpoint_model": "t46s", "padding": noise(number, 600)},
     })
+}
+
+/// Text that cannot be packed, another for every `seed`.
+pub(crate) fn noise(seed: u64, length: usize) -> String {
+    let lines = (0..).map(|line: u64| Digest::of(format!("{seed} {line}").as_bytes()).to_string());
+    lines.flat_map(String::into_bytes).map(char::from).take(length).collect()
 }
 
 pub(crate) fn mac(number: u64) -> Mac {
