@@ -36,6 +36,8 @@ pub mod transaction;
 pub mod digest;
 pub mod message;
 pub mod reader;
+pub mod refusal;
+pub mod uri;
 
 pub mod address;
 pub mod chance;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -129,12 +130,13 @@ pub struct NameAddr<'a> {
 }
 
 impl<'a> NameAddr<'a> {
-    /// `None` if there is no URI in it, or a bracket or a quote is never closed.
+    /// `None` if there is no URI in it, a bracket or a quote is never closed, or a URI with header fields stands
+    /// without brackets, when nobody knows what belongs to it (RFC 3261 §20).
     pub fn read(value: &'a str) -> Option<Self> {
         let open = unquoted(value, '<').next();
         let (uri, params) = match open {
             Some(open) => value[open + 1..].split_once('>')?,
-            None if value.contains(['"', '<']) => return None,
+            None if value.contains(['"', '<', '?']) => return None,
             None => value.split_at(value.find(';').unwrap_or(value.len())),
         };
         let uri = trim(uri);
@@ -164,9 +166,12 @@ impl<'a> Via<'a> {
     pub fn read(value: &'a str) -> Option<Self> {
         let top = list(value).next()?;
         let (head, params) = top.split_at(top.find(';').unwrap_or(top.len()));
-        let sent_by = head.split_ascii_whitespace().next_back().filter(|_| head.contains('/'))?;
-        let (host, port) = host_and_port(sent_by);
-        let port = port.and_then(|port| port.parse().ok()).unwrap_or(5060);
+        let (_, sent_by) = trim(head.rsplit_once('/')?.1).split_once([' ', '\t'])?;
+        let (host, port) = host_and_port(trim(sent_by));
+        let (host, port) = (trim(host), port.and_then(|port| number(trim(port))).unwrap_or(5060));
+        if host.is_empty() || host.contains([' ', '\t']) {
+            return None;
+        }
         Some(Self { host, port, branch: param(params, "branch").unwrap_or(""), params })
     }
 
@@ -228,6 +233,12 @@ pub fn host_and_port(sent_by: &str) -> (&str, Option<&str>) {
 /// Takes off the blanks around a text. Not `str::trim`, to which the byte 0x85 of a wire text is a blank too.
 pub fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
+}
+
+/// Reads a number of digits only. Not `str::parse` alone, which takes a plus sign too.
+pub fn number<N: FromStr>(text: &str) -> Option<N> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
 }
 
 /// Takes the quotes off a quoted string; what is escaped in it stays escaped.
@@ -331,6 +342,8 @@ mod tests {
         assert_eq!(read("Bob<sip:a@b>"), Some(("sip:a@b", "")));
         assert_eq!(read("<sip:a@b"), None);
         assert_eq!(read("\"open <sip:a@b>"), None);
+        assert_eq!(read("sip:a@b?Route=x"), None);
+        assert_eq!(read("<sip:a@b?Route=x>"), Some(("sip:a@b?Route=x", "")));
         assert_eq!(read("<sip:a@b;line=\"x\">;q=1"), Some(("sip:a@b;line=\"x\"", ";q=1")));
     }
 
@@ -357,6 +370,12 @@ mod tests {
         let bare = Via::read("SIP / 2.0 / UDP phone.example").unwrap();
         assert_eq!((bare.host, bare.port, bare.branch), ("phone.example", 5060, ""));
         assert!(!bare.wants_rport());
-        assert_eq!(Via::read("nonsense"), None);
+        let blanks = Via::read("SIP/2.0/UDP 192.0.2.1 : 5070 ;branch = z9hG4bKa").unwrap();
+        assert_eq!((blanks.host, blanks.port, blanks.branch), ("192.0.2.1", 5070, "z9hG4bKa"));
+        for bad in
+            ["nonsense", "SIP/2.0/UDP", "SIP/2.0/UDP ;branch=z", "SIP/2.0/UDP :5060", "SIP/2.0/UDP a b"]
+        {
+            assert_eq!(Via::read(bad), None, "{bad}");
+        }
     }
 }
