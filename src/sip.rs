@@ -42,6 +42,7 @@ pub mod uri;
 pub mod address;
 pub mod chance;
 pub mod header;
+pub mod syntax;
 pub mod timers;
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::fmt;
 use rsip::Header;
 use rsip::prelude::UntypedHeader as _;
 
+use super::address::trim;
+
 macro_rules! known {
     ($($variant:ident $name:literal $compact:literal,)*) => {
         /// The names rsip knows, each with its compact form (`-` where there is none).
@@ -70,10 +72,9 @@ impl Headers {
     /// start a line of its own. Only after a backslash they may stand (`quoted-pair`, RFC 3261 §25.1), but for
     /// line ends, which never may.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        let mut value: String = value.into();
-        if value.bytes().any(|byte| byte.is_ascii_control()) {
-            value = without_controls(&value);
-        }
+        let given: String = value.into();
+        let sound = given.bytes().all(|byte| !byte.is_ascii_control());
+        let value = if sound { given } else { trim(&without_controls(&given)).to_owned() };
         self.0.push(build(canonical(name), value));
     }
 

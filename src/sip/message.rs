@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::address::{Aor, NameAddr, Via, list, number, trim};
+use super::address::{Aor, NameAddr, Via, list, number, pieces, trim};
 use super::header::{Headers, encode};
 
 /// The method of a request. Methods are case-sensitive (RFC 3261 §7.1).
@@ -162,7 +162,7 @@ fn stamped(via: &str, from: SocketAddr) -> String {
     let rest = trim(via).strip_prefix(top).unwrap_or_default();
     let Some(parsed) = Via::read(top) else { return via.to_owned() };
     let asks = parsed.wants_rport();
-    let mut pieces: Vec<String> = top.split(';').map(str::to_owned).collect();
+    let mut pieces: Vec<String> = pieces(top, ';').map(str::to_owned).collect();
     if asks {
         let rports = pieces.iter_mut().skip(1).filter(|piece| is_called(piece, "rport"));
         rports.for_each(|piece| *piece = format!("rport={}", from.port()));
@@ -253,8 +253,11 @@ mod tests {
 
     #[test]
     fn where_a_request_came_from_is_said_once_whatever_it_claims() {
-        let answer = request("SIP/2.0/UDP a;received=[::1];branch=z;Received = b").answer(200, "t", from());
-        assert_eq!(answer.headers.get("Via"), Some("SIP/2.0/UDP a;branch=z;received=192.0.2.7"));
+        let via = |via| request(via).answer(200, "t", from()).headers.get("Via").unwrap().to_owned();
+        let claimed = via("SIP/2.0/UDP a;received=[::1];branch=z;Received = b");
+        assert_eq!(claimed, "SIP/2.0/UDP a;branch=z;received=192.0.2.7");
+        let quoted = via("SIP/2.0/UDP a;x=\";received=b;\"");
+        assert_eq!(quoted, "SIP/2.0/UDP a;x=\";received=b;\";received=192.0.2.7");
     }
 
     #[test]

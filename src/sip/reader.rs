@@ -63,9 +63,10 @@ fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
     let request =
         Request { method: Method::read(method), uri: trim(uri).to_owned(), headers, body: body.into() };
     let answerable = request.headers.get("Via").is_some_and(|via| Via::read(via).is_some());
-    let fault = match version.eq_ignore_ascii_case(VERSION) {
-        false => Some((505, "SIP/2.0 only")),
-        true => fault.or_else(|| wrong(&request)).map(|reason| (400, reason)),
+    let fault = if version.eq_ignore_ascii_case(VERSION) {
+        fault.or_else(|| wrong(&request)).map(|reason| (400, reason))
+    } else {
+        Some((505, "SIP/2.0 only"))
     };
     match fault {
         None => Ok(request),
@@ -130,26 +131,31 @@ fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
             unfolded.push(decode(line));
         }
     }
+    let fields = unfolded.iter().filter_map(|line| field(line));
+    let (lengths, others): (Vec<_>, Vec<_>) = fields.partition(|(name, _)| is_length(name));
     let mut headers = Headers::default();
-    for line in &unfolded {
-        push_field(&mut headers, line);
+    for (name, value) in others {
+        headers.push(name, value);
     }
-    let (body, short) = cut(lines.rest, &headers);
+    let (body, short) = cut(lines.rest, &lengths);
     (headers, body.to_vec(), fault.or(short))
 }
 
 /// A line that is no header field is passed over, as phones do send such.
-fn push_field(headers: &mut Headers, line: &str) {
-    let Some((name, value)) = line.split_once(':') else { return };
+fn field(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
     let name = trim(name);
-    if !name.is_empty() && name.bytes().all(is_token) {
-        headers.push(name, trim(value));
-    }
+    let sound = !name.is_empty() && name.bytes().all(is_token);
+    sound.then(|| (name, trim(value)))
+}
+
+fn is_length(name: &str) -> bool {
+    name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l")
 }
 
 /// The body: as long as it says, or all there is.
-fn cut<'a>(rest: &'a [u8], headers: &Headers) -> (&'a [u8], Option<&'static str>) {
-    let mut lengths = headers.all("Content-Length").map(number::<usize>);
+fn cut<'a>(rest: &'a [u8], lengths: &[(&str, &str)]) -> (&'a [u8], Option<&'static str>) {
+    let mut lengths = lengths.iter().map(|(_, length)| number::<usize>(length));
     let Some(first) = lengths.next() else { return (rest, None) };
     match first.map(|length| rest.get(..length)) {
         _ if lengths.any(|other| other != first) => (rest, Some("Several Content-Lengths")),

@@ -19,12 +19,11 @@ const ACCEPT: &str = "application/sdp";
 /// - 415 if it has a body that must be understood and is not.
 pub fn refuse(request: &Request, answer: impl Fn(u16) -> Response) -> Option<Response> {
     match &request.method {
-        Method::Known(Ack | Cancel | Info | Update) => None,
         Method::Known(Options | Register) if !is_sip(&request.uri) => Some(answer(416)),
         Method::Known(Options | Register) if has_strange_body(request) => {
             Some(answer(415).with("Accept", ACCEPT))
         }
-        Method::Known(Options | Register) => None,
+        Method::Known(Ack | Cancel | Info | Options | Register | Update) => None,
         _ if may_go_no_further(request) => Some(answer(483)),
         Method::Other(_) => Some(answer(501)),
         Method::Known(_) => None,

@@ -100,7 +100,8 @@ fn bound(scene: &mut Scene, datagram: &[u8], (user, realm): (&str, &str), contac
     scene.look_up(user, realm, Proof::Address(here));
     let mut kept: Vec<&str> = scene.endpoint.bindings("d").map(|binding| binding.contact.as_str()).collect();
     let mut wanted = contacts.to_vec();
-    (kept.sort_unstable(), wanted.sort_unstable());
+    kept.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(kept, wanted);
     let answer = scene.sent();
     for contact in contacts {
