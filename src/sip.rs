@@ -36,10 +36,13 @@ pub mod transaction;
 pub mod digest;
 pub mod message;
 pub mod reader;
+pub mod refusal;
+pub mod uri;
 
 pub mod address;
 pub mod chance;
 pub mod header;
+pub mod syntax;
 pub mod timers;
 
 #[cfg(test)]

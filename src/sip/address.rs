@@ -1,4 +1,4 @@
-//! Addresses as phones write them: lists, name-addrs, URIs, Vias. Tolerant readers that borrow, and the two
+//! Addresses as phones write them: name-addrs, URIs, Vias. Tolerant readers that borrow, and the two
 //! parsed values the other rooms trust, [`Aor`] and [`Target`]. All texts are wire texts (see
 //! [`super::header`]).
 
@@ -9,6 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_
 use serde::{Deserialize, Serialize};
 
 use super::header::{encode, text};
+pub use super::syntax::{host_and_port, list, number, param, pieces, trim, unquote};
+use super::syntax::{is_closed, unquoted};
 
 /// An address of record: who a line is, apart from where its phone is (RFC 3261 §6).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -129,12 +131,16 @@ pub struct NameAddr<'a> {
 }
 
 impl<'a> NameAddr<'a> {
-    /// `None` if there is no URI in it, or a bracket or a quote is never closed.
+    /// `None` if there is no URI in it, a bracket or a quote is never closed, or a URI with header fields stands
+    /// without brackets, when nobody knows what belongs to it (RFC 3261 §20).
     pub fn read(value: &'a str) -> Option<Self> {
         let open = unquoted(value, '<').next();
+        if !is_closed(value) {
+            return None;
+        }
         let (uri, params) = match open {
             Some(open) => value[open + 1..].split_once('>')?,
-            None if value.contains(['"', '<']) => return None,
+            None if value.contains(['"', '<', '?']) => return None,
             None => value.split_at(value.find(';').unwrap_or(value.len())),
         };
         let uri = trim(uri);
@@ -162,11 +168,14 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads the first of the Vias in `value`.
     pub fn read(value: &'a str) -> Option<Self> {
-        let top = list(value).next()?;
+        let top = list(value).next().filter(|top| is_closed(top))?;
         let (head, params) = top.split_at(top.find(';').unwrap_or(top.len()));
-        let sent_by = head.split_ascii_whitespace().next_back().filter(|_| head.contains('/'))?;
-        let (host, port) = host_and_port(sent_by);
-        let port = port.and_then(|port| port.parse().ok()).unwrap_or(5060);
+        let (_, sent_by) = trim(head.rsplit_once('/')?.1).split_once([' ', '\t'])?;
+        let (host, port) = host_and_port(trim(sent_by));
+        let (host, port) = (trim(host), port.and_then(|port| number(trim(port))).unwrap_or(5060));
+        if host.is_empty() || host.contains([' ', '\t']) {
+            return None;
+        }
         Some(Self { host, port, branch: param(params, "branch").unwrap_or(""), params })
     }
 
@@ -191,50 +200,6 @@ impl<'a> Via<'a> {
     }
 }
 
-/// The members of a comma-separated list; commas in quotes and angle brackets do not separate.
-pub fn list(value: &str) -> impl Iterator<Item = &str> {
-    let mut start = 0;
-    let ends: Vec<usize> = unquoted(value, ',').chain([value.len()]).collect();
-    ends.into_iter()
-        .map(move |end| {
-            let member = trim(&value[start..end]);
-            start = end + 1;
-            member
-        })
-        .filter(|member| !member.is_empty())
-}
-
-/// The value of the first parameter called `name` in `;a=1;b;c="x"`: unquoted, and empty if it has none.
-pub fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
-    let mut start = 0;
-    let ends: Vec<usize> = unquoted(params, ';').chain([params.len()]).collect();
-    ends.into_iter().find_map(|end| {
-        let piece = &params[start..end];
-        start = end + 1;
-        let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
-        trim(key).eq_ignore_ascii_case(name).then(|| unquote(trim(value)))
-    })
-}
-
-/// Splits at the colon before a port; the colons of an IPv6 literal are none.
-pub fn host_and_port(sent_by: &str) -> (&str, Option<&str>) {
-    let after = sent_by.find(']').map_or(0, |bracket| bracket + 1);
-    match sent_by[after..].find(':') {
-        Some(colon) => (&sent_by[..after + colon], Some(&sent_by[after + colon + 1..])),
-        None => (sent_by, None),
-    }
-}
-
-/// Takes off the blanks around a text. Not `str::trim`, to which the byte 0x85 of a wire text is a blank too.
-pub fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
-}
-
-/// Takes the quotes off a quoted string; what is escaped in it stays escaped.
-pub fn unquote(value: &str) -> &str {
-    value.strip_prefix('"').map_or(value, |rest| rest.strip_suffix('"').unwrap_or(rest))
-}
-
 fn user_and_host(uri: &str) -> Option<(&str, &str)> {
     let (user, rest) = unschemed_uri(uri)?.split_once('@')?;
     Some((user, rest.split([';', '?']).next().unwrap_or(rest)))
@@ -248,23 +213,6 @@ fn unschemed_uri(uri: &str) -> Option<&str> {
 fn unschemed(uri: &str) -> (bool, &str) {
     let (scheme, user) = uri.split_once(':').unwrap_or(("", uri));
     (scheme.eq_ignore_ascii_case("sips"), user)
-}
-
-/// Where `wanted` stands outside of quotes and angle brackets.
-fn unquoted(value: &str, wanted: char) -> impl Iterator<Item = usize> {
-    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
-    value.char_indices().filter_map(move |(at, c)| {
-        let plain = !quoted && !bracketed;
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' if !bracketed => quoted = !quoted,
-            '<' if !quoted => bracketed = true,
-            '>' if !quoted => bracketed = false,
-            _ => {}
-        }
-        (plain && c == wanted).then_some(at)
-    })
 }
 
 #[cfg(test)]
@@ -331,22 +279,10 @@ mod tests {
         assert_eq!(read("Bob<sip:a@b>"), Some(("sip:a@b", "")));
         assert_eq!(read("<sip:a@b"), None);
         assert_eq!(read("\"open <sip:a@b>"), None);
+        assert_eq!(read("<sip:a@b>;x=\"open"), None);
+        assert_eq!(read("sip:a@b?Route=x"), None);
+        assert_eq!(read("<sip:a@b?Route=x>"), Some(("sip:a@b?Route=x", "")));
         assert_eq!(read("<sip:a@b;line=\"x\">;q=1"), Some(("sip:a@b;line=\"x\"", ";q=1")));
-    }
-
-    #[test]
-    fn a_list_is_split_where_a_person_would_split_it() {
-        let members: Vec<_> = list("<sip:a,b@c>;x=\"1,2\" , \"a\\\",\" <sip:d@e>,, *").collect();
-        assert_eq!(members, ["<sip:a,b@c>;x=\"1,2\"", "\"a\\\",\" <sip:d@e>", "*"]);
-    }
-
-    #[test]
-    fn a_parameter_is_found_in_any_case_and_without_its_quotes() {
-        let params = ";Expires = 60;+sip.instance=\"<urn:uuid:1;2>\";ob";
-        assert_eq!(param(params, "expires"), Some("60"));
-        assert_eq!(param(params, "+sip.instance"), Some("<urn:uuid:1;2>"));
-        assert_eq!(param(params, "ob"), Some(""));
-        assert_eq!(param(params, "q"), None);
     }
 
     #[test]
@@ -357,6 +293,17 @@ mod tests {
         let bare = Via::read("SIP / 2.0 / UDP phone.example").unwrap();
         assert_eq!((bare.host, bare.port, bare.branch), ("phone.example", 5060, ""));
         assert!(!bare.wants_rport());
-        assert_eq!(Via::read("nonsense"), None);
+        let blanks = Via::read("SIP/2.0/UDP 192.0.2.1 : 5070 ;branch = z9hG4bKa").unwrap();
+        assert_eq!((blanks.host, blanks.port, blanks.branch), ("192.0.2.1", 5070, "z9hG4bKa"));
+        for bad in [
+            "nonsense",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ;branch=z",
+            "SIP/2.0/UDP :5060",
+            "SIP/2.0/UDP a b",
+            "SIP/2.0/UDP a;x=\"",
+        ] {
+            assert_eq!(Via::read(bad), None, "{bad}");
+        }
     }
 }

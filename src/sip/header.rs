@@ -10,6 +10,8 @@ use std::fmt;
 use rsip::Header;
 use rsip::prelude::UntypedHeader as _;
 
+use super::address::trim;
+
 macro_rules! known {
     ($($variant:ident $name:literal $compact:literal,)*) => {
         /// The names rsip knows, each with its compact form (`-` where there is none).
@@ -49,18 +51,30 @@ known! {
     Timestamp "Timestamp" '-', Unsupported "Unsupported" '-', Warning "Warning" '-',
 }
 
+/// Names that have a compact form and that rsip does not know.
+const COMPACT: &[(&str, char)] = &[
+    ("Accept-Contact", 'a'),
+    ("Allow-Events", 'u'),
+    ("Identity", 'y'),
+    ("Refer-To", 'r'),
+    ("Referred-By", 'b'),
+    ("Reject-Contact", 'j'),
+    ("Request-Disposition", 'd'),
+    ("Session-Expires", 'x'),
+];
+
 /// The header fields of one message, in the order they came or will be sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(rsip::Headers);
 
 impl Headers {
     /// Adds a field. `value` is a wire text; control characters in it become blanks, so that no value can
-    /// start a line of its own.
+    /// start a line of its own. Only after a backslash they may stand (`quoted-pair`, RFC 3261 §25.1), but for
+    /// line ends, which never may.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        let mut value: String = value.into();
-        if value.bytes().any(|byte| byte.is_ascii_control()) {
-            value = value.replace(|c: char| c.is_ascii_control(), " ");
-        }
+        let given: String = value.into();
+        let sound = given.bytes().all(|byte| !byte.is_ascii_control());
+        let value = if sound { given } else { trim(&without_controls(&given)).to_owned() };
         self.0.push(build(canonical(name), value));
     }
 
@@ -113,6 +127,16 @@ pub(crate) fn encode(wire: &str) -> Vec<u8> {
     wire.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
 }
 
+fn without_controls(value: &str) -> String {
+    let mut escaped = false;
+    let plain = value.chars().map(|c| {
+        let kept = !c.is_ascii_control() || escaped && c != '\r' && c != '\n';
+        escaped = c == '\\' && !escaped;
+        if kept { c } else { ' ' }
+    });
+    plain.collect()
+}
+
 fn canonical(name: &str) -> &str {
     let same = |(known, compact): &&(&str, char)| {
         known.eq_ignore_ascii_case(name)
@@ -120,7 +144,7 @@ fn canonical(name: &str) -> &str {
                 && *compact != '-'
                 && name.starts_with([*compact, compact.to_ascii_uppercase()]))
     };
-    KNOWN.iter().find(same).map_or(name, |(known, _)| known)
+    KNOWN.iter().chain(COMPACT).find(same).map_or(name, |(known, _)| known)
 }
 
 #[cfg(test)]
@@ -152,6 +176,24 @@ mod tests {
         let mut headers = Headers::default();
         headers.push("Event", "check-sync\r\nVia: evil");
         assert_eq!(headers.get("Event"), Some("check-sync  Via: evil"));
+    }
+
+    #[test]
+    fn a_control_character_stands_only_where_it_is_escaped_and_a_line_end_never() {
+        let mut headers = Headers::default();
+        headers.push("To", "\"\\\x07\\\\\x07\x00\\\r\\\n\" <sip:a@b>");
+        assert_eq!(headers.get("To"), Some("\"\\\x07\\\\  \\ \\ \" <sip:a@b>"));
+    }
+
+    #[test]
+    fn compact_names_are_expanded_whether_rsip_knows_them_or_not() {
+        let mut headers = Headers::default();
+        for (name, value) in [("r", "<sip:a@b>"), ("B", "<sip:c@d>"), ("x", "90"), ("o", "refer"), ("z", "?")]
+        {
+            headers.push(name, value);
+        }
+        let names = ["Refer-To", "Referred-By", "Session-Expires", "Event", "z"];
+        assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), names);
     }
 
     #[test]

@@ -140,7 +140,11 @@ proptest! {
         let text = plain("REGISTER").replace("Call-ID", &format!("Contact: <{contact}>\nCall-ID"));
         let text = text.replace('\n', "\r\n");
         world.receive(([10, 0, 0, 1], 5062).into(), &header::encode(&text));
-        world.notify();
-        prop_assert_eq!(&world.phone(1).heard[0].uri, &contact);
+        let notify = world.endpoint.bindings("d1").next().unwrap().notify("check-sync");
+        let mut out = Vec::new();
+        world.endpoint.notify(world.now, notify, &mut out);
+        let [Command::Send { datagram, .. }] = &out[..] else { panic!("{out:?}") };
+        let start = header::encode(&format!("NOTIFY {contact} SIP/2.0\r\n"));
+        prop_assert!(datagram.0.starts_with(&start));
     }
 }

@@ -231,7 +231,7 @@ fn other_requests_are_told_what_we_allow() {
     };
     assert_eq!(answered("OPTIONS"), Some((200, true)));
     assert_eq!(answered("INVITE"), Some((405, true)));
-    assert_eq!(answered("KDMQ"), Some((405, true)));
+    assert_eq!(answered("KDMQ"), Some((501, false)));
     assert_eq!(answered("CANCEL"), Some((481, false)));
     assert_eq!(answered("ACK"), None);
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::address::{Aor, NameAddr, Via, list, trim};
+use super::address::{Aor, NameAddr, Via, list, number, pieces, trim};
 use super::header::{Headers, encode};
 
 /// The method of a request. Methods are case-sensitive (RFC 3261 §7.1).
@@ -96,15 +96,15 @@ impl Request {
         datagram(&start, &self.headers, &self.body)
     }
 
-    /// A response to this request, with the fields RFC 3261 §8.2.6 asks for. `to_tag` goes on the To unless
-    /// it has a tag; `from` is noted in the topmost Via (RFC 3581 §4).
+    /// A response to this request, with the fields RFC 3261 §8.2.6 asks for, but none that it lacks itself.
+    /// `to_tag` goes on the To unless it has a tag; `from` is noted in the topmost Via (RFC 3581 §4).
     pub fn answer(&self, code: u16, to_tag: &str, from: SocketAddr) -> Response {
         let mut headers = Headers::default();
         for (at, via) in self.headers.all("Via").enumerate() {
             headers.push("Via", if at == 0 { stamped(via, from) } else { via.to_owned() });
         }
         for name in ["From", "To", "Call-ID", "CSeq"] {
-            let value = self.headers.get(name).unwrap_or_default();
+            let Some(value) = self.headers.get(name).filter(|value| !value.is_empty()) else { continue };
             let tagged = NameAddr::read(value).is_none_or(|a| a.param("tag").is_some());
             let tag = if name == "To" && !tagged { format!(";tag={to_tag}") } else { String::new() };
             headers.push(name, format!("{value}{tag}"));
@@ -162,22 +162,25 @@ fn stamped(via: &str, from: SocketAddr) -> String {
     let rest = trim(via).strip_prefix(top).unwrap_or_default();
     let Some(parsed) = Via::read(top) else { return via.to_owned() };
     let asks = parsed.wants_rport();
-    let mut pieces: Vec<String> = top.split(';').map(str::to_owned).collect();
+    let mut pieces: Vec<String> = pieces(top, ';').map(str::to_owned).collect();
     if asks {
-        let is_rport = |piece: &&mut String| {
-            piece.split('=').next().is_some_and(|key| trim(key).eq_ignore_ascii_case("rport"))
-        };
-        pieces.iter_mut().skip(1).filter(is_rport).for_each(|p| *p = format!("rport={}", from.port()));
+        let rports = pieces.iter_mut().skip(1).filter(|piece| is_called(piece, "rport"));
+        rports.for_each(|piece| *piece = format!("rport={}", from.port()));
     }
     if asks || !parsed.is_from(from.ip()) {
+        pieces.retain(|piece| !is_called(piece, "received"));
         pieces.push(format!("received={}", from.ip().to_canonical()));
     }
     pieces.join(";") + rest
 }
 
+fn is_called(param: &str, name: &str) -> bool {
+    param.split('=').next().is_some_and(|key| trim(key).eq_ignore_ascii_case(name))
+}
+
 pub(super) fn cseq(headers: &Headers) -> Option<(u32, &str)> {
-    let (number, method) = headers.get("CSeq")?.split_once([' ', '\t'])?;
-    Some((number.parse().ok()?, trim(method)))
+    let (place, method) = headers.get("CSeq")?.split_once([' ', '\t'])?;
+    Some((number(place)?, trim(method)))
 }
 
 /// The words RFC 3261 §21 gives for the codes we answer.
@@ -192,12 +195,16 @@ pub fn reason(code: u16) -> &'static str {
         405 => "Method Not Allowed",
         407 => "Proxy Authentication Required",
         408 => "Request Timeout",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
+        483 => "Too Many Hops",
         489 => "Bad Event",
         500 => "Server Internal Error",
+        501 => "Not Implemented",
         503 => "Service Unavailable",
         505 => "Version Not Supported",
         513 => "Message Too Large",
@@ -242,6 +249,24 @@ mod tests {
         let mut again = request("SIP/2.0/UDP a");
         again.headers = tagged.headers;
         assert_eq!(again.answer(200, "other", from()).headers.get("To").unwrap().matches("tag=").count(), 1);
+    }
+
+    #[test]
+    fn where_a_request_came_from_is_said_once_whatever_it_claims() {
+        let via = |via| request(via).answer(200, "t", from()).headers.get("Via").unwrap().to_owned();
+        let claimed = via("SIP/2.0/UDP a;received=[::1];branch=z;Received = b");
+        assert_eq!(claimed, "SIP/2.0/UDP a;branch=z;received=192.0.2.7");
+        let quoted = via("SIP/2.0/UDP a;x=\";received=b;\"");
+        assert_eq!(quoted, "SIP/2.0/UDP a;x=\";received=b;\";received=192.0.2.7");
+    }
+
+    #[test]
+    fn what_a_request_lacks_its_answer_lacks_too() {
+        let mut bare = Request::new(rsip::Method::Options, "sip:h");
+        bare.headers.push("Via", "SIP/2.0/UDP a");
+        bare.headers.push("Call-ID", "");
+        let answer = bare.answer(400, "t", from());
+        assert_eq!(answer.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Via"]);
     }
 
     #[test]

@@ -5,12 +5,15 @@
 //! To, a Call-ID and a CSeq that can be read, and a body as long as it says. A broken request that can still
 //! be answered comes back as [`Malformed::Answerable`] with the code to answer.
 
-use super::address::{NameAddr, Via, trim};
+use super::address::{NameAddr, Via, list, number, trim};
 use super::header::{Headers, decode};
 use super::message::{Message, Method, Request, Response, cseq};
+use super::uri;
 
 /// The longest datagram read; UDP carries no longer one.
 pub const MAX_DATAGRAM: usize = 65_535;
+/// The one version of SIP there is (RFC 3261 §7.1).
+const VERSION: &str = "SIP/2.0";
 /// The most header fields read in one message.
 pub const MAX_HEADERS: usize = 128;
 
@@ -60,7 +63,11 @@ fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
     let request =
         Request { method: Method::read(method), uri: trim(uri).to_owned(), headers, body: body.into() };
     let answerable = request.headers.get("Via").is_some_and(|via| Via::read(via).is_some());
-    let fault = fault.map(|why| (400, why)).or_else(|| missing(&request, version));
+    let fault = if version.eq_ignore_ascii_case(VERSION) {
+        fault.or_else(|| wrong(&request)).map(|reason| (400, reason))
+    } else {
+        Some((505, "SIP/2.0 only"))
+    };
     match fault {
         None => Ok(request),
         Some((code, reason)) if answerable && version.get(..4) == Some("SIP/") => {
@@ -70,33 +77,43 @@ fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
     }
 }
 
-fn missing(request: &Request, version: &str) -> Option<(u16, &'static str)> {
+/// What is wrong with a request: a field that it must have, and once, is missing, unreadable or there twice.
+fn wrong(request: &Request) -> Option<&'static str> {
     let headers = &request.headers;
     let lacks = |name| headers.get(name).and_then(NameAddr::read).is_none();
+    let mut vias = headers.all("Via").flat_map(list);
     match () {
-        () if !version.eq_ignore_ascii_case("SIP/2.0") => Some((505, "SIP/2.0 only")),
-        () if request.uri.is_empty() => Some((400, "No Request-URI")),
-        () if headers.get("Via").is_none_or(|via| Via::read(via).is_none()) => Some((400, "No Via")),
-        () if lacks("From") => Some((400, "No From")),
-        () if lacks("To") => Some((400, "No To")),
-        () if headers.get("Call-ID").is_none_or(str::is_empty) => Some((400, "No Call-ID")),
+        () if !uri::is_sound(&request.uri) => Some("No Request-URI that can be read"),
+        () if vias.next().is_none() => Some("No Via"),
+        () if headers.all("Via").flat_map(list).any(|via| Via::read(via).is_none()) => {
+            Some("Via cannot be read")
+        }
+        () if lacks("From") => Some("No From"),
+        () if lacks("To") => Some("No To"),
+        () if headers.get("Call-ID").is_none_or(str::is_empty) => Some("No Call-ID"),
+        () if ["From", "To", "Call-ID", "CSeq"].iter().any(|name| headers.all(name).nth(1).is_some()) => {
+            Some("From, To, Call-ID or CSeq stands twice")
+        }
         () => match cseq(headers) {
             Some((_, method)) if method == request.method.as_str() => None,
-            _ => Some((400, "CSeq does not fit")),
+            _ => Some("CSeq does not fit"),
         },
     }
 }
 
 fn read_response(start: &str, lines: Lines<'_>) -> Result<Response, Malformed> {
-    let mut words = start.splitn(3, ' ');
-    let code = words.nth(1).and_then(|code| trim(code).parse().ok()).filter(|code| (100..700).contains(code));
-    let reason = trim(words.next().unwrap_or_default()).to_owned();
-    let (headers, body, fault) = read_rest(lines);
+    let (version, rest) = start.split_once([' ', '\t']).unwrap_or((start, ""));
+    let rest = trim(rest);
+    let (code, reason) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+    let code = number(code).filter(|code| (100..700).contains(code));
+    let code = code.filter(|_| version.eq_ignore_ascii_case(VERSION));
     let code = code.ok_or(Malformed::Noise("no status line"))?;
-    let response = Response { code, reason, headers, body: body.into() };
+    let (headers, body, fault) = read_rest(lines);
+    let response = Response { code, reason: trim(reason).to_owned(), headers, body: body.into() };
+    let for_us = response.headers.all("Via").flat_map(list).count() == 1;
     match fault {
-        None if response.transaction().is_some() => Ok(response),
-        _ => Err(Malformed::Noise("a response to nothing")),
+        None if for_us && response.transaction().is_some() => Ok(response),
+        _ => Err(Malformed::Noise("a response to nothing of ours")),
     }
 }
 
@@ -114,31 +131,37 @@ fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
             unfolded.push(decode(line));
         }
     }
+    let fields = unfolded.iter().filter_map(|line| field(line));
+    let (lengths, others): (Vec<_>, Vec<_>) = fields.partition(|(name, _)| is_length(name));
     let mut headers = Headers::default();
-    for line in &unfolded {
-        push_field(&mut headers, line);
+    for (name, value) in others {
+        headers.push(name, value);
     }
-    let (body, short) = cut(lines.rest, &headers);
+    let (body, short) = cut(lines.rest, &lengths);
     (headers, body.to_vec(), fault.or(short))
 }
 
 /// A line that is no header field is passed over, as phones do send such.
-fn push_field(headers: &mut Headers, line: &str) {
-    let Some((name, value)) = line.split_once(':') else { return };
+fn field(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
     let name = trim(name);
-    if !name.is_empty() && name.bytes().all(is_token) {
-        headers.push(name, trim(value));
-    }
+    let sound = !name.is_empty() && name.bytes().all(is_token);
+    sound.then(|| (name, trim(value)))
 }
 
-fn cut<'a>(body: &'a [u8], headers: &Headers) -> (&'a [u8], Option<&'static str>) {
-    match headers.get("Content-Length").map(str::parse) {
-        None => (body, None),
-        Some(Ok(length)) => match body.get(..length) {
-            Some(body) => (body, None),
-            None => (body, Some("Body shorter than Content-Length")),
-        },
-        Some(Err(_)) => (body, Some("Content-Length is no number")),
+fn is_length(name: &str) -> bool {
+    name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("l")
+}
+
+/// The body: as long as it says, or all there is.
+fn cut<'a>(rest: &'a [u8], lengths: &[(&str, &str)]) -> (&'a [u8], Option<&'static str>) {
+    let mut lengths = lengths.iter().map(|(_, length)| number::<usize>(length));
+    let Some(first) = lengths.next() else { return (rest, None) };
+    match first.map(|length| rest.get(..length)) {
+        _ if lengths.any(|other| other != first) => (rest, Some("Several Content-Lengths")),
+        Some(Some(body)) => (body, None),
+        Some(None) => (rest, Some("Body shorter than Content-Length")),
+        None => (rest, Some("Content-Length is no number")),
     }
 }
 
@@ -244,6 +267,11 @@ mod tests {
             ("7 OPTIONS", "99999999999 OPTIONS", 400, "CSeq does not fit"),
             ("Length: 2", "Length: 3", 400, "Body shorter than Content-Length"),
             ("Length: 2", "Length: -1", 400, "Content-Length is no number"),
+            ("Length: 2", "Length: +2", 400, "Content-Length is no number"),
+            ("Length: 2", "Length: 2\r\nl: 1", 400, "Several Content-Lengths"),
+            ("Call-ID: c", "Call-ID: c\r\ni: d", 400, "From, To, Call-ID or CSeq stands twice"),
+            ("\r\nFrom", ", ;;\r\nFrom", 400, "Via cannot be read"),
+            ("sip:h", "sip:h; lr", 400, "No Request-URI that can be read"),
             ("SIP/2.0\r\n", "SIP/3.0\r\n", 505, "SIP/2.0 only"),
         ];
         for (from, to, expected, why) in cases {
@@ -283,8 +311,26 @@ mod tests {
         let text = b"SIP/2.0 489 \r\nVia: SIP/2.0/UDP a;branch=z9hG4bKb\r\nCSeq: 2 NOTIFY\r\n";
         let Ok(Message::Response(response)) = read(text) else { panic!("no response") };
         assert_eq!((response.code, response.transaction()), (489, Some(("z9hG4bKb", "NOTIFY"))));
-        for bad in ["SIP/2.0 99 x\r\n", "SIP/2.0 \r\n", "SIP/2.0 200 OK\r\nCSeq: 1 NOTIFY\r\n\r\n"] {
-            assert!(matches!(read(bad.as_bytes()), Err(Malformed::Noise(_))), "{bad}");
+        let lines = "Via: SIP/2.0/UDP a;branch=z9hG4bKb\r\nCSeq: 2 NOTIFY\r\n";
+        assert!(read(format!("sip/2.0 \t200\r\n{lines}").as_bytes()).is_ok());
+        for bad in ["SIP/2.0 99 x", "SIP/2.0 ", "SIP/2.0", "SIP/3.0 200 OK", "SIP/2.0 +200 OK"] {
+            assert!(
+                matches!(read(format!("{bad}\r\n{lines}").as_bytes()), Err(Malformed::Noise(_))),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_response_that_does_not_name_one_transaction_of_ours_is_noise() {
+        let response = |fields: &str| read(format!("SIP/2.0 200 OK\r\n{fields}\r\n").as_bytes());
+        let (via, cseq) = ("v: SIP/2.0/UDP a;branch=z9hG4bKb\r\n", "CSeq: 2 NOTIFY\r\n");
+        assert!(response(&format!("{via}{cseq}")).is_ok());
+        let others = via.replace("bKb", "bKb, SIP/2.0/UDP b");
+        let cases =
+            [cseq, via, &format!("{via}{via}{cseq}"), &(others + cseq), &format!("{via}CSeq: 99999999999 A")];
+        for fields in cases {
+            assert!(matches!(response(fields), Err(Malformed::Noise(_))), "{fields}");
         }
     }
 }

@@ -16,6 +16,7 @@ use super::header::wire;
 use super::line::{Admission, Line, admit};
 use super::message::{Method, Request, Response};
 use super::reader::Malformed;
+use super::refusal::refuse;
 use super::registrar::{Admitted, Change, Refusal, register};
 use super::registration::Registration;
 use super::transaction::{Arrival, Servers, TIMER_J};
@@ -65,6 +66,9 @@ impl Server {
         length: usize,
         out: &mut Vec<Command>,
     ) {
+        if let Some(refused) = refuse(&request, |code| self.answer(&request, code, from)) {
+            return out.push(send(request.return_address(from), refused.to_bytes()));
+        }
         let unknown = unknown_extensions(&request);
         let response = match &request.method {
             Method::Known(Ack) => return,

@@ -183,7 +183,7 @@ impl Servers {
     pub fn key(request: &Request, from: SocketAddr) -> String {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let name = match Via::read(field("Via")) {
-            Some(via) if via.branch.starts_with("z9hG4bK") => {
+            Some(via) if via.branch.strip_prefix("z9hG4bK").is_some_and(|name| !name.is_empty()) => {
                 format!("{}:{} {}", via.host, via.port, via.branch)
             }
             _ => ["Call-ID", "CSeq", "From", "To", "Via"].map(field).join("\n") + &request.uri,
@@ -376,5 +376,7 @@ mod tests {
         assert_ne!(request(new, "1 REGISTER"), request("SIP/2.0/UDP b:5060;branch=z9hG4bKx", "1 REGISTER"));
         assert_ne!(request(old, "1 REGISTER"), request(old, "2 REGISTER"));
         assert_eq!(request(old, "1 REGISTER"), request(old, "1 REGISTER"));
+        let bare = "SIP/2.0/UDP a:5060;branch=z9hG4bK";
+        assert_ne!(request(bare, "1 REGISTER"), request(bare, "2 REGISTER"), "it names no transaction");
     }
 }
