@@ -77,7 +77,7 @@ impl Framer {
             return None;
         }
         if let Some(last) = self.last.take() {
-            return self.end(last);
+            return Some(self.end(last));
         }
         let skipped = self.skip.min(self.buffer.len());
         self.buffer.advance(skipped);
@@ -88,7 +88,7 @@ impl Framer {
         match self.buffer.first() {
             None | Some(b'\r') => None,
             Some(byte) if byte.is_ascii_graphic() => self.message(),
-            Some(_) => self.end(Frame::End),
+            Some(_) => Some(self.end(Frame::End)),
         }
     }
 
@@ -112,23 +112,25 @@ impl Framer {
     fn message(&mut self) -> Option<Frame> {
         self.half = false;
         let Some(head) = self.head() else {
-            return if self.buffer.len() > MAX_HEAD { self.give_up(513, "Header too large") } else { None };
+            let too_large = self.buffer.len() > MAX_HEAD;
+            return too_large.then(|| self.give_up(513, "Header too large"));
         };
-        match end(&self.buffer[..head]) {
+        let frame = match end(&self.buffer[..head]) {
             _ if head > MAX_HEAD => self.give_up(513, "Header too large"),
-            End::Here(end) if self.buffer.len() < end => None,
+            End::Here(end) if self.buffer.len() < end => return None,
             End::Here(end) => {
                 self.searched = 0;
-                Some(Frame::Message(self.buffer.split_to(end).freeze()))
+                Frame::Message(self.buffer.split_to(end).freeze())
             }
             End::TooFar(length) if length <= MAX_SKIP => {
                 (self.searched, self.skip) = (0, length);
                 let head = self.buffer.split_to(head).freeze();
-                Some(Frame::Refused { head, code: 513, reason: "Message too large" })
+                Frame::Refused { head, code: 513, reason: "Message too large" }
             }
             End::TooFar(_) => self.refuse(head, 513, "Message too large"),
             End::Unknown(reason) => self.refuse(head, 400, reason),
-        }
+        };
+        Some(frame)
     }
 
     /// The length of the head with the empty line after it, once that has come.
@@ -148,21 +150,21 @@ impl Framer {
     }
 
     /// Refuses a message whose head is too long, as far as its lines are whole.
-    fn give_up(&mut self, code: u16, reason: &'static str) -> Option<Frame> {
+    fn give_up(&mut self, code: u16, reason: &'static str) -> Frame {
         let whole = self.buffer.iter().take(MAX_HEAD).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         self.refuse(whole, code, reason)
     }
 
     /// Refuses a message whose end cannot be found, and ends with that.
-    fn refuse(&mut self, head: usize, code: u16, reason: &'static str) -> Option<Frame> {
+    fn refuse(&mut self, head: usize, code: u16, reason: &'static str) -> Frame {
         self.last = Some(Frame::End);
-        Some(Frame::Refused { head: self.buffer.split_to(head).freeze(), code, reason })
+        Frame::Refused { head: self.buffer.split_to(head).freeze(), code, reason }
     }
 
-    fn end(&mut self, last: Frame) -> Option<Frame> {
+    fn end(&mut self, last: Frame) -> Frame {
         self.ended = true;
         self.buffer = BytesMut::new();
-        Some(last)
+        last
     }
 }
 

@@ -93,12 +93,14 @@ impl Plan {
 pub fn services(mut records: Vec<Naptr>) -> Vec<Service> {
     records.sort_by_key(|record| (record.order, record.preference));
     let known = records.into_iter().filter(|record| record.flags.eq_ignore_ascii_case("s"));
-    known.filter_map(|record| Some(Service { transport: carries(&record.service)?, name: record.replacement })).collect()
+    known
+        .filter_map(|record| Some(Service { transport: carries(&record.service)?, name: record.replacement }))
+        .collect()
 }
 
 /// The hosts of a service in the order in which to go to them. `dice` gives a number from 0 to what it is given.
 pub fn places(transport: Transport, mut records: Vec<Srv>, mut dice: impl FnMut(u32) -> u32) -> Vec<Place> {
-    records.retain(|record| record.target.trim_end_matches('.') != "");
+    records.retain(|record| !record.target.trim_end_matches('.').is_empty());
     records.sort_by_key(|record| (record.priority, record.weight));
     let mut places = Vec::new();
     while let Some(first) = records.first().map(|record| record.priority) {
