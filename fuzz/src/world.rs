@@ -1,7 +1,6 @@
 //! An endpoint, its phones, its store and the time; and what must hold whatever happens.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::phone;
@@ -9,7 +8,8 @@ use crate::script::{Act, Found, Manner, Scene};
 use crate::sip::call::calls::MAX_CALLS;
 use crate::sip::registration::MAX_CONTACTS;
 use crate::sip::{
-    Aor, Call, CallId, Caller, Command, Endpoint, Line, NotifyId, Password, Proof, Target, Ticket, Way,
+    Aor, Call, CallId, Caller, Command, Endpoint, Flow, Line, Listeners, NotifyId, Password, Peer, Proof,
+    Target, Ticket, Transport, Way,
 };
 use crate::strict::Sent;
 
@@ -24,7 +24,7 @@ pub struct World {
     manner: Manner,
     words: Vec<u8>,
     found: Found,
-    source: SocketAddr,
+    source: Peer,
     /// Whether a lookup was not answered at once, so that a request may rightly get no answer.
     owes: bool,
     late: Vec<(Ticket, String)>,
@@ -41,13 +41,13 @@ impl Default for World {
     fn default() -> Self {
         let now = Instant::now();
         Self {
-            endpoint: Endpoint::new([9; 32], ([192, 0, 2, 1], 5060).into(), "checksync"),
+            endpoint: Endpoint::new([9; 32], &listeners(), "checksync"),
             start: now,
             now,
             manner: Manner::Silent,
             words: Vec::new(),
             found: Found::Open,
-            source: ([192, 0, 2, 9], 5060).into(),
+            source: source(0),
             owes: false,
             late: Vec::new(),
             stored: BTreeMap::new(),
@@ -112,7 +112,7 @@ impl World {
 
     fn receive(&mut self, from: u8, datagram: &[u8]) {
         self.finals.clear();
-        self.source = ([192, 0, 2, 9 + from], 5060 + u16::from(from)).into();
+        self.source = source(from);
         let mut out = Vec::new();
         self.endpoint.receive(self.now, self.unix(), self.source, datagram, &mut out);
         self.carry_out(out);
@@ -168,14 +168,14 @@ impl World {
     }
 
     /// What we sent is strict, and a phone that hears it does what its manner is.
-    fn heard(&mut self, to: SocketAddr, datagram: &[u8], out: &mut Vec<Command>) {
+    fn heard(&mut self, to: Peer, datagram: &[u8], out: &mut Vec<Command>) {
         let sent = Sent::read(datagram);
         match sent.code() {
             Some(100..200) => {}
             Some(_) => self.finals.push(sent),
             None => {
                 sent.check_request();
-                let answers = phone::answers(datagram, self.manner, &self.words, to);
+                let answers = phone::answers(datagram, self.manner, &self.words, to.address);
                 let asks = phone::asks(datagram, self.manner, &self.words);
                 for message in answers.into_iter().chain(asks) {
                     self.endpoint.receive(self.now, self.unix(), to, &message, out);
@@ -222,7 +222,7 @@ impl World {
             }
             Command::Notified { id, .. } => assert!(self.notifies.remove(&id), "told once"),
             Command::Called { id, .. } => assert!(self.calls.remove(&id), "told once"),
-            Command::Send { .. } | Command::FindLine { .. } => {}
+            Command::Send { .. } | Command::FindLine { .. } | Command::Lost(_) => {}
         }
     }
 
@@ -255,7 +255,21 @@ impl World {
     }
 }
 
-fn line(found: Found, user: &str, from: SocketAddr) -> Option<Line> {
+fn listeners() -> Listeners {
+    let local = ([192, 0, 2, 1], 5060).into();
+    Listeners::new([(Transport::Udp, local), (Transport::Tcp, local)])
+}
+
+/// Every other phone comes over a connection.
+fn source(number: u8) -> Peer {
+    let address = ([192, 0, 2, 9 + number], 5060 + u16::from(number)).into();
+    match number % 2 {
+        0 => Peer::new(Transport::Udp, address),
+        _ => Peer { flow: Some(Flow(number.into())), ..Peer::new(Transport::Tcp, address) },
+    }
+}
+
+fn line(found: Found, user: &str, from: Peer) -> Option<Line> {
     let proof = match found {
         Found::Open => Proof::Address(from.ip()),
         _ => Proof::Password(Password::new("right")),

@@ -158,7 +158,7 @@ impl<'a> NameAddr<'a> {
 pub struct Via<'a> {
     /// The host a sender claims to be; brackets around an IPv6 literal stay.
     pub host: &'a str,
-    /// The port it claims to listen on; 5060 if it says none.
+    /// The port it claims to listen on; if it says none, the usual one of its transport.
     pub port: u16,
     /// The transaction's name at the sender; empty from senders older than RFC 3261.
     pub branch: &'a str,
@@ -170,9 +170,10 @@ impl<'a> Via<'a> {
     pub fn read(value: &'a str) -> Option<Self> {
         let top = list(value).next().filter(|top| is_closed(top))?;
         let (head, params) = top.split_at(top.find(';').unwrap_or(top.len()));
-        let (_, sent_by) = trim(head.rsplit_once('/')?.1).split_once([' ', '\t'])?;
+        let (protocol, sent_by) = trim(head.rsplit_once('/')?.1).split_once([' ', '\t'])?;
         let (host, port) = host_and_port(trim(sent_by));
-        let (host, port) = (trim(host), port.and_then(|port| number(trim(port))).unwrap_or(5060));
+        let usual = if protocol.to_ascii_uppercase().ends_with("TLS") { 5061 } else { 5060 };
+        let (host, port) = (trim(host), port.and_then(|port| number(trim(port))).unwrap_or(usual));
         if host.is_empty() || host.contains([' ', '\t']) {
             return None;
         }

@@ -1,13 +1,14 @@
 //! Where phones are: the bindings of lines to contacts, found by line and by device, ending by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::address::{Aor, Target};
 use super::digest::Credentials;
+use super::hop::Hop;
 use super::notify::Notify;
+use super::peer::Peer;
 use super::timers::Timers;
 
 /// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
@@ -24,7 +25,7 @@ pub struct Binding {
     pub credentials: Option<Credentials>,
     /// Where a NOTIFY goes: where the REGISTER came from, or the port its sender listens on if that is
     /// another.
-    pub source: SocketAddr,
+    pub source: Peer,
     /// The proxies the REGISTER came by, nearest to us first (`Path`, RFC 3327).
     pub path: Vec<String>,
     /// The phone's `User-Agent`; empty if it sent none.
@@ -50,12 +51,21 @@ impl Binding {
             aor: self.aor.clone(),
             target: self.contact.clone(),
             to: self.source,
+            next: self.source.otherwise(&self.contact, &self.path),
             route: self.path.clone(),
             event: event.to_owned(),
             state: None,
             content: None,
             credentials: self.credentials.clone(),
         }
+    }
+
+    /// The name that has to be looked up to reach this phone should its connection be gone; `None` where there is none.
+    pub fn name(&self) -> Option<Hop> {
+        let hop = Peer::nearest(&self.contact, &self.path)?;
+        let transport = hop.transport.unwrap_or(self.source.transport);
+        let is_name = hop.ip().is_none() && transport.is_reliable() && self.source.is_reliable();
+        is_name.then_some(Hop { transport: Some(transport), ..hop })
     }
 
     fn key(&self) -> Key {
@@ -196,9 +206,24 @@ pub(crate) mod tests {
         assert_eq!(notify.target.as_str(), "sip:u1@10.0.0.1:5062");
         assert_eq!(
             (notify.to.to_string(), notify.route),
-            ("192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
+            ("udp:192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
         );
         assert_eq!(notify.credentials, binding(1, 1).credentials);
+    }
+
+    #[test]
+    fn a_phone_behind_a_connection_may_have_a_name_to_look_up() {
+        let name = |source: &str, contact: &str, path: Vec<String>| {
+            let contact = Target::new(contact).unwrap();
+            let binding = Binding { source: source.parse().unwrap(), contact, path, ..binding(1, 1) };
+            binding.name().map(|hop| (hop.host, hop.transport.unwrap().to_string()))
+        };
+        let found = |host: &str, transport: &str| Some((host.to_owned(), transport.to_owned()));
+        let edge = vec!["<sip:edge.example;lr>".to_owned()];
+        assert_eq!(name("tls:10.0.0.1:1", "sip:u1@phone.example", vec![]), found("phone.example", "tls"));
+        assert_eq!(name("tcp:10.0.0.1:1", "sip:u1@10.0.0.1", edge), found("edge.example", "tcp"));
+        assert_eq!(name("tcp:10.0.0.1:1", "sip:u1@10.0.0.1", vec![]), None);
+        assert_eq!(name("udp:10.0.0.1:1", "sip:u1@phone.example;transport=tcp", vec![]), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use checksync::sip::message::{Message, Request};
 use checksync::sip::reader::{Malformed, read};
-use checksync::sip::{Aor, Command, Endpoint, Line, Notify, Password, Proof};
+use checksync::sip::{Aor, Command, Endpoint, Line, Notify, Password, Peer, Proof, Transport};
 
 use cases::{Case, Due, INVALID, IPV6, MEANT, VALID};
 
@@ -28,12 +28,13 @@ struct Scene {
 
 impl Scene {
     fn new(from: &str) -> Self {
-        let endpoint = Endpoint::new([7; 32], "198.51.100.1:5060".parse().unwrap(), "checksync");
+        let local: SocketAddr = "198.51.100.1:5060".parse().unwrap();
+        let endpoint = Endpoint::new([7; 32], &local.into(), "checksync");
         Self { endpoint, now: Instant::now(), from: from.parse().unwrap(), said: Vec::new() }
     }
 
     fn receive(&mut self, datagram: &[u8]) {
-        self.endpoint.receive(self.now, UNIX, self.from, datagram, &mut self.said);
+        self.endpoint.receive(self.now, UNIX, Peer::new(Transport::Udp, self.from), datagram, &mut self.said);
     }
 
     /// Answers the one lookup there must be.
@@ -56,7 +57,8 @@ impl Scene {
 
     fn notify(&mut self) -> String {
         let proxy: SocketAddr = "198.51.100.2:5060".parse().unwrap();
-        let notify = Notify::through(proxy, Aor::new("u", "pbx"), "check-sync", None);
+        let notify =
+            Notify::through(Peer::new(Transport::Udp, proxy), Aor::new("u", "pbx"), "check-sync", None);
         self.endpoint.notify(self.now, notify, &mut self.said);
         let sent = self.sent();
         self.said.clear();
