@@ -95,7 +95,7 @@ impl Client {
             self.under_way.insert(id, UnderWay { exchange, branch });
             out.push(Command::Send { to, datagram: Datagram(datagram), notify: Some(id) });
         } else {
-            out.push(Command::Notified { id, outcome: Outcome::Failed(500) });
+            out.push(Command::Notified { id, outcome: Outcome::Busy { code: 500, retry_after: 0 } });
         }
     }
 }

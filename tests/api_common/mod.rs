@@ -261,8 +261,9 @@ async fn circle(
         store: store.clone(),
         files: files(store),
         orders,
-        pace: Pace { per_second: 10, window: 10 },
+        pace: Pace { per_second: 10, window: 10, proxied: false },
         clock: || CLOCK.get(),
+        seed: 1,
     };
     let (circle, running) = start(means).await.unwrap();
     (circle, Box::pin(running))
