@@ -214,7 +214,7 @@ fn checked(
 ) -> Result<Body, Failure> {
     let mut invalid = Invalid::default();
     match noun {
-        Noun::Account => accounts::settle(stored, &mut body),
+        Noun::Account => accounts::settle(stored, &mut body, &mut invalid),
         Noun::Device => devices::settle(account, &mut body, &mut invalid),
         Noun::User => {}
     }

@@ -18,10 +18,13 @@ const SILENT: usize = 16;
 const FIRST_WINDOW: f64 = 16.0;
 
 /// Of how many phones at least it is said how many were lost.
-const ROUND: u32 = 32;
+const ROUND: u32 = 48;
 
 /// After how many milliseconds a NOTIFY is sent again (T1 of RFC 3261): what is answered later was probably lost once.
 const RESENT: u64 = 500;
+
+/// Once answers take so many milliseconds the window grows no more: it would only make the queue before a proxy longer.
+const SLOW: u64 = RESENT / 2;
 
 /// The longest `Retry-After` that everybody waits for, in milliseconds.
 const LONGEST_PAUSE: u64 = 300_000;
@@ -63,6 +66,8 @@ pub(super) struct Flow {
     begun: u64,
     heard: u32,
     lost: u32,
+    /// How long an answer takes, in milliseconds, lately.
+    answer_time: u64,
     second: (u64, u32, u32),
 }
 
@@ -82,6 +87,7 @@ impl Flow {
             begun: 0,
             heard: 0,
             lost: 0,
+            answer_time: 0,
             second: (0, 0, 0),
         }
     }
@@ -129,7 +135,11 @@ impl Flow {
             Sign::Nothing => self.free_at = self.free_at.saturating_sub(self.interval()),
             Sign::Heard if self.cap.proxied && was_silent => {}
             Sign::Heard if self.cap.proxied && was_resent => self.count_lost(number),
-            Sign::Heard => self.grow(),
+            Sign::Heard => {
+                let took = begun.map_or(PATIENCE, |begun| now.saturating_sub(begun));
+                self.answer_time = (self.answer_time * 7 + took) / 8;
+                self.grow();
+            }
             Sign::Overload(pause) if self.cap.proxied => {
                 self.held_until = self.held_until.max(now + pause.min(LONGEST_PAUSE));
                 self.shrink(number);
@@ -164,8 +174,14 @@ impl Flow {
     fn grow(&mut self) {
         let step = f64::from(self.cap.per_second / 20).max(1.0);
         self.rate = (self.rate + step / self.rate).min(f64::from(self.cap.per_second.max(1)));
-        self.window = (self.window + if self.rushes { 1.0 } else { 1.0 / self.window }).min(places(self.cap));
         self.heard += 1;
+        let loses = self.lost > 3 && self.lost * 5 > self.heard + self.lost;
+        let is_full = loses || self.answer_time > SLOW;
+        self.rushes &= !is_full;
+        if !is_full {
+            let more = if self.rushes { 1.0 } else { 1.0 / self.window };
+            self.window = (self.window + more).min(places(self.cap));
+        }
         self.close_round();
     }
 
@@ -173,30 +189,34 @@ impl Flow {
         if number > self.decreased_at {
             self.lost += 1;
             if self.close_round() {
-                self.shrink(number);
+                self.narrow();
             }
         }
     }
 
-    /// True when a round is over and more than a fifth of it was lost: a fleet has dead phones, but not so many.
+    /// True when a round is over and more than a quarter of it was lost: a fleet has dead phones, but not so many.
     fn close_round(&mut self) -> bool {
         let all = self.heard + self.lost;
-        let too_many = self.lost * 5 > all;
-        if all < ROUND || (count(all as usize) < self.window && !too_many) {
+        if all < ROUND || count(all as usize) < self.window {
             return false;
         }
+        let too_many = self.lost * 4 > all;
         (self.heard, self.lost) = (0, 0);
         too_many
     }
 
-    /// Halves the speed, once for all that is under way.
+    /// Halves window and rate, once for all that is under way.
     fn shrink(&mut self, number: u64) {
-        if number <= self.decreased_at {
-            return;
+        if number > self.decreased_at {
+            let (_, count, before) = self.second;
+            let real = f64::from(count.max(before).max(1));
+            self.rate = (self.rate.min(real) / 2.0).max(1.0);
+            self.narrow();
         }
-        let (_, count, before) = self.second;
-        let real = f64::from(count.max(before).max(1));
-        self.rate = (self.rate.min(real) / 2.0).max(1.0);
+    }
+
+    /// Halves the window.
+    fn narrow(&mut self) {
         self.window = (self.window / 2.0).max(1.0);
         self.rushes = false;
         self.decreased_at = self.begun;

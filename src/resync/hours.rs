@@ -6,7 +6,7 @@ use serde_json::Value;
 const DAY: i64 = 86_400;
 
 /// The days as they are written, Monday first.
-pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Hours of the day, on some days of the week. Those that end before they begin end on the day after.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use super::Asked;
 use crate::id::{Digest, Id};
 
 #[cfg(test)]
+mod campaigns;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod tests;

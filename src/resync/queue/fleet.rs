@@ -18,7 +18,7 @@ enum Way {
     Direct,
     /// A proxy that does so many a second; from a backlog of a quarter of a second on it says 503.
     Refusing(u64),
-    /// The same, but it says nothing.
+    /// A proxy that does so many a second; what comes after a backlog of a second is lost.
     Drowning(u64),
 }
 
@@ -129,7 +129,7 @@ impl World {
         let backlog = self.busy_until.saturating_sub(now);
         let (Way::Refusing(capacity) | Way::Drowning(capacity)) = self.way else { return self.answer(telling, self.now) };
         let work = 1_000_000 / capacity;
-        let is_full = backlog > 250_000;
+        let is_full = backlog > if let Way::Drowning(_) = self.way { 1_000_000 } else { 250_000 };
         self.busy_until = self.busy_until.max(now) + if is_full { work / 4 } else { work };
         match self.way {
             Way::Refusing(_) if is_full => {

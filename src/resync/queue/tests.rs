@@ -1,7 +1,7 @@
 //! The queue, phone by phone.
 
 use super::*;
-use crate::resync::{Ask, Cause, State};
+use crate::resync::Ask;
 
 const A: Id = Id::from_bytes([1; 16]);
 const B: Id = Id::from_bytes([2; 16]);
