@@ -68,7 +68,8 @@ pub use import::Imports;
 pub use kazoo::{Network, NoNetwork};
 
 use openapi::{
-    accounts as account, bulk, campaigns as campaign, devices as device, phones as phone, sessions as session, site,
+    accounts as account, bulk, campaigns as campaign, devices as device, phones as phone,
+    sessions as session, site,
 };
 use place::{Described, Place, at};
 

@@ -81,7 +81,10 @@ fn a_change_of_an_account_is_a_campaign_that_ends_when_all_phones_are_back() {
     assert_eq!((&done["phones"]["came_back"], &done["phones"]["waiting"]), (&json!(5), &json!(0)));
     let provisioning = shop.provisioning(&phones[0].0);
     let last = &provisioning["last_notify"];
-    assert_eq!((&last["class"], &last["code"], &last["ask"]), (&json!("answered"), &json!(200), &json!("reread")));
+    assert_eq!(
+        (&last["class"], &last["code"], &last["ask"]),
+        (&json!("answered"), &json!(200), &json!("reread"))
+    );
     assert!(last["came_back"].is_u64(), "{last}");
     assert_eq!(control(&shop.administrator, &done, "pause").0, 400, "it is over");
 }
@@ -94,7 +97,8 @@ fn a_paused_campaign_tells_nobody_over_a_restart_until_it_is_resumed() {
         phone.unregister();
     }
     shop.administrator.patch(&shop.path(""), &json!({"timezone": "America/New_York"}));
-    let running = campaign(&shop.administrator, "nobody is there", |campaign| campaign["phones"]["unreachable"] == 2);
+    let running =
+        campaign(&shop.administrator, "nobody is there", |campaign| campaign["phones"]["unreachable"] == 2);
     assert_eq!(running["state"], "done", "whoever registers is told, and that may be never");
     // A second change finds the phones again; it is held back before they register.
     shop.administrator.call("POST", &shop.path("/devices/sync?reboot=false"), &json!({}));
@@ -119,7 +123,10 @@ fn a_paused_campaign_tells_nobody_over_a_restart_until_it_is_resumed() {
     let (_, answer) = control(&shop.administrator, &paused, "resume");
     assert_eq!(answer["data"]["state"], "running", "{answer}");
     let (_, answer) = control(&shop.administrator, &paused, "cancel");
-    assert_eq!((&answer["data"]["state"], &answer["data"]["phones"]["left"]), (&json!("cancelled"), &json!(2)));
+    assert_eq!(
+        (&answer["data"]["state"], &answer["data"]["phones"]["left"]),
+        (&json!("cancelled"), &json!(2))
+    );
     for (device, phone) in &phones {
         assert!(shop.provisioning(device)["pending"].is_null());
         phone.left_in_peace();
@@ -149,7 +156,10 @@ fn an_administrator_sees_the_campaigns_of_his_own_phones_and_decides_about_those
     let (status, answer) = of_shop.call("POST", "/resync", &json!({"action": "pause"}));
     assert_eq!((status, &answer["data"][0]["id"]), (200, &seen["id"]), "{answer}");
     let (status, answer) = control(&of_shop, &seen, "stop");
-    assert_eq!((status, &answer["data"]["action"]["enum"]["target"]), (400, &json!(["pause", "resume", "cancel"])));
+    assert_eq!(
+        (status, &answer["data"]["action"]["enum"]["target"]),
+        (400, &json!(["pause", "resume", "cancel"]))
+    );
     assert_eq!(control(&of_shop, &seen, "cancel").0, 200);
 }
 
@@ -198,8 +208,16 @@ fn a_window_that_makes_no_sense_is_refused_with_what_is_wrong() {
         (json!({"from": "22:00"}), "provision.reboot_window.to", "required"),
         (json!({"from": "22", "to": "05:00"}), "provision.reboot_window.from", "pattern"),
         (json!({"from": "05:00", "to": "05:00"}), "provision.reboot_window", "invalid"),
-        (json!({"from": "22:00", "to": "05:00", "days": ["monday"]}), "provision.reboot_window.days.0", "enum"),
-        (json!({"from": "22:00", "to": "05:00", "day": "mon"}), "provision.reboot_window.day", "additionalProperties"),
+        (
+            json!({"from": "22:00", "to": "05:00", "days": ["monday"]}),
+            "provision.reboot_window.days.0",
+            "enum",
+        ),
+        (
+            json!({"from": "22:00", "to": "05:00", "day": "mon"}),
+            "provision.reboot_window.day",
+            "additionalProperties",
+        ),
         (json!("night"), "provision.reboot_window", "type"),
     ] {
         let data = json!({"provision": {"reboot_window": window}});
@@ -233,12 +251,16 @@ fn what_came_of_a_notify_is_said_by_its_class() {
 fn rows_that_change_phones_are_one_campaign() {
     let daemon = Daemon::start();
     let (shop, phones) = phones(&daemon, 3);
-    let rows: Vec<Value> = phones.iter().map(|(device, _)| {
-        let mut row = shop.administrator.get(device);
-        row["name"] = json!("Moved");
-        row
-    }).collect();
-    let (status, answer) = shop.administrator.call("POST", &shop.path("/devices/import?mode=upsert"), &json!(rows));
+    let rows: Vec<Value> = phones
+        .iter()
+        .map(|(device, _)| {
+            let mut row = shop.administrator.get(device);
+            row["name"] = json!("Moved");
+            row
+        })
+        .collect();
+    let (status, answer) =
+        shop.administrator.call("POST", &shop.path("/devices/import?mode=upsert"), &json!(rows));
     assert_eq!(status, 200, "{answer}");
     for (_, phone) in &phones {
         assert!(phone.notified().is_some());

@@ -80,8 +80,14 @@ impl House {
         let files = Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20));
         let (orders, inbox) = mpsc::channel(8);
         let pace = Pace { per_second: 100, window: 8, proxied: false };
-        let means =
-            Means { store: store.clone(), files: files.clone(), orders, pace, clock: || 1_700_000_000_000, seed: 1 };
+        let means = Means {
+            store: store.clone(),
+            files: files.clone(),
+            orders,
+            pace,
+            clock: || 1_700_000_000_000,
+            seed: 1,
+        };
         let (circle, work) = circle::start(means).await.unwrap();
         tokio::spawn(work);
         watch::announce(&*store, &circle, &files.set(), None).await.unwrap();

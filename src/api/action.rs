@@ -41,7 +41,8 @@ fn notify(call: &Call, device: Device) -> Reply {
         let outcome = desk.switchboard.tell(device, event.clone(), content).await;
         let (class, code) = Class::of(outcome);
         let message = outcome.map_or_else(|| "not registered".to_owned(), |outcome| outcome.words());
-        let mut entry = json!({"at": at / 1000, "what": "notify", "event": event, "class": class, "message": message});
+        let mut entry =
+            json!({"at": at / 1000, "what": "notify", "event": event, "class": class, "message": message});
         if let Some(code) = code {
             entry["code"] = code.into();
         }

@@ -112,7 +112,9 @@ async fn seen(call: &Call) -> Result<Vec<Seen>, Failure> {
 async fn one(call: &Call) -> Result<Seen, Failure> {
     let seen = seen(call).await?.into_iter();
     let id = call.id("campaign")?;
-    seen.into_iter().find(|seen| seen.progress.id == id).ok_or_else(|| Failure::unknown(call.named("campaign")))
+    seen.into_iter()
+        .find(|seen| seen.progress.id == id)
+        .ok_or_else(|| Failure::unknown(call.named("campaign")))
 }
 
 /// Which accounts the caller reaches, each looked up once.
@@ -135,7 +137,7 @@ impl Reached<'_> {
 }
 
 fn wanted(call: &Call) -> Result<Action, Failure> {
-    call.readable()?;
+    call.writer()?;
     call.must_be_meant()?;
     let said = call.option("action").ok_or_else(|| {
         let problem = Problem::new("Field is required but missing").value("action");
@@ -232,7 +234,10 @@ mod tests {
     #[test]
     fn a_cause_says_what_it_was_and_not_twice_whose() {
         let account = Id::from_bytes([1; 16]);
-        assert_eq!(cause(&Cause::Sync { account, ask: Ask::Reread }), json!({"what": "sync", "ask": "reread"}));
+        assert_eq!(
+            cause(&Cause::Sync { account, ask: Ask::Reread }),
+            json!({"what": "sync", "ask": "reread"})
+        );
         assert_eq!(cause(&Cause::Account { account }), json!({"what": "account"}));
     }
 }

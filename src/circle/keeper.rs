@@ -200,7 +200,8 @@ impl Keeper {
     async fn write(&mut self, phones: &[Id]) {
         let campaigns = self.queue.campaigns();
         let changed = campaigns.take_changed();
-        let mut notes: Vec<Note> = changed.iter().map(|written| chronicle::note(campaigns, *written)).collect();
+        let mut notes: Vec<Note> =
+            changed.iter().map(|written| chronicle::note(campaigns, *written)).collect();
         notes.extend(phones.iter().map(|id| self.place(*id)));
         if notes.is_empty() {
             return;

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn the_models_of_a_brand_are_one_campaign_and_a_single_device_is_none() {
-        let marks = [(5, model("t54w")), (6, model("t46s")), (7, Scope::Account(SHOP)), (8, Scope::Device(SHOP))];
+        let marks =
+            [(5, model("t54w")), (6, model("t46s")), (7, Scope::Account(SHOP)), (8, Scope::Device(SHOP))];
         let found = of(&marks);
         assert_eq!(found.len(), 3);
         assert_eq!(found[&model("t46s")], found[&model("t54w")]);

@@ -44,7 +44,9 @@ impl Cause {
     pub fn account(&self) -> Option<Id> {
         match self {
             Self::Templates { .. } | Self::Site => None,
-            Self::Account { account } | Self::Import { account, .. } | Self::Sync { account, .. } => Some(*account),
+            Self::Account { account } | Self::Import { account, .. } | Self::Sync { account, .. } => {
+                Some(*account)
+            }
         }
     }
 

@@ -72,7 +72,8 @@ impl Campaigns {
         campaigns: impl IntoIterator<Item = (Id, Campaign)>,
         counts: impl IntoIterator<Item = ((Id, Id), Counts)>,
     ) -> Self {
-        let running = |campaign| Running { campaign, counts: BTreeMap::new(), pulse: Pulse::default(), opens: 0 };
+        let running =
+            |campaign| Running { campaign, counts: BTreeMap::new(), pulse: Pulse::default(), opens: 0 };
         let mut all: BTreeMap<Id, Running> =
             campaigns.into_iter().map(|(id, campaign)| (id, running(campaign))).collect();
         for ((campaign, account), counts) in counts {
@@ -184,7 +185,8 @@ impl Campaigns {
 
     /// A phone does not stand there like this any more.
     pub(super) fn rise(&mut self, member: Member, stage: Stage) {
-        let counts = self.all.get_mut(&member.campaign).and_then(|running| running.counts.get_mut(&member.account));
+        let counts =
+            self.all.get_mut(&member.campaign).and_then(|running| running.counts.get_mut(&member.account));
         if let Some(counts) = counts {
             let standing = &mut counts.stages[stage as usize];
             *standing = standing.saturating_sub(1);
@@ -220,7 +222,8 @@ impl Running {
             campaign.state = State::Done;
         }
         let rate = self.pulse.rate(now);
-        let ends = (campaign.state == State::Running).then(|| self.ends(now, if rate > 0.0 { rate } else { may }));
+        let ends =
+            (campaign.state == State::Running).then(|| self.ends(now, if rate > 0.0 { rate } else { may }));
         Progress { id, campaign, counts: self.counts.clone(), rate, ends: ends.flatten() }
     }
 

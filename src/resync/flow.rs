@@ -153,7 +153,9 @@ impl Flow {
 
     /// Those that have waited for too long hold no place any more, while there are not too many of them.
     fn give_places_back(&mut self, now: u64) {
-        while let Some((number, begun)) = self.fresh.first_key_value().map(|(number, begun)| (*number, *begun)) {
+        while let Some((number, begun)) =
+            self.fresh.first_key_value().map(|(number, begun)| (*number, *begun))
+        {
             if begun + PATIENCE > now || self.silent.len() >= self.most_silent() {
                 return;
             }
@@ -166,7 +168,11 @@ impl Flow {
     }
 
     fn most_silent(&self) -> usize {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the window is at least 1 and small")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the window is at least 1 and small"
+        )]
         let window = self.window.max(1.0) as usize;
         window * SILENT
     }

@@ -119,7 +119,14 @@ mod tests {
     #[test]
     fn the_first_fetch_since_a_phone_was_told_says_that_it_has_followed() {
         let (class, code) = Class::of(Some(Outcome::Answered(200)));
-        let told = Told { ask: Ask::Reread, at: 5, outcome: String::new(), class: Some(class), code, came_back: None };
+        let told = Told {
+            ask: Ask::Reread,
+            at: 5,
+            outcome: String::new(),
+            class: Some(class),
+            code,
+            came_back: None,
+        };
         let mut held = Held { told: Some(told), ..Held::default() };
         for unix in [4, 6, 7] {
             held.fetch("a.cfg", Digest::of(b"a"), unix);

@@ -34,7 +34,9 @@ fn every_day() -> Vec<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HoursError {
     /// They are not written as they must be.
-    #[error("write it as {{\"from\": \"22:00\", \"to\": \"05:00\", \"days\": [\"mon\", \"fri\"]}}; without days, every day")]
+    #[error(
+        "write it as {{\"from\": \"22:00\", \"to\": \"05:00\", \"days\": [\"mon\", \"fri\"]}}; without days, every day"
+    )]
     Malformed,
     /// They end when they begin.
     #[error("from and to must differ; \"00:00\" to \"24:00\" is the whole day")]
@@ -80,8 +82,10 @@ impl Hours {
 
 /// `HH:MM` as seconds after midnight, to `24:00`.
 fn clock(text: &str) -> Option<i64> {
-    let (hours, minutes) = text.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok())?;
+    let (hours, minutes) =
+        text.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok())?;
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     let seconds = hours * 3600 + minutes * 60;
     (minutes < 60 && seconds <= DAY).then_some(seconds)
@@ -124,7 +128,8 @@ mod tests {
     #[test]
     fn hours_over_midnight_belong_to_the_day_they_begin_on() {
         let nights = hours("22:00", "05:00", &["mon", "fri"]);
-        let begin = |hour: i64| nights.begin_after(MONDAY + hour * HOUR, |_| 0).map(|begin| (begin - MONDAY) / HOUR);
+        let begin =
+            |hour: i64| nights.begin_after(MONDAY + hour * HOUR, |_| 0).map(|begin| (begin - MONDAY) / HOUR);
         assert_eq!(begin(12), Some(22));
         assert_eq!([begin(22), begin(28)], [None, None], "until five on Tuesday");
         assert_eq!(begin(29), Some(4 * 24 + 22), "then on Friday");
@@ -152,8 +157,18 @@ mod tests {
 
     #[test]
     fn what_is_said_to_begin_then_begins_then_and_not_before() {
-        let some = [hours("22:00", "05:00", &["sat"]), hours("02:00", "04:00", &DAYS), hours("09:10", "09:40", &["sun"])];
-        for zone in ["Europe/Vienna", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Chatham", "Africa/Casablanca"] {
+        let some = [
+            hours("22:00", "05:00", &["sat"]),
+            hours("02:00", "04:00", &DAYS),
+            hours("09:10", "09:40", &["sun"]),
+        ];
+        for zone in [
+            "Europe/Vienna",
+            "America/St_Johns",
+            "Australia/Lord_Howe",
+            "Pacific/Chatham",
+            "Africa/Casablanca",
+        ] {
             let offset = in_zone(zone);
             for hours in &some {
                 // Two weeks around each change of the clock in 2026 and 2027.

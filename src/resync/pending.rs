@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ask;
 use super::campaign::{Member, Stage};
+use super::telling::Telling;
 use crate::id::Digest;
 
 /// A phone that stands in the queue. Times are Unix milliseconds.
@@ -39,4 +40,12 @@ pub struct Pending {
     /// Its campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
+}
+
+impl Pending {
+    /// The same with what a telling carried and did not bring to its end.
+    pub(super) fn carrying_on(self, telling: Telling) -> Self {
+        let asked = self.asked.or(telling.asked);
+        Self { asked, at_once: self.at_once || telling.at_once, ..self }
+    }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Asked;
 use super::campaign::{Action, ControlError, Leave, Member, Origin, Stage};
 use super::campaigns::{Admission, Campaigns, Progress};
 use super::dice::Dice;
 use super::flow::{Flow, Sign};
 use super::pending::Pending;
 use super::telling::{End, Pace, Step, Telling};
-use super::Asked;
 use crate::id::{Digest, Id};
 
 #[cfg(test)]
@@ -154,9 +154,9 @@ impl Queue {
     pub fn arrived(&mut self, id: Id, now: u64) {
         let waits = |phone: &&Pending| !phone.reached && phone.stage != Stage::RebootWindow;
         if let Some(phone) = self.phones.get(&id).filter(waits).cloned() {
-            let carried = self.under_way.remove(&id).and_then(|telling| telling.asked);
-            let asked = phone.asked.or(carried);
-            self.put(id, Pending { next: Some(now), asked, stage: Stage::Waiting, ..phone }, now);
+            let carried = self.under_way.remove(&id);
+            let phone = carried.map_or(phone.clone(), |telling| phone.carrying_on(telling));
+            self.put(id, Pending { next: Some(now), stage: Stage::Waiting, ..phone }, now);
         }
     }
 
@@ -192,7 +192,11 @@ impl Queue {
         self.flow.begin(self.tellings, now);
         let telling = Telling { id, asked: phone.asked, at_once: phone.at_once, number: self.tellings };
         self.under_way.insert(id, telling);
-        self.put(id, Pending { next: None, asked: None, at_once: false, stage: Stage::Waiting, ..phone }, now);
+        self.put(
+            id,
+            Pending { next: None, asked: None, at_once: false, stage: Stage::Waiting, ..phone },
+            now,
+        );
         Step::Tell(telling)
     }
 
@@ -216,8 +220,7 @@ impl Queue {
         self.under_way.remove(&telling.id);
         let id = telling.id;
         let Some(phone) = self.phones.get(&id).filter(|phone| phone.next.is_none()).cloned() else { return };
-        let asked = phone.asked.or(telling.asked);
-        let again = Pending { asked, at_once: phone.at_once || telling.at_once, ..phone.clone() };
+        let again = phone.clone().carrying_on(telling);
         let phone = match end {
             End::Needless if phone.obeyed => return self.leave(id, Leave::GaveUp, now),
             End::Needless => return self.leave(id, Leave::CameBack, now),
@@ -282,7 +285,8 @@ impl Queue {
 
     /// What a phone waits for may have changed.
     fn look_again(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).cloned() {
+        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).cloned()
+        {
             self.put(id, Pending { next: Some(now), ..phone }, now);
         }
     }
@@ -324,7 +328,9 @@ impl Queue {
 
     /// A phone is due at its time, unless its campaign holds it back.
     fn come_due(&mut self, id: Id) {
-        let Some((next, phone)) = self.phones.get(&id).and_then(|phone| Some((phone.next?, phone))) else { return };
+        let Some((next, phone)) = self.phones.get(&id).and_then(|phone| Some((phone.next?, phone))) else {
+            return;
+        };
         if self.is_held(phone) {
             self.due.remove(&(next, id));
         } else {

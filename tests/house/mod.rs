@@ -105,7 +105,8 @@ impl Daemon {
 
     /// Signs in as an administrator of an account, whose key is made anew by one who may.
     pub fn administrator_of(&self, by: &Administrator, account: &str) -> Administrator {
-        let key = by.create(&format!("/accounts/{account}/api_key"), &json!({}))["api_key"].clone();
+        let (_, answer) = by.call("PUT", &format!("/accounts/{account}/api_key"), &json!({}));
+        let key = &answer["data"]["api_key"];
         let mut administrator =
             Administrator { base: format!("http://{}/v2", self.app().admin), token: String::new() };
         let (status, answer) = administrator.call("PUT", "/api_auth", &json!({"api_key": key}));
@@ -126,7 +127,15 @@ impl Daemon {
     pub fn phone(&self, mac: &str, line: &str) -> Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", self.app().phones);
-        Phone { socket, mac: mac.to_owned(), line: line.to_owned(), base, sip: self.sip(), cseq: 0, expires: 300 }
+        Phone {
+            socket,
+            mac: mac.to_owned(),
+            line: line.to_owned(),
+            base,
+            sip: self.sip(),
+            cseq: 0,
+            expires: 300,
+        }
     }
 }
 

@@ -20,9 +20,13 @@ pub(in crate::api) const CONTROL_ALL: Op = change(
     Gives::Rows("campaign"),
 )
 .takes("campaign.action");
-pub(in crate::api) const CONTROL: Op =
-    change(Tag::Campaigns, "controlCampaign", "Pauses, resumes or cancels a campaign", Gives::Data("campaign"))
-        .takes("campaign.action");
+pub(in crate::api) const CONTROL: Op = change(
+    Tag::Campaigns,
+    "controlCampaign",
+    "Pauses, resumes or cancels a campaign",
+    Gives::Data("campaign"),
+)
+.takes("campaign.action");
 pub(in crate::api) const SYNC_ALL: Op = change(
     Tag::Campaigns,
     "syncDevices",
@@ -33,7 +37,8 @@ pub(in crate::api) const SYNC_ALL: Op = change(
 
 /// What is sent and what comes back.
 pub(super) fn shapes() -> Value {
-    let second = |says: &str| json!({"type": ["integer", "null"], "description": format!("Unix seconds: {says}")});
+    let second =
+        |says: &str| json!({"type": ["integer", "null"], "description": format!("Unix seconds: {says}")});
     json!({
         "campaign.action": record(&["action"], json!({
             "action": {"enum": ["pause", "resume", "cancel"]},

@@ -12,8 +12,18 @@ const NOTIFY_CLASSES: [&str; 7] =
 
 /// All of them, by name.
 pub(super) fn all() -> Map<String, Value> {
-    let all =
-        [envelopes(), requests(), documents(), rows(), phones(), calls(), bulk(), provisioner(), site(), campaigns::shapes()];
+    let all = [
+        envelopes(),
+        requests(),
+        documents(),
+        rows(),
+        phones(),
+        calls(),
+        bulk(),
+        provisioner(),
+        site(),
+        campaigns::shapes(),
+    ];
     all.into_iter().flat_map(|some| some.as_object().cloned().unwrap_or_default()).collect()
 }
 

@@ -133,7 +133,11 @@ fn a_phone_that_would_restart_waits_for_its_hour_and_keeps_what_was_asked() {
     let mut queue = Queue::new(PACE, 1, Campaigns::default(), [(A, pending)]);
     assert!(matches!(queue.next(500), Step::WaitUntil(at) if at >= 1_000_000), "a restart forgets no hour");
     queue.in_step(A, 600);
-    assert_eq!(told(&mut queue, 600).and_then(|telling| telling.asked), Some(Ask::Reboot), "the hours may have changed");
+    assert_eq!(
+        told(&mut queue, 600).and_then(|telling| telling.asked),
+        Some(Ask::Reboot),
+        "the hours may have changed"
+    );
 }
 
 #[test]
@@ -160,11 +164,18 @@ fn a_phone_that_did_what_was_asked_is_expected_for_a_while_and_then_given_up() {
 #[test]
 fn who_was_asked_for_and_is_nowhere_is_told_when_he_registers() {
     let mut queue = Queue::new(PACE, 1, Campaigns::default(), []);
-    queue.ask(A, REBOOT, None, 0);
+    queue.ask(A, Asked { now: true, ..REBOOT }, None, 0);
     let telling = told(&mut queue, 0).unwrap();
     queue.ended(telling, End::Nowhere, Sign::Nothing, 10);
-    queue.arrived(A, 5000);
-    assert_eq!(told(&mut queue, 5000).and_then(|telling| telling.asked), Some(Ask::Reboot));
+    for now in [5000, 6000] {
+        queue.arrived(A, now);
+        let telling = told(&mut queue, now).unwrap();
+        assert_eq!(
+            (telling.asked, telling.at_once),
+            (Some(Ask::Reboot), true),
+            "also when the one before is lost"
+        );
+    }
 }
 
 #[test]

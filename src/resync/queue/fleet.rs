@@ -127,7 +127,9 @@ impl World {
     fn arrive(&mut self, telling: Telling) {
         let now = self.now * 1000;
         let backlog = self.busy_until.saturating_sub(now);
-        let (Way::Refusing(capacity) | Way::Drowning(capacity)) = self.way else { return self.answer(telling, self.now) };
+        let (Way::Refusing(capacity) | Way::Drowning(capacity)) = self.way else {
+            return self.answer(telling, self.now);
+        };
         let work = 1_000_000 / capacity;
         let is_full = backlog > if let Way::Drowning(_) = self.way { 1_000_000 } else { 250_000 };
         self.busy_until = self.busy_until.max(now) + if is_full { work / 4 } else { work };
