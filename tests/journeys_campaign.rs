@@ -1,6 +1,7 @@
 //! Campaigns from outside: real phones over UDP, an administrator who holds them back, and hours at which nobody may
 //! restart them.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::disallowed_methods, reason = "phones and people live in real time")]
 
 mod house;
 
@@ -268,4 +269,88 @@ fn rows_that_change_phones_are_one_campaign() {
     }
     let done = campaign(&shop.administrator, "all are back", |campaign| campaign["phones"]["came_back"] == 3);
     assert_eq!((&done["cause"]["what"], &done["cause"]["job"]), (&json!("import"), &answer["data"]["job"]));
+}
+
+#[test]
+fn a_template_that_changes_is_one_campaign_for_all_its_phones() {
+    let pack = tempfile::tempdir().unwrap();
+    let folder = pack.path().join("templates/yealink/t4x");
+    let write = |text: &str| {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(".phone.cfg.new"), text).unwrap();
+        std::fs::rename(folder.join(".phone.cfg.new"), folder.join("phone.cfg")).unwrap();
+    };
+    write("#!version:1.0.0.1\n");
+    let daemon = Daemon::with_packs(vec![pack.path().to_owned()]);
+    let (shop, phones) = phones(&daemon, 3);
+    write("#!version:1.0.0.1\naccount.1.auto_answer = 0\n");
+    for (_, phone) in &phones {
+        assert!(phone.notified().is_some());
+        phone.boot();
+    }
+    let done = campaign(&shop.administrator, "all are back", |campaign| campaign["state"] == "done");
+    assert_eq!((&done["phones"]["concerned"], &done["phones"]["came_back"]), (&json!(3), &json!(3)));
+    assert_eq!((&done["cause"]["what"], &done["cause"]["brand"]), (&json!("templates"), &json!("yealink")));
+    assert!(done["cause"]["models"].as_array().unwrap().contains(&json!("t46s")), "{done}");
+    let of_shop = daemon.administrator_of(&shop.administrator, &shop.account);
+    let seen = of_shop.get("/resync")[0].clone();
+    assert_eq!((&seen["phones"]["concerned"], &seen["may_control"]), (&json!(3), &json!(false)));
+    assert_eq!(control(&of_shop, &seen, "cancel").0, 403, "the site's templates are not his to decide about");
+}
+
+#[test]
+fn a_proxy_that_asks_for_a_pause_is_given_it_and_the_phone_is_told_afterwards() {
+    let proxy = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    proxy.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let daemon = Daemon::behind(proxy.local_addr().unwrap());
+    let shop = daemon.shop();
+    let device = shop.device(&mac(0), "yealink/t46s", "front");
+    daemon.phone(&mac(0), "front").boot();
+    shop.wait_for(&device, "the phone's fetches are noted", in_step);
+    shop.administrator.patch(&device, &json!({"name": "Reception"}));
+    let answer = |status: &str| {
+        let mut datagram = [0; 4096];
+        let (length, from) = proxy.recv_from(&mut datagram).unwrap();
+        let notify = String::from_utf8(datagram[..length].to_vec()).unwrap();
+        let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+        let fields = notify.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+        let head: Vec<&str> = [status].into_iter().chain(fields).collect();
+        let text = format!("{}\r\nContent-Length: 0\r\n\r\n", head.join("\r\n"));
+        proxy.send_to(text.as_bytes(), from).unwrap();
+        std::time::Instant::now()
+    };
+    let refused = answer("SIP/2.0 503 Too Busy\r\nRetry-After: 1");
+    shop.wait_for(&device, "the refusal is noted", |p| p["last_notify"]["class"] == "busy");
+    assert_eq!(shop.provisioning(&device)["pending"]["attempts"], 0, "that was no attempt");
+    let told = answer("SIP/2.0 200 OK");
+    assert!(told - refused >= Duration::from_secs(1), "it asked for a second");
+    shop.wait_for(&device, "the answer is noted", |p| p["last_notify"]["class"] == "answered");
+}
+
+#[test]
+fn a_phone_that_may_restart_with_every_change_waits_with_every_change() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": closed()}}));
+    let device = shop.device("0004f2012345", "polycom/vvx201", "front");
+    let mut phone = daemon.phone("0004f2012345", "front");
+    phone.register();
+    assert_eq!(phone.fetch("/0004f2012345-lines.cfg").status, 200);
+    shop.administrator.patch(&device, &json!({"name": "Reception"}));
+    shop.wait_for(&device, "the change waits", |p| p["pending"]["stage"] == "reboot_window");
+    assert_eq!(shop.provisioning(&device)["last_notify"], Value::Null);
+    assert_eq!(phone.fetch("/0004f2012345-lines.cfg").status, 200);
+    shop.wait_for(&device, "who comes by himself gets his file", |p| p["pending"].is_null());
+}
+
+#[test]
+fn a_person_has_no_say_in_campaigns() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let user = json!({"first_name": "Ann", "last_name": "Lee", "username": "ann", "password": "long enough"});
+    shop.administrator.create(&shop.path("/users"), &user);
+    let ann = daemon.user(&shop.account, "ann", "long enough");
+    assert_eq!(ann.call("GET", "/resync", &json!({})).0, 403);
+    assert_eq!(ann.call("POST", "/resync", &json!({"action": "cancel"})).0, 403);
+    assert_eq!(ann.call("POST", &shop.path("/devices/sync"), &json!({})).0, 403);
 }

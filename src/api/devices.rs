@@ -86,8 +86,8 @@ pub(super) async fn sync(call: Call) -> Reply {
 pub(super) async fn sync_all(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
-    let has_phone = |device: Device| device.mac().map(|_| device.id());
-    let span = walk::whole().only(&["mac_address"]);
+    let has_phone = |device: Device| device.mac().filter(|_| device.enabled()).map(|_| device.id());
+    let span = walk::whole().only(&["enabled", "mac_address"]);
     let phones = walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, has_phone).await?;
     let document = Some(&account.document);
     let deed = Deed { what: "devices synchronised", noun: Noun::Account, before: document, after: document };

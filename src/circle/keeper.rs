@@ -44,6 +44,9 @@ impl Keeper {
                     while let Ok(command) = desk.try_recv() {
                         self.obey(command).await;
                     }
+                    if let Ok(event) = inbox.try_recv() {
+                        self.take(event).await;
+                    }
                     continue;
                 }
                 Step::WaitUntil(at) => Duration::from_millis(at.saturating_sub(self.now())),
@@ -214,7 +217,7 @@ impl Keeper {
     }
 
     fn place(&self, id: Id) -> Note {
-        let pending = self.queue.pending(id).and_then(|pending| serde_json::to_vec(pending).ok());
+        let pending = self.queue.record(id).and_then(|pending| serde_json::to_vec(&pending).ok());
         Note { table: Table::Stale, key: id.as_bytes().to_vec(), value: pending }
     }
 }

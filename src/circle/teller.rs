@@ -45,10 +45,11 @@ impl Keeper {
             return Ok(Found::Needless);
         }
         let ask = telling.asked.unwrap_or(Ask::Reread);
-        if !telling.at_once && hours::restarts(standing.given.as_deref(), ask) {
-            if let Some(opens) = hours::opens(&*self.means.store, &device, self.now()).await? {
-                return Ok(Found::Closed(opens));
-            }
+        if !telling.at_once
+            && hours::restarts(standing.given.as_deref(), ask)
+            && let Some(opens) = hours::opens(&*self.means.store, &device, self.now()).await?
+        {
+            return Ok(Found::Closed(opens));
         }
         let event = standing.event(ask);
         Ok(Found::Tell(Box::new(device), ask, event))
@@ -75,7 +76,7 @@ impl Keeper {
         let known = outcome.is_ok();
         let outcome = outcome.ok().flatten();
         let end = match self.is_stale(telling.id).await {
-            Ok(stale) if known => end(stale, telling.asked.is_some(), outcome),
+            Ok(stale) if known => end(stale, telling.asked.is_some(), outcome, self.means.pace.proxied),
             _ => End::Hiccup,
         };
         self.end(telling, end, sign(outcome)).await;
@@ -116,12 +117,15 @@ impl Keeper {
     }
 }
 
-/// How a telling ends of a phone that holds something old or was asked for.
-fn end(stale: bool, asked: bool, outcome: Option<Outcome>) -> End {
+/// How a telling ends of a phone that holds something old or was asked for. A phone may well obey and say 500, so that
+/// only a proxy's counts as too much to do; 503 and `Retry-After` mean what they say.
+fn end(stale: bool, asked: bool, outcome: Option<Outcome>, proxied: bool) -> End {
     match (outcome, stale) {
         (_, false) if !asked => End::Needless,
         (None, _) => End::Nowhere,
-        (Some(Outcome::Busy { .. }), _) => End::Busy,
+        (Some(Outcome::Busy { code, retry_after }), _) if proxied || code == 503 || retry_after > 0 => {
+            End::Busy
+        }
         (Some(Outcome::Answered(_)), true) => End::Answered,
         (Some(Outcome::Answered(_)), false) => End::Obeyed,
         (Some(_), true) => End::Unanswered,
@@ -148,6 +152,11 @@ mod tests {
     fn what_comes_of_a_notify_depends_on_whether_the_phone_holds_something_old() {
         let (ok, refused) = (Some(Outcome::Answered(200)), Some(Outcome::Refused(403)));
         let busy = Some(Outcome::Busy { code: 503, retry_after: 9 });
+        let error = Some(Outcome::Busy { code: 500, retry_after: 0 });
+        assert_eq!(
+            [true, false].map(|proxied| end(true, false, error, proxied)),
+            [End::Busy, End::Unanswered]
+        );
         for (stale, asked, outcome, expected) in [
             (true, false, ok, End::Answered),
             (true, false, refused, End::Unanswered),
@@ -158,7 +167,7 @@ mod tests {
             (false, true, busy, End::Busy),
             (false, false, busy, End::Needless),
         ] {
-            assert_eq!(end(stale, asked, outcome), expected, "{stale} {asked} {outcome:?}");
+            assert_eq!(end(stale, asked, outcome, false), expected, "{stale} {asked} {outcome:?}");
         }
         assert_eq!(sign(busy), Sign::Overload(9000));
         assert_eq!(sign(Some(Outcome::Unreachable(Some(408)))), Sign::Lost);

@@ -34,18 +34,21 @@ pub struct Progress {
 struct Running {
     campaign: Campaign,
     counts: BTreeMap<Id, Counts>,
+    /// All of these together.
+    total: Counts,
     pulse: Pulse,
     /// Until when the last of those wait that wait for an hour.
     opens: u64,
 }
 
 impl Running {
-    fn is_over(&self) -> bool {
-        self.campaign.state == State::Cancelled || !self.counts.values().any(Counts::is_active)
+    fn of(campaign: Campaign) -> Self {
+        let (counts, total) = (BTreeMap::new(), Counts::default());
+        Self { campaign, counts, total, pulse: Pulse::default(), opens: 0 }
     }
 
-    fn total(&self) -> Counts {
-        self.counts.values().fold(Counts::default(), Counts::plus)
+    fn is_over(&self) -> bool {
+        self.campaign.state == State::Cancelled || !self.total.is_active()
     }
 }
 
@@ -72,12 +75,11 @@ impl Campaigns {
         campaigns: impl IntoIterator<Item = (Id, Campaign)>,
         counts: impl IntoIterator<Item = ((Id, Id), Counts)>,
     ) -> Self {
-        let running =
-            |campaign| Running { campaign, counts: BTreeMap::new(), pulse: Pulse::default(), opens: 0 };
-        let mut all: BTreeMap<Id, Running> =
-            campaigns.into_iter().map(|(id, campaign)| (id, running(campaign))).collect();
+        let running = campaigns.into_iter().map(|(id, campaign)| (id, Running::of(campaign)));
+        let mut all: BTreeMap<Id, Running> = running.collect();
         for ((campaign, account), counts) in counts {
             if let Some(running) = all.get_mut(&campaign) {
+                running.total = running.total.plus(&counts);
                 running.counts.insert(account, counts);
             }
         }
@@ -113,7 +115,7 @@ impl Campaigns {
 
     /// How many phones have come into it.
     pub(super) fn concerned(&self, campaign: Id) -> u64 {
-        self.all.get(&campaign).map_or(0, |running| running.total().concerned)
+        self.all.get(&campaign).map_or(0, |running| running.total.concerned)
     }
 
     pub(super) fn is_paused(&self, campaign: Id) -> bool {
@@ -136,8 +138,7 @@ impl Campaigns {
             return Admission::Full;
         }
         let campaign = Campaign { cause: origin.cause.clone(), began: now, state: State::Running };
-        let running = Running { campaign, counts: BTreeMap::new(), pulse: Pulse::default(), opens: 0 };
-        self.all.insert(origin.campaign, running);
+        self.all.insert(origin.campaign, Running::of(campaign));
         self.changed.insert((origin.campaign, None));
         Admission::Admitted
     }
@@ -178,6 +179,7 @@ impl Campaigns {
     pub(super) fn stand(&mut self, member: Member, stage: Stage, next: Option<u64>) {
         let Some(running) = self.all.get_mut(&member.campaign) else { return };
         running.counts.entry(member.account).or_default().stages[stage as usize] += 1;
+        running.total.stages[stage as usize] += 1;
         if stage == Stage::RebootWindow {
             running.opens = running.opens.max(next.unwrap_or(0));
         }
@@ -185,19 +187,20 @@ impl Campaigns {
 
     /// A phone does not stand there like this any more.
     pub(super) fn rise(&mut self, member: Member, stage: Stage) {
-        let counts =
-            self.all.get_mut(&member.campaign).and_then(|running| running.counts.get_mut(&member.account));
-        if let Some(counts) = counts {
+        let Some(running) = self.all.get_mut(&member.campaign) else { return };
+        let Some(counts) = running.counts.get_mut(&member.account) else { return };
+        for counts in [counts, &mut running.total] {
             let standing = &mut counts.stages[stage as usize];
             *standing = standing.saturating_sub(1);
         }
     }
 
-    fn count(&mut self, member: Member, now: u64, change: impl FnOnce(&mut Counts)) {
+    fn count(&mut self, member: Member, now: u64, change: impl Fn(&mut Counts)) {
         if let Some(running) = self.all.get_mut(&member.campaign) {
-            let counts = running.counts.entry(member.account).or_default();
-            change(counts);
-            counts.changed = now;
+            for counts in [running.counts.entry(member.account).or_default(), &mut running.total] {
+                change(counts);
+                counts.changed = now;
+            }
             self.changed.insert((member.campaign, Some(member.account)));
         }
     }
@@ -229,7 +232,7 @@ impl Running {
 
     /// When all will have been told at this rate; `None` when they are, and it is up to them to come.
     fn ends(&self, now: u64, rate: f64) -> Option<u64> {
-        let total = self.total();
+        let total = &self.total;
         let seconds = |phones: u64| {
             let phones = f64::from(u32::try_from(phones).unwrap_or(u32::MAX));
             std::time::Duration::from_secs_f64((phones / rate.max(0.1)).min(1e9))

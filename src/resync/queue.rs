@@ -28,7 +28,7 @@ const WAITS: [u64; 3] = [5 * MINUTE, 15 * MINUTE, 60 * MINUTE];
 const HICCUP: u64 = 5_000;
 
 /// How often a phone is put off because a server has too much to do, before that counts as no answer.
-const MAX_DEFERRED: u8 = 12;
+const MAX_DEFERRED: u8 = 8;
 
 /// The longest that a phone is put off, in milliseconds, unless a server asks for more.
 const LONGEST_DEFERRAL: u64 = MINUTE;
@@ -79,6 +79,17 @@ impl Queue {
         self.phones.get(&id)
     }
 
+    /// A phone's place in the queue as it is written down: one that is being told is told again after a restart.
+    pub fn record(&self, id: Id) -> Option<Pending> {
+        let phone = *self.phones.get(&id)?;
+        Some(match self.under_way.get(&id) {
+            Some(telling) if phone.next.is_none() => {
+                Pending { next: Some(phone.since), ..phone.carrying_on(*telling) }
+            }
+            _ => phone,
+        })
+    }
+
     /// How many phones stand in the queue.
     pub fn len(&self) -> usize {
         self.phones.len()
@@ -107,7 +118,7 @@ impl Queue {
             return self.look_again(id, now);
         }
         let Ok(member) = self.admit(of, now) else { return };
-        let before = self.phones.get(&id).cloned().unwrap_or_default();
+        let before = self.phones.get(&id).copied().unwrap_or_default();
         let (asked, at_once) = (before.asked, before.at_once);
         let member = member.or(before.member);
         let next = Some(now + self.spread(member));
@@ -119,7 +130,7 @@ impl Queue {
     /// there is one, when its turn comes.
     pub fn ask(&mut self, id: Id, asked: Asked, of: Option<(&Origin, Id)>, now: u64) {
         let Ok(member) = self.admit(of, now) else { return };
-        let phone = self.phones.get(&id).cloned().unwrap_or(Pending { since: now, ..Pending::default() });
+        let phone = self.phones.get(&id).copied().unwrap_or(Pending { since: now, ..Pending::default() });
         let next = Some(now + self.spread(member));
         let member = member.or(phone.member);
         let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
@@ -153,9 +164,9 @@ impl Queue {
     /// keeps its place, and so does one that waits for an hour.
     pub fn arrived(&mut self, id: Id, now: u64) {
         let waits = |phone: &&Pending| !phone.reached && phone.stage != Stage::RebootWindow;
-        if let Some(phone) = self.phones.get(&id).filter(waits).cloned() {
+        if let Some(phone) = self.phones.get(&id).filter(waits).copied() {
             let carried = self.under_way.remove(&id);
-            let phone = carried.map_or(phone.clone(), |telling| phone.carrying_on(telling));
+            let phone = carried.map_or(phone, |telling| phone.carrying_on(telling));
             self.put(id, Pending { next: Some(now), stage: Stage::Waiting, ..phone }, now);
         }
     }
@@ -187,7 +198,7 @@ impl Queue {
             Some(at) if at > now => return Step::WaitUntil(at),
             Some(_) => {}
         }
-        let Some(phone) = self.phones.get(&id).cloned() else { return Step::Wait };
+        let Some(phone) = self.phones.get(&id).copied() else { return Step::Wait };
         self.tellings += 1;
         self.flow.begin(self.tellings, now);
         let telling = Telling { id, asked: phone.asked, at_once: phone.at_once, number: self.tellings };
@@ -219,8 +230,8 @@ impl Queue {
         }
         self.under_way.remove(&telling.id);
         let id = telling.id;
-        let Some(phone) = self.phones.get(&id).filter(|phone| phone.next.is_none()).cloned() else { return };
-        let again = phone.clone().carrying_on(telling);
+        let Some(phone) = self.phones.get(&id).filter(|phone| phone.next.is_none()).copied() else { return };
+        let again = phone.carrying_on(telling);
         let phone = match end {
             End::Needless if phone.obeyed => return self.leave(id, Leave::GaveUp, now),
             End::Needless => return self.leave(id, Leave::CameBack, now),
@@ -285,7 +296,7 @@ impl Queue {
 
     /// What a phone waits for may have changed.
     fn look_again(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).cloned()
+        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
         {
             self.put(id, Pending { next: Some(now), ..phone }, now);
         }
@@ -301,8 +312,12 @@ impl Queue {
         let before = self.take(id).and_then(|phone| phone.member);
         let campaign = |member: Option<Member>| member.map(|member| member.campaign);
         if campaign(before) != campaign(phone.member) {
-            before.into_iter().for_each(|member| self.campaigns.leave(member, Leave::Otherwise, now));
-            phone.member.into_iter().for_each(|member| self.campaigns.join(member, now));
+            if let Some(member) = before {
+                self.campaigns.leave(member, Leave::Otherwise, now);
+            }
+            if let Some(member) = phone.member {
+                self.campaigns.join(member, now);
+            }
         }
         self.stand(id, phone);
     }
@@ -316,12 +331,16 @@ impl Queue {
     fn take(&mut self, id: Id) -> Option<Pending> {
         let phone = self.phones.remove(&id)?;
         self.due.remove(&(phone.next.unwrap_or_default(), id));
-        phone.member.into_iter().for_each(|member| self.campaigns.rise(member, phone.stage));
+        if let Some(member) = phone.member {
+            self.campaigns.rise(member, phone.stage);
+        }
         Some(phone)
     }
 
     fn stand(&mut self, id: Id, phone: Pending) {
-        phone.member.into_iter().for_each(|member| self.campaigns.stand(member, phone.stage, phone.next));
+        if let Some(member) = phone.member {
+            self.campaigns.stand(member, phone.stage, phone.next);
+        }
         self.phones.insert(id, phone);
         self.come_due(id);
     }

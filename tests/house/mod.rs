@@ -107,9 +107,21 @@ impl Daemon {
     pub fn administrator_of(&self, by: &Administrator, account: &str) -> Administrator {
         let (_, answer) = by.call("PUT", &format!("/accounts/{account}/api_key"), &json!({}));
         let key = &answer["data"]["api_key"];
+        self.signed_in("/api_auth", &json!({"api_key": key}))
+    }
+
+    /// Signs in as a user of an account.
+    pub fn user(&self, account: &str, name: &str, password: &str) -> Administrator {
+        let account = self.administrator().get(&format!("/accounts/{account}"));
+        let credentials = checksync::id::hex(&Md5::digest(format!("{name}:{password}")));
+        let data = json!({"credentials": credentials, "account_name": account["name"]});
+        self.signed_in("/user_auth", &data)
+    }
+
+    fn signed_in(&self, path: &str, data: &Value) -> Administrator {
         let mut administrator =
             Administrator { base: format!("http://{}/v2", self.app().admin), token: String::new() };
-        let (status, answer) = administrator.call("PUT", "/api_auth", &json!({"api_key": key}));
+        let (status, answer) = administrator.call("PUT", path, data);
         assert_eq!(status, 201, "{answer}");
         answer["auth_token"].as_str().unwrap().clone_into(&mut administrator.token);
         administrator

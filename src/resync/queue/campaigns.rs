@@ -126,7 +126,7 @@ fn a_phone_that_would_restart_waits_for_its_hour_and_keeps_what_was_asked() {
     queue.ask(A, Asked { ask: Ask::Reboot, now: false }, None, 0);
     let telling = told(&mut queue, 0).unwrap();
     queue.ended(telling, End::Closed(1_000_000), Sign::Nothing, 0);
-    let pending = queue.pending(A).unwrap().clone();
+    let pending = *queue.pending(A).unwrap();
     assert_eq!((pending.stage, pending.asked, pending.attempts), (Stage::RebootWindow, Some(Ask::Reboot), 0));
     queue.arrived(A, 500);
     assert!((1_000_000..1_000_000 + OPENING).contains(&pending.next.unwrap()));
@@ -192,10 +192,21 @@ fn a_phone_is_put_off_longer_and_longer_as_a_server_asks_and_then_counted_as_not
         now = next;
     }
     assert!(waits[0] >= 3000 && waits[0] < 6000, "{waits:?}");
-    assert!(waits[11] >= LONGEST_DEFERRAL && waits[11] < 2 * LONGEST_DEFERRAL, "{waits:?}");
+    assert!(waits[7] >= LONGEST_DEFERRAL && waits[7] < 2 * LONGEST_DEFERRAL, "{waits:?}");
     let telling = told(&mut queue, now).unwrap();
     queue.ended(telling, End::Busy, Sign::Overload(0), now);
     assert_eq!(queue.pending(A).unwrap().stage, Stage::Unanswered);
+}
+
+#[test]
+fn a_phone_that_was_being_told_is_told_again_after_a_restart() {
+    let mut queue = Queue::new(PACE, 1, Campaigns::default(), []);
+    queue.ask(A, Asked { now: true, ..REBOOT }, None, 50);
+    told(&mut queue, 50).unwrap();
+    let written = queue.record(A).unwrap();
+    let mut queue = Queue::new(PACE, 1, Campaigns::default(), [(A, written)]);
+    let telling = told(&mut queue, 60).unwrap();
+    assert_eq!((telling.asked, telling.at_once), (Some(Ask::Reboot), true));
 }
 
 #[test]
@@ -210,7 +221,7 @@ fn a_restart_forgets_no_campaign() {
     assert_eq!(written.len(), 2);
     let restored =
         Campaigns::restored([(change().campaign, campaign)], [((change().campaign, SHOP), counted)]);
-    let phone = queue.pending(B).unwrap().clone();
+    let phone = *queue.pending(B).unwrap();
     let mut again = Queue::new(PACE, 1, restored, [(B, phone)]);
     assert_eq!((again.next(1000), state(&again)), (Step::Wait, State::Paused));
     assert_eq!(counts(&again, &change()), counts(&queue, &change()));

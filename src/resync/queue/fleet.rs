@@ -23,6 +23,7 @@ enum Way {
 }
 
 /// What happens at its time.
+#[derive(Clone, Copy)]
 enum Event {
     Ended(Telling, End, Sign),
     Resent(Telling),

@@ -182,7 +182,7 @@ fn a_restart_forgets_nobody() {
     queue.stale(A, OLD, None, 0);
     let telling = tell(&mut queue, A, 0);
     queue.ended(telling, End::Answered, Sign::Heard, 0);
-    let written = queue.pending(A).unwrap().clone();
+    let written = *queue.pending(A).unwrap();
     let mut queue = Queue::new(PACE, 1, Campaigns::default(), [(A, written)]);
     assert_eq!(queue.next(0), Step::WaitUntil(5 * MINUTE));
 }
