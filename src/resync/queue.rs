@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Asked;
-use super::campaign::{Action, ControlError, Leave, Member, Origin, Stage};
+use super::campaign::{Leave, Member, Origin, Stage};
 use super::campaigns::{Admission, Campaigns, Progress};
 use super::dice::Dice;
 use super::flow::{Flow, Sign};
 use super::pending::Pending;
 use super::telling::{End, Pace, Step, Telling};
 use crate::id::{Digest, Id};
+
+mod control;
 
 #[cfg(test)]
 mod campaigns;
@@ -171,21 +173,6 @@ impl Queue {
         }
     }
 
-    /// Holds a campaign back, lets it go on, or ends it. Gives the phones that have left because of it.
-    pub fn control(&mut self, campaign: Id, action: Action, now: u64) -> Result<Vec<Id>, ControlError> {
-        self.campaigns.control(campaign, action)?;
-        let is_in = |phone: &Pending| phone.member.is_some_and(|member| member.campaign == campaign);
-        let members = self.phones.iter().filter(|(_, phone)| is_in(phone)).map(|(id, _)| *id);
-        let members: Vec<Id> = members.collect();
-        for id in &members {
-            match action {
-                Action::Cancel => self.leave(*id, Leave::Otherwise, now),
-                Action::Pause | Action::Resume => self.come_due(*id),
-            }
-        }
-        Ok(if action == Action::Cancel { members } else { Vec::new() })
-    }
-
     /// What to do now. What somebody asked for leaves with the telling that carries it.
     pub fn next(&mut self, now: u64) -> Step {
         let due = self.due.iter().find(|(_, id)| !self.under_way.contains_key(id)).copied();
@@ -302,12 +289,6 @@ impl Queue {
         }
     }
 
-    /// True while a phone's campaign holds it back. Who was asked for by name is not held back.
-    fn is_held(&self, phone: &Pending) -> bool {
-        let by_name = |member: Member| phone.asked.is_some() && !self.campaigns.is_sync(member.campaign);
-        phone.member.is_some_and(|member| self.campaigns.is_paused(member.campaign) && !by_name(member))
-    }
-
     fn put(&mut self, id: Id, phone: Pending, now: u64) {
         let before = self.take(id).and_then(|phone| phone.member);
         let campaign = |member: Option<Member>| member.map(|member| member.campaign);
@@ -343,18 +324,6 @@ impl Queue {
         }
         self.phones.insert(id, phone);
         self.come_due(id);
-    }
-
-    /// A phone is due at its time, unless its campaign holds it back.
-    fn come_due(&mut self, id: Id) {
-        let Some((next, phone)) = self.phones.get(&id).and_then(|phone| Some((phone.next?, phone))) else {
-            return;
-        };
-        if self.is_held(phone) {
-            self.due.remove(&(next, id));
-        } else {
-            self.due.insert((next, id));
-        }
     }
 }
 

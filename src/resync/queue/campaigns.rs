@@ -1,7 +1,7 @@
 //! Phones that are told because of the same thing: held back, let go, let off, and never lost.
 
 use super::*;
-use crate::resync::{Ask, Cause, Counts, State};
+use crate::resync::{Action, Ask, Cause, ControlError, Counts, State};
 
 const A: Id = Id::from_bytes([1; 16]);
 const B: Id = Id::from_bytes([2; 16]);
