@@ -51,6 +51,7 @@ mod provisioning;
 mod quickcall;
 mod registrations;
 mod request;
+mod resync;
 mod rows;
 mod schemas;
 mod secrets;
@@ -66,7 +67,10 @@ pub use doorman::{Doorman, Means};
 pub use import::Imports;
 pub use kazoo::{Network, NoNetwork};
 
-use openapi::{accounts as account, bulk, devices as device, phones as phone, sessions as session, site};
+use openapi::{
+    accounts as account, bulk, campaigns as campaign, devices as device, phones as phone,
+    sessions as session, site,
+};
 use place::{Described, Place, at};
 
 /// What the handlers work with.
@@ -125,6 +129,8 @@ fn v2() -> Vec<Place> {
         at("/schemas").get(schemas::list, site::SCHEMAS),
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
+        at("/resync").get(resync::list, campaign::LIST).post(resync::control_all, campaign::CONTROL_ALL),
+        at("/resync/{campaign}").get(resync::get, campaign::GET).post(resync::control, campaign::CONTROL),
     ];
     of_devices().into_iter().chain(of_users()).chain(of_accounts()).chain(of_the_site).collect()
 }
@@ -191,6 +197,7 @@ fn of_devices() -> Vec<Place> {
         at("/accounts/{account}/devices/import").get(import::list, bulk::IMPORTS).post(import::post, bulk::IMPORT),
         at("/accounts/{account}/devices/import/{job}").get(import::get, bulk::IMPORT_GET),
         at("/accounts/{account}/devices/status").get(devices::status, device::STATUS),
+        at("/accounts/{account}/devices/sync").post(devices::sync_all, campaign::SYNC_ALL),
         at("/accounts/{account}/devices/{device}")
             .get(devices::get, device::GET)
             .put(action::act, phone::NOTIFY)

@@ -126,9 +126,19 @@ impl App {
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
         let switchboard = Switchboard::new(orders.clone());
-        let pace = Pace { per_second: config.notify_per_second, window: config.notify_window as usize };
-        let means =
-            circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
+        let pace = Pace {
+            per_second: config.notify_per_second,
+            window: config.notify_window as usize,
+            proxied: !config.outbound_proxy.is_empty(),
+        };
+        let means = circle::Means {
+            store: store.clone(),
+            files: files.clone(),
+            orders,
+            pace,
+            clock: wall_clock,
+            seed: wall_clock(),
+        };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let registrations = Arc::default();

@@ -14,14 +14,20 @@ use tracing::{debug, info};
 use crate::device::Device;
 use crate::files::{Files, Given, Refusal};
 use crate::id::{Digest, Id};
-use crate::resync::{Ask, Held, Pace, Pending, Queue, Telling, Told};
+use crate::resync::{
+    Action, Ask, Asked, Cause, ControlError, Held, Origin, Pace, Pending, Progress, Queue, Telling, Told,
+};
 use crate::sip::Outcome;
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
+mod chronicle;
 mod copies;
+mod hours;
 mod judge;
 mod keeper;
+mod origins;
 mod switchboard;
+mod teller;
 
 pub use copies::fetched;
 
@@ -71,23 +77,44 @@ struct Fetch {
     unix: u64,
 }
 
+/// A phone holds something old.
+#[derive(Debug)]
+struct Stale {
+    device: Id,
+    account: Id,
+    /// What it would be given.
+    given: Digest,
+    /// The campaign of the mark that this has come of.
+    origin: Option<Arc<Origin>>,
+}
+
 #[derive(Debug)]
 enum Event {
     Fetched(Fetch),
-    Ask(Id, Ask),
+    Ask(Id, Asked),
+    AskAll(Arc<Origin>, Vec<Id>, Asked),
+    Expect(Arc<Origin>, Vec<Id>),
     Arrived(Id),
     Gone(Id),
-    Stale(Id, Digest),
+    Stale(Stale),
     InStep(Id),
     Judged(Vec<Sequence>, oneshot::Sender<()>),
     CaughtUp(oneshot::Sender<()>),
     Told(Telling, Told, Result<Option<Outcome>, oneshot::error::RecvError>),
 }
 
+/// What an administrator wants to know of the campaigns, or do with them: heard before everything else.
+#[derive(Debug)]
+enum Command {
+    Progress(oneshot::Sender<Vec<Progress>>),
+    Control(Id, Action, oneshot::Sender<Result<(), ControlError>>),
+}
+
 /// The way to tell the circle what happened. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Circle {
     events: mpsc::UnboundedSender<Event>,
+    commands: mpsc::Sender<Command>,
     marks: Arc<tokio::sync::Notify>,
 }
 
@@ -103,8 +130,34 @@ impl Circle {
     }
 
     /// Somebody asks for this device explicitly: it is told whatever it holds.
-    pub fn ask(&self, device: Id, ask: Ask) {
-        self.send(Event::Ask(device, ask));
+    pub fn ask(&self, device: Id, asked: Asked) {
+        self.send(Event::Ask(device, asked));
+    }
+
+    /// Somebody asks for these devices of an account explicitly: a campaign, which `number` tells from all others.
+    pub fn ask_all(&self, account: Id, devices: Vec<Id>, asked: Asked, number: &[u8]) {
+        let origin = Origin::of(Cause::Sync { account, ask: asked.ask }, number);
+        self.send(Event::AskAll(Arc::new(origin), devices, asked));
+    }
+
+    /// These devices of an account are about to be changed by one import. To be said before their marks are stored.
+    pub fn expect(&self, account: Id, job: Id, devices: Vec<Id>) {
+        let origin = Origin::of(Cause::Import { account, job }, &[]);
+        self.send(Event::Expect(Arc::new(origin), devices));
+    }
+
+    /// How the campaigns get on, the newest first.
+    pub async fn progress(&self) -> Vec<Progress> {
+        let (answer, progress) = oneshot::channel();
+        let _stopped = self.commands.send(Command::Progress(answer)).await;
+        progress.await.unwrap_or_default()
+    }
+
+    /// Holds a campaign back, lets it go on, or ends it. It is written down when this returns.
+    pub async fn control(&self, campaign: Id, action: Action) -> Result<(), ControlError> {
+        let (answer, done) = oneshot::channel();
+        let _stopped = self.commands.send(Command::Control(campaign, action, answer)).await;
+        done.await.unwrap_or(Err(ControlError::Unknown))
     }
 
     /// A phone of this device has registered that was not registered before.
@@ -143,14 +196,18 @@ pub struct Means {
     pub pace: Pace,
     /// The wall clock, in Unix milliseconds.
     pub clock: fn() -> u64,
+    /// Any number, another at each start: phones are spread by it.
+    pub seed: u64,
 }
 
 /// Starts the circle with what stood in the queue before. The future returned turns it, and ends, with everything
 /// it was told written down, when every [`Circle`] is gone.
 pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), StoreError> {
     let (events, inbox) = mpsc::unbounded_channel();
-    let circle = Circle { events, marks: Arc::new(tokio::sync::Notify::new()) };
-    let queue = Queue::new(means.pace, waiting(&*means.store).await?);
+    let (commands, desk) = mpsc::channel(64);
+    let circle = Circle { events, commands, marks: Arc::new(tokio::sync::Notify::new()) };
+    let campaigns = chronicle::read(&*means.store).await?;
+    let queue = Queue::new(means.pace, means.seed, campaigns, waiting(&*means.store).await?);
     info!(phones = queue.len(), "phones that must be told");
     circle.marked();
     let (marks, events) = (circle.marks.clone(), circle.events.downgrade());
@@ -159,7 +216,7 @@ pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), S
     let turning = async move {
         let mut judging = JoinSet::new();
         judging.spawn(judge);
-        keeper.run(inbox).await;
+        keeper.run(inbox, desk).await;
     };
     Ok((circle, turning))
 }

@@ -8,11 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Id;
 
+mod campaign;
+mod campaigns;
+mod dice;
+mod flow;
 mod held;
+mod hours;
+mod pending;
+mod pulse;
 mod queue;
+mod telling;
 
-pub use held::{Held, HeldFile, Told};
-pub use queue::{End, Pace, Pending, Queue, Step, Telling};
+pub use campaign::{Action, Campaign, Cause, ControlError, Counts, Member, Origin, Stage, State};
+pub use campaigns::{Campaigns, Progress, Written};
+pub use flow::Sign;
+pub use held::{Class, Held, HeldFile, Told};
+pub use hours::{Hours, HoursError};
+pub use pending::Pending;
+pub use queue::Queue;
+pub use telling::{End, Pace, Step, Telling};
 
 /// Whom a change may concern. Who really is concerned, the digests say later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,4 +57,13 @@ pub enum Ask {
     Reread,
     /// Restart.
     Reboot,
+}
+
+/// What somebody asks of a phone explicitly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// What it shall do.
+    pub ask: Ask,
+    /// True when that does not wait for the hours at which its account allows phones to restart.
+    pub now: bool,
 }

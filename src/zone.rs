@@ -4,6 +4,7 @@
 //! lists by date has passed. No clock and no year is asked, so a name gives the same rule, and a phone the same
 //! file, until the database itself is updated.
 
+mod clock;
 pub mod notation;
 mod rule;
 
@@ -14,6 +15,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use clock::Clock;
 pub use notation::{Poly, PolyChange, PolyDst, Snom, Yealink, YealinkDst};
 
 /// A time zone with the rule in force.

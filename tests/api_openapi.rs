@@ -49,6 +49,19 @@ fn models() -> BTreeMap<&'static str, String> {
     names.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
 }
 
+/// A campaign of the phones of an account, which begins in a moment.
+async fn campaign(world: &World, account: &str) -> String {
+    world.set_going();
+    let asked = world.send("POST", &format!("/v2/accounts/{account}/devices/sync"), json!({})).await;
+    assert_eq!(asked.data(), json!({"phones": 1}));
+    loop {
+        if let Some(id) = world.get("/v2/resync").await.data()[0]["id"].as_str() {
+            return id.to_owned();
+        }
+        actix_web::rt::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
 /// An account with a user, who owns a phone that is known.
 async fn shop(world: &World) -> BTreeMap<&'static str, String> {
     let (account, _) = world.account("Shop").await;
@@ -154,6 +167,7 @@ fn what_is_read_looks_as_the_document_says() {
         let document = document(&world).await;
         let mut names = shop(&world).await;
         names.insert("token", world.token.clone());
+        names.insert("campaign", campaign(&world, &names["account"]).await);
         let reads =
             |(_, verb, one): &(&str, String, &Value)| verb == "GET" && one["responses"]["200"].is_object();
         for (path, verb, one) in operations(&document).into_iter().filter(reads) {
@@ -174,12 +188,16 @@ fn what_is_changed_looks_as_the_document_says() {
         let world = World::new().await;
         let document = document(&world).await;
         let names = shop(&world).await;
+        world.set_going();
         let device = "/v2/accounts/{account}/devices/{device}";
         let cases = [
             ("PUT", "/v2/api_auth", json!({"api_key": KEY})),
             ("PATCH", device, json!({"name": "Back desk"})),
             ("PUT", "/v2/accounts/{account}/devices", json!({"name": "Another"})),
             ("POST", "/v2/accounts/{account}/devices/{device}/sync", json!({})),
+            ("POST", "/v2/accounts/{account}/devices/sync", json!({})),
+            ("POST", "/v2/resync", json!({"action": "cancel"})),
+            ("POST", "/v2/resync", json!({"action": "stop"})),
             (
                 "POST",
                 "/v2/accounts/{account}/devices/{device}/rate_limits",

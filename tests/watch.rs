@@ -79,9 +79,15 @@ impl House {
         let set = watch::compile(&watch::load(std::slice::from_ref(&pack)).unwrap()).unwrap();
         let files = Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20));
         let (orders, inbox) = mpsc::channel(8);
-        let pace = Pace { per_second: 100, window: 8 };
-        let means =
-            Means { store: store.clone(), files: files.clone(), orders, pace, clock: || 1_700_000_000_000 };
+        let pace = Pace { per_second: 100, window: 8, proxied: false };
+        let means = Means {
+            store: store.clone(),
+            files: files.clone(),
+            orders,
+            pace,
+            clock: || 1_700_000_000_000,
+            seed: 1,
+        };
         let (circle, work) = circle::start(means).await.unwrap();
         tokio::spawn(work);
         watch::announce(&*store, &circle, &files.set(), None).await.unwrap();
@@ -285,8 +291,8 @@ async fn what_changed_while_the_daemon_was_down_is_marked_at_start() {
 async fn idle_circle(store: &Arc<dyn Store>) -> Circle {
     let set = watch::compile(&watch::load(&[]).unwrap()).unwrap();
     let files = Arc::new(Files::new(store.clone(), set, Site::default(), 1 << 20));
-    let pace = Pace { per_second: 1, window: 1 };
-    let means = Means { store: store.clone(), files, orders: mpsc::channel(1).0, pace, clock: || 0 };
+    let pace = Pace { per_second: 1, window: 1, proxied: false };
+    let means = Means { store: store.clone(), files, orders: mpsc::channel(1).0, pace, clock: || 0, seed: 1 };
     circle::start(means).await.unwrap().0
 }
 

@@ -113,7 +113,7 @@ impl Phone {
     fn notified(&mut self) -> String {
         let notify = self.receive().expect("a NOTIFY");
         assert!(notify.starts_with("NOTIFY "), "{notify}");
-        self.send(&answer_to(&notify));
+        self.send(&answer_to(&notify, 200));
         notify
     }
 }

@@ -14,8 +14,8 @@ use crate::account::Account;
 use crate::auth;
 use crate::document::{Body, Document, at};
 use crate::id::Id;
-use crate::resync::Scope;
-use crate::schema::{self, Schema};
+use crate::resync::{Hours, HoursError, Scope};
+use crate::schema::{self, Invalid, Problem, Schema};
 use crate::store::{Change, Entity, Noun, Span, Step, Store, StoreError};
 
 /// `PUT /v2/accounts`: a new account below the caller's.
@@ -128,8 +128,9 @@ pub async fn bootstrap(
 }
 
 /// What the schema cannot say of an account: blanks in a realm are left out, and a realm that is not named again
-/// stays, as every line of the account depends on it.
-pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
+/// stays, as every line of the account depends on it. Hours at which phones may restart must be some.
+pub(super) fn settle(stored: Option<&Document>, body: &mut Body, invalid: &mut Invalid) {
+    check_hours(body, invalid);
     match body.get_mut("realm") {
         Some(Value::String(realm)) => realm.retain(|c| !c.is_whitespace()),
         Some(_) => {}
@@ -137,6 +138,14 @@ pub(super) fn settle(stored: Option<&Document>, body: &mut Body) {
             let realm = stored.and_then(|stored| stored.at("realm")).cloned();
             body.extend(realm.map(|realm| ("realm".to_owned(), realm)));
         }
+    }
+}
+
+fn check_hours(body: &Body, invalid: &mut Invalid) {
+    let Some(hours) = at(body, "provision.reboot_window") else { return };
+    if let Err(error @ HoursError::Empty) = Hours::read(hours) {
+        let problem = Problem::new(error.to_string()).value(hours.clone());
+        invalid.add("provision.reboot_window", "invalid", problem);
     }
 }
 

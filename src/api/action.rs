@@ -9,6 +9,7 @@ use super::request::Call;
 use crate::circle::Content;
 use crate::device::Device;
 use crate::document::at;
+use crate::resync::Class;
 use crate::schema::{self, Schema};
 use crate::store::history;
 
@@ -38,8 +39,13 @@ fn notify(call: &Call, device: Device) -> Reply {
     actix_web::rt::spawn(async move {
         let id = device.id();
         let outcome = desk.switchboard.tell(device, event.clone(), content).await;
+        let (class, code) = Class::of(outcome);
         let message = outcome.map_or_else(|| "not registered".to_owned(), |outcome| outcome.words());
-        let entry = json!({"at": at / 1000, "what": "notify", "event": event, "message": message});
+        let mut entry =
+            json!({"at": at / 1000, "what": "notify", "event": event, "class": class, "message": message});
+        if let Some(code) = code {
+            entry["code"] = code.into();
+        }
         if let Err(error) = history::write(&*desk.store, id, key, &entry).await {
             tracing::warn!(device = %id, %error, "what came of a NOTIFY is not noted");
         }

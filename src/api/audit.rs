@@ -58,6 +58,23 @@ pub(super) async fn enter(call: &Call, account: Id, deed: &Deed<'_>) -> Result<(
     call.desk.store.commit(Change { steps }).await.map(drop)
 }
 
+/// Enters what was decided about a campaign, in the trail of the caller's account.
+pub(super) async fn enter_campaign(call: &Call, what: &'static str, campaign: Id) -> Result<()> {
+    let (account, now) = (call.caller().map_or(campaign, |caller| caller.account.id()), (call.desk.clock)());
+    let value = json!({
+        "at": now / 1000,
+        "what": what,
+        "type": "campaign",
+        "id": campaign,
+        "paths": [],
+        "by": call.author(),
+        "from": call.peer().map(|peer| peer.to_string()),
+        "request_id": call.request_id(),
+    });
+    let steps = vec![Step::Set(noted(call, account, now, &value))];
+    call.desk.store.commit(Change { steps }).await.map(drop)
+}
+
 fn entry(call: &Call, account: Id, deed: &Deed<'_>, now: u64) -> Note {
     let document = deed.after.or(deed.before);
     let nothing = Body::new();
@@ -74,9 +91,13 @@ fn entry(call: &Call, account: Id, deed: &Deed<'_>, now: u64) -> Note {
         "from": call.peer().map(|peer| peer.to_string()),
         "request_id": call.request_id(),
     });
+    noted(call, account, now, &value)
+}
+
+fn noted(call: &Call, account: Id, now: u64, value: &Value) -> Note {
     let random = (call.desk.random)();
     let key = [key_of(account, now).as_slice(), &random[..8]].concat();
-    Note { table: Table::Audit, key, value: serde_json::to_vec(&value).ok() }
+    Note { table: Table::Audit, key, value: serde_json::to_vec(value).ok() }
 }
 
 /// Entries lie by account, the newest first.

@@ -17,7 +17,7 @@ use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::files::Refusal;
 use crate::id::Id;
-use crate::resync::{Ask, Scope};
+use crate::resync::{Ask, Asked, Scope};
 use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
 use crate::store::{Change, Entity, Noun, Step};
 use crate::user::User;
@@ -214,7 +214,7 @@ fn checked(
 ) -> Result<Body, Failure> {
     let mut invalid = Invalid::default();
     match noun {
-        Noun::Account => accounts::settle(stored, &mut body),
+        Noun::Account => accounts::settle(stored, &mut body, &mut invalid),
         Noun::Device => devices::settle(account, &mut body, &mut invalid),
         Noun::User => {}
     }
@@ -296,7 +296,7 @@ pub(super) fn with(entity: &Entity, document: Document) -> Entity {
 
 fn ask(desk: &Desk, entity: &Entity, sync: bool) {
     if sync {
-        desk.circle.ask(entity.document().id, Ask::Reboot);
+        desk.circle.ask(entity.document().id, Asked { ask: Ask::Reboot, now: false });
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::access::{veil, veiled};
+use super::audit::{self, Deed};
 use super::change::{self, find, see};
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
@@ -17,7 +18,7 @@ use crate::account::Account;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
 use crate::id::Id;
-use crate::resync::{Ask, Scope};
+use crate::resync::{Ask, Asked, Scope};
 use crate::schema::{Invalid, Problem};
 use crate::store::{Listed, Noun, Span, StoreError};
 
@@ -77,9 +78,30 @@ pub(super) async fn sync(call: Call) -> Reply {
     let found = find(&call, Noun::Device).await?;
     call.must_be_meant()?;
     let document = found.entity.document();
-    let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
-    call.desk.circle.ask(document.id, if reread { Ask::Reread } else { Ask::Reboot });
+    call.desk.circle.ask(document.id, asked(&call));
     Ok(Answer::data(json!("sync request sent")).revision(document))
+}
+
+/// `POST …/devices/sync`: the same for all phones of the account, as one campaign.
+pub(super) async fn sync_all(call: Call) -> Reply {
+    let account = call.account().await?;
+    call.must_be_meant()?;
+    let has_phone = |device: Device| device.mac().filter(|_| device.enabled()).map(|_| device.id());
+    let span = walk::whole().only(&["enabled", "mac_address"]);
+    let phones = walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, has_phone).await?;
+    let document = Some(&account.document);
+    let deed = Deed { what: "devices synchronised", noun: Noun::Account, before: document, after: document };
+    audit::enter(&call, account.id(), &deed).await?;
+    let count = phones.len();
+    call.desk.circle.ask_all(account.id(), phones, asked(&call), call.fresh_id().as_bytes());
+    Ok(Answer::data(json!({"phones": count})))
+}
+
+/// What a sync asks for: a restart unless `reboot=false`, in busy hours too with `now=true`.
+fn asked(call: &Call) -> Asked {
+    let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
+    let now = call.option("now").is_some_and(|now| now == "true");
+    Asked { ask: if reread { Ask::Reread } else { Ask::Reboot }, now }
 }
 
 /// `GET …/users/{U}/devices`: those that the user owns, and those that he is signed in to.

@@ -14,6 +14,7 @@ use crate::id::Digest;
 pub(super) mod accounts;
 mod build;
 pub(super) mod bulk;
+pub(super) mod campaigns;
 pub(super) mod devices;
 pub(super) mod kazoo;
 mod members;

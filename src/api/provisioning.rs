@@ -71,6 +71,9 @@ fn waiting(pending: &Pending) -> Value {
         "since": pending.since / 1000,
         "attempts": pending.attempts,
         "next": pending.next.map(|next| next / 1000),
+        "stage": pending.stage,
+        "asked": pending.asked,
+        "campaign": pending.member.map(|member| member.campaign),
     })
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{debug, warn};
 
-use super::{Event, given, held, must_be_told};
+use super::{Event, Stale, given, held, must_be_told, origins};
 use crate::device::Device;
 use crate::files::Files;
 use crate::id::Id;
-use crate::resync::Scope;
+use crate::resync::{Origin, Scope};
 use crate::store::{Span, Store, StoreError};
 
 /// How many devices are read at a time.
@@ -51,11 +51,12 @@ impl Judge<'_> {
             if marks.is_empty() {
                 return Ok(());
             }
+            let origins = origins::of(&marks);
             let (judged, mut scopes): (Vec<_>, Vec<Scope>) = marks.into_iter().unzip();
             scopes.sort_by_key(|scope| !matches!(scope, Scope::Device(_)));
             scopes.dedup();
             for scope in &scopes {
-                self.scope(scope).await?;
+                self.scope(scope, origins.get(scope)).await?;
             }
             let (done, unmarked) = oneshot::channel();
             self.send(Event::Judged(judged, done));
@@ -63,14 +64,14 @@ impl Judge<'_> {
         }
     }
 
-    async fn scope(&self, scope: &Scope) -> Result<(), StoreError> {
-        self.devices(scope).await?;
+    async fn scope(&self, scope: &Scope, origin: Option<&Arc<Origin>>) -> Result<(), StoreError> {
+        self.devices(scope, origin).await?;
         let Scope::Account(account) = scope else { return Ok(()) };
         let mut after = None;
         loop {
             let below = self.store.accounts(Some(*account), Span::ascending(after, PAGE)).await?;
             for account in &below.rows {
-                self.devices(&Scope::Account(account.id())).await?;
+                self.devices(&Scope::Account(account.id()), origin).await?;
             }
             after = below.last;
             if after.is_none() {
@@ -79,12 +80,12 @@ impl Judge<'_> {
         }
     }
 
-    async fn devices(&self, scope: &Scope) -> Result<(), StoreError> {
+    async fn devices(&self, scope: &Scope, origin: Option<&Arc<Origin>>) -> Result<(), StoreError> {
         let mut after: Option<Id> = None;
         loop {
             let page = self.store.devices(scope, Span::ascending(after, PAGE)).await?;
             for device in &page.rows {
-                self.device(device).await?;
+                self.device(device, origin).await?;
                 tokio::task::yield_now().await;
             }
             after = page.last;
@@ -95,15 +96,22 @@ impl Judge<'_> {
     }
 
     /// A phone that holds nothing is not rendered for.
-    async fn device(&self, device: &Device) -> Result<(), StoreError> {
-        let held = held(self.store, device.id()).await?;
+    async fn device(&self, device: &Device, origin: Option<&Arc<Origin>>) -> Result<(), StoreError> {
+        let (id, account) = (device.id(), device.account());
+        let held = held(self.store, id).await?;
         if held.files.is_empty() {
+            self.send(Event::InStep(id));
             return Ok(());
         }
         let Some(given) = given(self.files, device).await? else { return Ok(()) };
         let stale = must_be_told(&given, &held);
-        debug!(device = %device.id(), stale, "judged");
-        self.send(if stale { Event::Stale(device.id(), given.digest()) } else { Event::InStep(device.id()) });
+        debug!(device = %id, stale, "judged");
+        let origin = origin.cloned();
+        self.send(if stale {
+            Event::Stale(Stale { device: id, account, given: given.digest(), origin })
+        } else {
+            Event::InStep(id)
+        });
         Ok(())
     }
 

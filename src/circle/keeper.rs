@@ -1,44 +1,60 @@
 //! Keeps the queue: takes what happened, tells phones at their time, and writes down what became of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::{Event, Fetch, Means, Order, Standing, Tell, copies, held};
-use crate::device::Device;
+use super::origins::Expected;
+use super::{Command, Event, Fetch, Means, Order, Stale, Standing, chronicle, copies, held};
 use crate::id::Id;
-use crate::resync::{Ask, End, Queue, Step, Telling, Told};
-use crate::sip::Outcome;
+use crate::resync::{Action, Asked, ControlError, Origin, Queue, Step};
 use crate::store::{Note, Sequence, StoreError, Table};
+
+/// How many places in the queue are written down at a time.
+const BATCH: usize = 256;
 
 /// The task that owns the queue: what happened comes in, phones are told, and everything is written down.
 pub(super) struct Keeper {
-    means: Means,
-    queue: Queue,
-    events: mpsc::WeakUnboundedSender<Event>,
+    pub(super) means: Means,
+    pub(super) queue: Queue,
+    pub(super) events: mpsc::WeakUnboundedSender<Event>,
+    expected: Expected,
     /// Phones whose place in the queue could not be written down.
     unwritten: BTreeSet<Id>,
 }
 
 impl Keeper {
     pub(super) fn new(means: Means, queue: Queue, events: mpsc::WeakUnboundedSender<Event>) -> Self {
-        Self { means, queue, events, unwritten: BTreeSet::new() }
+        Self { means, queue, events, expected: Expected::default(), unwritten: BTreeSet::new() }
     }
 
     /// Runs until nobody has anything to say any more.
-    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) {
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Event>,
+        mut desk: mpsc::Receiver<Command>,
+    ) {
         loop {
             let sleep = match self.queue.next(self.now()) {
                 Step::Tell(telling) => {
                     self.tell(telling).await;
+                    while let Ok(command) = desk.try_recv() {
+                        self.obey(command).await;
+                    }
+                    if let Ok(event) = inbox.try_recv() {
+                        self.take(event).await;
+                    }
                     continue;
                 }
                 Step::WaitUntil(at) => Duration::from_millis(at.saturating_sub(self.now())),
                 Step::Wait => Duration::from_hours(1),
             };
             tokio::select! {
+                biased;
+                Some(command) = desk.recv() => self.obey(command).await,
                 event = inbox.recv() => match event {
                     Some(event) => self.take(event).await,
                     None => return,
@@ -48,8 +64,25 @@ impl Keeper {
         }
     }
 
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         (self.means.clock)()
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Progress(answer) => drop(answer.send(self.queue.progress(self.now()))),
+            Command::Control(id, action, answer) => {
+                let done = self.control(id, action).await;
+                let _gone = answer.send(done);
+            }
+        }
+    }
+
+    async fn control(&mut self, campaign: Id, action: Action) -> Result<(), ControlError> {
+        let left = self.queue.control(campaign, action, self.now())?;
+        info!(%campaign, ?action, phones = left.len(), "an administrator has decided about a campaign");
+        self.write_all_down(&left).await;
+        Ok(())
     }
 
     async fn take(&mut self, event: Event) {
@@ -59,30 +92,50 @@ impl Keeper {
             Event::CaughtUp(done) => return done.send(()).unwrap_or_default(),
             Event::Judged(marks, done) => return self.judged(marks, done).await,
             Event::Told(telling, told, outcome) => return self.told(telling, told, outcome).await,
-            Event::Arrived(id) | Event::InStep(id) if self.queue.pending(id).is_none() => return,
-            Event::Ask(id, ask) => {
-                self.queue.ask(id, ask, now);
+            Event::Expect(origin, devices) => return self.expected.put(&origin, devices),
+            Event::AskAll(origin, devices, asked) => return self.ask_all(&origin, &devices, asked).await,
+            Event::Stale(stale) => self.stale(&stale),
+            Event::InStep(id) => {
+                self.expected.take(id);
+                if self.queue.pending(id).is_none() {
+                    return;
+                }
+                self.queue.in_step(id, now);
+                id
+            }
+            Event::Arrived(id) if self.queue.pending(id).is_none() => return,
+            Event::Ask(id, asked) => {
+                self.queue.ask(id, asked, None, now);
                 id
             }
             Event::Arrived(id) => {
                 self.queue.arrived(id, now);
                 id
             }
-            Event::InStep(id) => {
-                self.queue.in_step(id);
-                id
-            }
-            Event::Stale(id, given) => {
-                self.queue.stale(id, given, now);
-                id
-            }
             Event::Gone(id) => {
-                self.queue.remove(id);
+                self.queue.remove(id, now);
                 let _stopped = self.means.orders.send(Order::Forget(id)).await;
                 id
             }
         };
         self.write_down(changed).await;
+    }
+
+    fn stale(&mut self, stale: &Stale) -> Id {
+        let expected = self.expected.take(stale.device);
+        let origin = expected.as_ref().or(stale.origin.as_ref());
+        let of = origin.map(|origin| (&**origin, stale.account));
+        self.queue.stale(stale.device, stale.given, of, self.now());
+        stale.device
+    }
+
+    async fn ask_all(&mut self, origin: &Arc<Origin>, devices: &[Id], asked: Asked) {
+        let account = origin.cause.account();
+        for device in devices {
+            let of = account.map(|account| (&**origin, account));
+            self.queue.ask(*device, asked, of, self.now());
+        }
+        self.write_all_down(devices).await;
     }
 
     /// Notes what a phone holds. It leaves the queue when that is all it would be given, and comes into it when
@@ -92,13 +145,13 @@ impl Keeper {
         match self.note_fetch(&fetch).await {
             Ok(Some(standing)) if !standing.stale && self.queue.pending(id).is_some() => {
                 info!(device = %id, file = fetch.name, "the phone came back and is in step");
-                self.queue.in_step(id);
+                self.queue.came_back(id, self.now());
                 self.write_down(id).await;
             }
             Ok(Some(Standing { given: Some(given), stale: true })) => {
                 let now_given = given.file(&fetch.name).map(|file| file.rendered.digest);
                 if now_given.is_some_and(|digest| digest != fetch.digest) {
-                    self.queue.stale(id, given.digest(), self.now());
+                    self.queue.stale(id, given.digest(), None, self.now());
                     self.write_down(id).await;
                 }
             }
@@ -124,9 +177,8 @@ impl Keeper {
 
     /// Takes marks off once all that came of them is on disk; else the judge begins again.
     async fn judged(&mut self, marks: Vec<Sequence>, done: oneshot::Sender<()>) {
-        for id in std::mem::take(&mut self.unwritten) {
-            self.write_down(id).await;
-        }
+        let unwritten: Vec<Id> = std::mem::take(&mut self.unwritten).into_iter().collect();
+        self.write_all_down(&unwritten).await;
         if !self.unwritten.is_empty() {
             return;
         }
@@ -136,93 +188,36 @@ impl Keeper {
         }
     }
 
-    /// Looks once more whether the phone must be told, so that one that has come meanwhile is left in peace.
-    async fn tell(&mut self, telling: Telling) {
-        match self.look(telling.id, telling.asked.is_some()).await {
-            Ok(Some((device, standing))) => {
-                let ask = telling.asked.unwrap_or(Ask::Reread);
-                self.send(telling, device, ask, standing.event(ask)).await;
-            }
-            Ok(None) => self.end(telling, End::Needless).await,
-            Err(error) => {
-                warn!(device = %telling.id, %error, "the phone is told later");
-                self.end(telling, End::Hiccup).await;
-            }
+    async fn write_all_down(&mut self, phones: &[Id]) {
+        for some in phones.chunks(BATCH) {
+            self.write(some).await;
+        }
+        self.write(&[]).await;
+    }
+
+    pub(super) async fn write_down(&mut self, phone: Id) {
+        self.write(&[phone]).await;
+    }
+
+    /// Writes down the places of some phones, and what has changed of the campaigns.
+    async fn write(&mut self, phones: &[Id]) {
+        let campaigns = self.queue.campaigns();
+        let changed = campaigns.take_changed();
+        let mut notes: Vec<Note> =
+            changed.iter().map(|written| chronicle::note(campaigns, *written)).collect();
+        notes.extend(phones.iter().map(|id| self.place(*id)));
+        if notes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.means.store.jot(notes).await {
+            warn!(%error, phones = phones.len(), "places in the queue are not written down");
+            self.unwritten.extend(phones);
+            self.queue.campaigns().unwritten(changed);
         }
     }
 
-    /// The device and how it stands, if it must be told or somebody `asked` for it.
-    async fn look(&self, id: Id, asked: bool) -> Result<Option<(Device, Standing)>, StoreError> {
-        let Some(device) = self.means.store.device(id).await? else { return Ok(None) };
-        let standing = Standing::of(&self.means, &device).await?;
-        Ok((standing.stale || asked).then_some((device, standing)))
-    }
-
-    async fn send(&mut self, telling: Telling, device: Device, ask: Ask, event: String) {
-        let (outcome, told) = oneshot::channel();
-        let tell = Tell { device: Box::new(device), event, content: None, outcome };
-        if self.means.orders.send(Order::Tell(tell)).await.is_err() {
-            return self.end(telling, End::Hiccup).await;
-        }
-        let (events, at) = (self.events.clone(), self.now() / 1000);
-        tokio::spawn(async move {
-            let outcome = told.await;
-            if let Some(events) = events.upgrade() {
-                let _stopped =
-                    events.send(Event::Told(telling, Told { ask, at, outcome: String::new() }, outcome));
-            }
-        });
-    }
-
-    async fn told(
-        &mut self,
-        telling: Telling,
-        told: Told,
-        outcome: Result<Option<Outcome>, oneshot::error::RecvError>,
-    ) {
-        let stale = self.look(telling.id, false).await.map(|standing| standing.is_some());
-        let end = match (stale, &outcome) {
-            (Err(_), _) | (_, Err(_)) => End::Hiccup,
-            (Ok(false), _) => End::Needless,
-            (Ok(true), Ok(None)) => End::Nowhere,
-            (Ok(true), Ok(Some(Outcome::Answered(_)))) => End::Answered,
-            (Ok(true), Ok(Some(_))) => End::Unanswered,
-        };
-        self.end(telling, end).await;
-        let words =
-            outcome.ok().flatten().map_or_else(|| "not registered".to_owned(), |outcome| outcome.words());
-        info!(device = %telling.id, ask = ?told.ask, outcome = words, "told a phone");
-        self.note_told(telling.id, Told { outcome: words, ..told }).await;
-    }
-
-    async fn note_told(&self, id: Id, told: Told) {
-        let noted = async {
-            if self.means.store.device(id).await?.is_none() {
-                return Ok(());
-            }
-            let mut held = held(&*self.means.store, id).await?;
-            held.told = Some(told);
-            self.note(Table::Held, id, serde_json::to_vec(&held).ok()).await
-        };
-        if let Err(error) = noted.await {
-            warn!(device = %id, %error, "what a phone was told is not noted");
-        }
-    }
-
-    async fn end(&mut self, telling: Telling, end: End) {
-        self.queue.ended(telling, end, self.now());
-        self.write_down(telling.id).await;
-    }
-
-    async fn write_down(&mut self, id: Id) {
-        let pending = self.queue.pending(id).and_then(|pending| serde_json::to_vec(pending).ok());
-        if let Err(error) = self.note(Table::Stale, id, pending).await {
-            warn!(device = %id, %error, "a phone's place in the queue is not written down");
-            self.unwritten.insert(id);
-        }
-    }
-
-    async fn note(&self, table: Table, id: Id, value: Option<Vec<u8>>) -> Result<(), StoreError> {
-        self.means.store.jot(vec![Note { table, key: id.as_bytes().to_vec(), value }]).await
+    fn place(&self, id: Id) -> Note {
+        let pending = self.queue.record(id).and_then(|pending| serde_json::to_vec(&pending).ok());
+        Note { table: Table::Stale, key: id.as_bytes().to_vec(), value: pending }
     }
 }

@@ -2,10 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::Ask;
+use super::Asked;
+use super::campaign::{Leave, Member, Origin, Stage};
+use super::campaigns::{Admission, Campaigns, Progress};
+use super::dice::Dice;
+use super::flow::{Flow, Sign};
+use super::pending::Pending;
+use super::telling::{End, Pace, Step, Telling};
 use crate::id::{Digest, Id};
+
+mod control;
+
+#[cfg(test)]
+mod campaigns;
+#[cfg(test)]
+mod fleet;
+#[cfg(test)]
+mod tests;
 
 const MINUTE: u64 = 60_000;
 
@@ -16,94 +29,67 @@ const WAITS: [u64; 3] = [5 * MINUTE, 15 * MINUTE, 60 * MINUTE];
 /// How long to wait where it could not even be found out how a phone stands.
 const HICCUP: u64 = 5_000;
 
-/// A phone that stands in the queue. Times are Unix milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// When it was found to hold something old, or when somebody asked for it.
-    pub since: u64,
-    /// How often it was told since then.
-    pub attempts: usize,
-    /// When it is told next; `None` while it is being told or left alone.
-    pub next: Option<u64>,
-    /// What it would be given: the digest over the digests of its files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub given: Option<Digest>,
-    /// True when it has answered since it stands here: it is there, and it is up to it to come.
-    #[serde(default)]
-    pub reached: bool,
-    /// What somebody asked for explicitly: sent once, whatever the digests say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Ask>,
-}
+/// How often a phone is put off because a server has too much to do, before that counts as no answer.
+const MAX_DEFERRED: u8 = 8;
 
-/// How fast phones are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// NOTIFYs a second, at least 1.
-    pub per_second: u32,
-    /// NOTIFYs under way at a time, at least 1.
-    pub window: usize,
-}
+/// The longest that a phone is put off, in milliseconds, unless a server asks for more.
+const LONGEST_DEFERRAL: u64 = MINUTE;
 
-/// One telling of a phone, from [`Queue::next`] to its end. An end that comes for an older one is ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Telling {
-    /// The phone.
-    pub id: Id,
-    /// What somebody asked for explicitly, if this carries it.
-    pub asked: Option<Ask>,
-    number: u64,
-}
-
-/// How a telling ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The phone need not be told (any more).
-    Needless,
-    /// The phone has answered, and still holds something old.
-    Answered,
-    /// The phone has not answered, or not well, and still holds something old.
-    Unanswered,
-    /// Nobody knows where the phone is, and it holds something old.
-    Nowhere,
-    /// It could not be found out, or not be sent: tried again soon, and not counted.
-    Hiccup,
-}
-
-/// What to do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Tell this phone; [`Queue::ended`] follows when it is known what came of it.
-    Tell(Telling),
-    /// Nothing before this time (Unix milliseconds).
-    WaitUntil(u64),
-    /// Nothing until something happens.
-    Wait,
-}
+/// Over how many milliseconds those are spread that wait for the same hour.
+const OPENING: u64 = 30_000;
 
 /// The phones that must be told. Every method that changes a phone leaves its state at [`Queue::pending`], so
-/// that it can be written down.
+/// that it can be written down, and what it changes of campaigns in [`Queue::campaigns`].
 #[derive(Debug)]
 pub struct Queue {
     pace: Pace,
+    flow: Flow,
+    dice: Dice,
+    campaigns: Campaigns,
     phones: BTreeMap<Id, Pending>,
     due: BTreeSet<(u64, Id)>,
     under_way: BTreeMap<Id, Telling>,
     tellings: u64,
-    free_at: u64,
 }
 
 impl Queue {
-    /// A queue with the phones that stood in it before a restart.
-    pub fn new(pace: Pace, phones: impl IntoIterator<Item = (Id, Pending)>) -> Self {
-        let phones: BTreeMap<Id, Pending> = phones.into_iter().collect();
-        let due = phones.iter().filter_map(|(id, phone)| Some((phone.next?, *id))).collect();
-        Self { pace, phones, due, under_way: BTreeMap::new(), tellings: 0, free_at: 0 }
+    /// A queue with the phones and campaigns that stood in it before a restart. `seed` is any number.
+    pub fn new(
+        pace: Pace,
+        seed: u64,
+        campaigns: Campaigns,
+        phones: impl IntoIterator<Item = (Id, Pending)>,
+    ) -> Self {
+        let mut queue = Self {
+            pace,
+            flow: Flow::new(pace),
+            dice: Dice::new(seed),
+            campaigns,
+            phones: BTreeMap::new(),
+            due: BTreeSet::new(),
+            under_way: BTreeMap::new(),
+            tellings: 0,
+        };
+        for (id, phone) in phones {
+            queue.stand(id, phone);
+        }
+        queue
     }
 
     /// A phone's place in the queue.
     pub fn pending(&self, id: Id) -> Option<&Pending> {
         self.phones.get(&id)
+    }
+
+    /// A phone's place in the queue as it is written down: one that is being told is told again after a restart.
+    pub fn record(&self, id: Id) -> Option<Pending> {
+        let phone = *self.phones.get(&id)?;
+        Some(match self.under_way.get(&id) {
+            Some(telling) if phone.next.is_none() => {
+                Pending { next: Some(phone.since), ..phone.carrying_on(*telling) }
+            }
+            _ => phone,
+        })
     }
 
     /// How many phones stand in the queue.
@@ -116,286 +102,230 @@ impl Queue {
         self.phones.is_empty()
     }
 
-    /// The phone holds something old and would be given `given`: it is told at once, and counted from the
-    /// start. One that stands here for the same files already keeps its place.
-    pub fn stale(&mut self, id: Id, given: Digest, now: u64) {
-        let phone = self.phones.get(&id);
-        if phone.is_some_and(|phone| phone.given == Some(given)) {
-            return;
+    /// The campaigns, for what of them is to be written down.
+    pub fn campaigns(&mut self) -> &mut Campaigns {
+        &mut self.campaigns
+    }
+
+    /// How the campaigns get on, the newest first.
+    pub fn progress(&self, now: u64) -> Vec<Progress> {
+        self.campaigns.progress(now, self.flow.rate())
+    }
+
+    /// The phone holds something old and would be given `given`: it is told when its turn comes, and counted from
+    /// the start. One that stands here for the same files already keeps its place. `of` is the campaign that it comes
+    /// into, and the account of its device; without one it stays in the one that it is in.
+    pub fn stale(&mut self, id: Id, given: Digest, of: Option<(&Origin, Id)>, now: u64) {
+        if self.phones.get(&id).is_some_and(|phone| phone.given == Some(given)) {
+            return self.look_again(id, now);
         }
-        let asked = phone.and_then(|phone| phone.asked);
+        let Ok(member) = self.admit(of, now) else { return };
+        let before = self.phones.get(&id).copied().unwrap_or_default();
+        let (asked, at_once) = (before.asked, before.at_once);
+        let member = member.or(before.member);
+        let next = Some(now + self.spread(member));
         let given = Some(given);
-        self.put(id, Pending { since: now, attempts: 0, next: Some(now), given, reached: false, asked });
+        self.put(id, Pending { since: now, next, given, asked, at_once, member, ..Pending::default() }, now);
     }
 
-    /// Somebody asked for this phone explicitly: it is told at once, whatever it holds.
-    pub fn ask(&mut self, id: Id, ask: Ask, now: u64) {
-        let new = Pending { since: now, attempts: 0, next: None, given: None, reached: false, asked: None };
-        let phone = self.phones.get(&id).cloned().unwrap_or(new);
-        self.put(id, Pending { next: Some(now), asked: Some(ask), ..phone });
+    /// Somebody asked for this phone explicitly: it is told at once, whatever it holds; as one of a campaign, if
+    /// there is one, when its turn comes.
+    pub fn ask(&mut self, id: Id, asked: Asked, of: Option<(&Origin, Id)>, now: u64) {
+        let Ok(member) = self.admit(of, now) else { return };
+        let phone = self.phones.get(&id).copied().unwrap_or(Pending { since: now, ..Pending::default() });
+        let next = Some(now + self.spread(member));
+        let member = member.or(phone.member);
+        let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
+        self.put(id, Pending { next, asked: ask, at_once, stage, obeyed: false, member, ..phone }, now);
     }
 
-    /// The phone holds what it would be given: it leaves, unless somebody asked for it and it was not yet told.
-    pub fn in_step(&mut self, id: Id) {
+    /// The phone holds what it would be given: it leaves, unless somebody asked for it and it was not yet told, or
+    /// was told and has not come since.
+    pub fn in_step(&mut self, id: Id, now: u64) {
+        match self.phones.get(&id) {
+            Some(phone) if phone.asked.is_some() => self.look_again(id, now),
+            Some(phone) if !phone.obeyed => self.leave(id, Leave::CameBack, now),
+            _ => {}
+        }
+    }
+
+    /// The phone has come for its files, and holds what it would be given.
+    pub fn came_back(&mut self, id: Id, now: u64) {
         if self.phones.get(&id).is_some_and(|phone| phone.asked.is_none()) {
-            self.remove(id);
+            self.leave(id, Leave::CameBack, now);
         }
     }
 
     /// The phone is gone: deleted, or switched off.
-    pub fn remove(&mut self, id: Id) {
-        if let Some(next) = self.phones.remove(&id).and_then(|phone| phone.next) {
-            self.due.remove(&(next, id));
-        }
+    pub fn remove(&mut self, id: Id, now: u64) {
+        self.leave(id, Leave::Otherwise, now);
     }
 
     /// The phone has registered anew: if it could not be reached until now, it is told at once, whatever became
     /// of the telling under way. One that has answered already may be registering because it was told, so it
-    /// keeps its place.
+    /// keeps its place, and so does one that waits for an hour.
     pub fn arrived(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| !phone.reached).cloned() {
-            let carried = self.under_way.remove(&id).and_then(|telling| telling.asked);
-            self.put(id, Pending { next: Some(now), asked: phone.asked.or(carried), ..phone });
+        let waits = |phone: &&Pending| !phone.reached && phone.stage != Stage::RebootWindow;
+        if let Some(phone) = self.phones.get(&id).filter(waits).copied() {
+            let carried = self.under_way.remove(&id);
+            let phone = carried.map_or(phone, |telling| phone.carrying_on(telling));
+            self.put(id, Pending { next: Some(now), stage: Stage::Waiting, ..phone }, now);
         }
     }
 
     /// What to do now. What somebody asked for leaves with the telling that carries it.
     pub fn next(&mut self, now: u64) -> Step {
         let due = self.due.iter().find(|(_, id)| !self.under_way.contains_key(id)).copied();
-        let Some((at, id)) = due.filter(|_| self.under_way.len() < self.pace.window) else {
-            return Step::Wait;
-        };
-        let at = at.max(self.free_at);
+        let Some((at, id)) = due else { return Step::Wait };
         if at > now {
             return Step::WaitUntil(at);
         }
-        let Some(phone) = self.phones.get(&id).cloned() else { return Step::Wait };
-        self.free_at = now + 1000 / u64::from(self.pace.per_second.max(1));
+        match self.flow.free(now) {
+            None => return Step::Wait,
+            Some(at) if at > now => return Step::WaitUntil(at),
+            Some(_) => {}
+        }
+        let Some(phone) = self.phones.get(&id).copied() else { return Step::Wait };
         self.tellings += 1;
-        let telling = Telling { id, asked: phone.asked, number: self.tellings };
+        self.flow.begin(self.tellings, now);
+        let telling = Telling { id, asked: phone.asked, at_once: phone.at_once, number: self.tellings };
         self.under_way.insert(id, telling);
-        self.put(id, Pending { next: None, asked: None, ..phone });
+        self.put(
+            id,
+            Pending { next: None, asked: None, at_once: false, stage: Stage::Waiting, ..phone },
+            now,
+        );
         Step::Tell(telling)
+    }
+
+    /// The telling's NOTIFY is sent.
+    pub fn sent(&mut self, telling: Telling, now: u64) {
+        let Some(phone) = self.phones.get_mut(&telling.id) else { return };
+        if let Some(member) = phone.member.as_mut().filter(|member| !member.told) {
+            member.told = true;
+            self.campaigns.told(*member, now);
+        }
     }
 
     /// A telling has ended. While the phone holds something old it is asked again after 5, 15 and 60 minutes;
     /// where it is nowhere, when it registers. What came up meanwhile, a change or somebody who asked, is not
-    /// overtaken.
-    pub fn ended(&mut self, telling: Telling, end: End, now: u64) {
+    /// overtaken. `sign` is what its NOTIFY says about the way that it took.
+    pub fn ended(&mut self, telling: Telling, end: End, sign: Sign, now: u64) {
+        self.flow.end(telling.number, sign, now);
         if self.under_way.get(&telling.id) != Some(&telling) {
             return;
         }
         self.under_way.remove(&telling.id);
-        let Some(phone) = self.phones.get(&telling.id).filter(|phone| phone.next.is_none()).cloned() else {
-            return;
-        };
-        let asked_again = || {
-            let next = WAITS.get(phone.attempts).map(|wait| now + wait);
-            Pending { attempts: phone.attempts + 1, next, ..phone.clone() }
-        };
+        let id = telling.id;
+        let Some(phone) = self.phones.get(&id).filter(|phone| phone.next.is_none()).copied() else { return };
+        let again = phone.carrying_on(telling);
         let phone = match end {
-            End::Needless => return self.remove(telling.id),
-            End::Answered => Pending { reached: true, ..asked_again() },
-            End::Unanswered => asked_again(),
-            End::Nowhere => phone,
-            End::Hiccup => Pending { next: Some(now + HICCUP), asked: telling.asked, ..phone },
+            End::Needless if phone.obeyed => return self.leave(id, Leave::GaveUp, now),
+            End::Needless => return self.leave(id, Leave::CameBack, now),
+            End::Obeyed if phone.member.is_none() => return self.leave(id, Leave::CameBack, now),
+            End::Disobeyed => return self.leave(id, Leave::Unreached, now),
+            End::Obeyed => self.expected(phone, now),
+            End::Answered => self.once_more(Pending { reached: true, ..phone }, Stage::Answered, now),
+            End::Unanswered => self.once_more(phone, Stage::Unanswered, now),
+            End::Nowhere => Pending { stage: Stage::Nowhere, ..again },
+            End::Hiccup => Pending { next: Some(now + HICCUP), ..again },
+            End::Closed(opens) => {
+                let next = Some(opens + self.dice.below(OPENING));
+                Pending { next, stage: Stage::RebootWindow, ..again }
+            }
+            End::Busy if phone.deferred >= MAX_DEFERRED => {
+                self.once_more(Pending { deferred: 0, ..phone }, Stage::Unanswered, now)
+            }
+            End::Busy => {
+                let pause = if let Sign::Overload(pause) = sign { pause } else { 0 };
+                let wait = pause.max(LONGEST_DEFERRAL.min(1000 << phone.deferred.min(16)));
+                let next = Some(now + wait + self.dice.below(wait));
+                Pending { next, deferred: phone.deferred + 1, ..again }
+            }
         };
-        self.put(telling.id, phone);
+        self.put(id, phone, now);
     }
 
-    fn put(&mut self, id: Id, phone: Pending) {
-        self.remove(id);
-        self.due.extend(phone.next.map(|next| (next, id)));
+    /// A phone that must come, or be asked again.
+    fn once_more(&mut self, phone: Pending, stage: Stage, now: u64) -> Pending {
+        let wait = WAITS.get(phone.attempts).map(|wait| wait + self.jitter(&phone, *wait));
+        let stage = if wait.is_none() && phone.reached { Stage::GivenUp } else { stage };
+        Pending { attempts: phone.attempts + 1, next: wait.map(|wait| now + wait), stage, ..phone }
+    }
+
+    /// A phone that has done what somebody asked for, and comes for its files or does not.
+    fn expected(&mut self, phone: Pending, now: u64) -> Pending {
+        let next = Some(now + WAITS[0] + self.jitter(&phone, WAITS[0]));
+        Pending { next, obeyed: true, reached: true, stage: Stage::Answered, ..phone }
+    }
+
+    /// Phones of a campaign that were told in the same moment are not asked again in the same moment.
+    fn jitter(&mut self, phone: &Pending, wait: u64) -> u64 {
+        if phone.member.is_some() { self.dice.below(wait / 10) } else { 0 }
+    }
+
+    /// How much later than at once: phones of a campaign come in no order that has anything to do with where they
+    /// are, over the time that so many take anyway.
+    fn spread(&mut self, member: Option<Member>) -> u64 {
+        let concerned = member.map_or(0, |member| self.campaigns.concerned(member.campaign));
+        self.dice.below(concerned * 1000 / u64::from(self.pace.per_second.max(1)))
+    }
+
+    /// The place that a phone of this campaign has; an error where it was cancelled.
+    fn admit(&mut self, of: Option<(&Origin, Id)>, now: u64) -> Result<Option<Member>, Cancelled> {
+        let Some((origin, account)) = of else { return Ok(None) };
+        match self.campaigns.admit(origin, now) {
+            Admission::Admitted => Ok(Some(Member { campaign: origin.campaign, account, told: false })),
+            Admission::Full => Ok(None),
+            Admission::Cancelled => Err(Cancelled),
+        }
+    }
+
+    /// What a phone waits for may have changed.
+    fn look_again(&mut self, id: Id, now: u64) {
+        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
+        {
+            self.put(id, Pending { next: Some(now), ..phone }, now);
+        }
+    }
+
+    fn put(&mut self, id: Id, phone: Pending, now: u64) {
+        let before = self.take(id).and_then(|phone| phone.member);
+        let campaign = |member: Option<Member>| member.map(|member| member.campaign);
+        if campaign(before) != campaign(phone.member) {
+            if let Some(member) = before {
+                self.campaigns.leave(member, Leave::Otherwise, now);
+            }
+            if let Some(member) = phone.member {
+                self.campaigns.join(member, now);
+            }
+        }
+        self.stand(id, phone);
+    }
+
+    fn leave(&mut self, id: Id, how: Leave, now: u64) {
+        if let Some(member) = self.take(id).and_then(|phone| phone.member) {
+            self.campaigns.leave(member, how, now);
+        }
+    }
+
+    fn take(&mut self, id: Id) -> Option<Pending> {
+        let phone = self.phones.remove(&id)?;
+        self.due.remove(&(phone.next.unwrap_or_default(), id));
+        if let Some(member) = phone.member {
+            self.campaigns.rise(member, phone.stage);
+        }
+        Some(phone)
+    }
+
+    fn stand(&mut self, id: Id, phone: Pending) {
+        if let Some(member) = phone.member {
+            self.campaigns.stand(member, phone.stage, phone.next);
+        }
         self.phones.insert(id, phone);
+        self.come_due(id);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: Id = Id::from_bytes([1; 16]);
-    const B: Id = Id::from_bytes([2; 16]);
-    const C: Id = Id::from_bytes([3; 16]);
-    const OLD: Digest = Digest::from_bytes([1; 16]);
-    const NEW: Digest = Digest::from_bytes([2; 16]);
-
-    fn queue() -> Queue {
-        Queue::new(Pace { per_second: 10, window: 2 }, [])
-    }
-
-    fn tell(queue: &mut Queue, id: Id, now: u64) -> Telling {
-        match queue.next(now) {
-            Step::Tell(telling) if telling.id == id => telling,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_stale_phone_is_told_at_once_and_leaves_when_it_has_come_back() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 1000);
-        let telling = tell(&mut queue, A, 1000);
-        queue.ended(telling, End::Answered, 1500);
-        queue.in_step(A);
-        assert!(queue.is_empty());
-        assert_eq!(queue.next(u64::MAX), Step::Wait);
-    }
-
-    #[test]
-    fn a_phone_that_does_not_come_is_asked_again_after_5_15_and_60_minutes_and_then_left_alone() {
-        let mut queue = queue();
-        let mut now = 1000;
-        queue.stale(A, OLD, now);
-        let mut telling = tell(&mut queue, A, now);
-        for wait in [5, 15, 60] {
-            queue.ended(telling, End::Answered, now);
-            now += wait * MINUTE;
-            assert_eq!(queue.next(now - 1), Step::WaitUntil(now));
-            telling = tell(&mut queue, A, now);
-        }
-        queue.ended(telling, End::Answered, now);
-        assert_eq!(queue.next(u64::MAX), Step::Wait);
-        assert_eq!(queue.len(), 1, "it still holds something old");
-    }
-
-    #[test]
-    fn a_phone_that_registers_because_it_was_told_is_not_told_again_for_that() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ended(telling, End::Answered, 100);
-        queue.arrived(A, 200);
-        assert_eq!(queue.next(200), Step::WaitUntil(100 + 5 * MINUTE));
-    }
-
-    #[test]
-    fn a_phone_that_could_not_be_reached_is_told_as_soon_as_it_registers() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let lost = tell(&mut queue, A, 0);
-        queue.arrived(A, 500);
-        let telling = tell(&mut queue, A, 500);
-        queue.ended(lost, End::Nowhere, 550);
-        queue.ended(telling, End::Unanswered, 600);
-        assert_eq!(
-            queue.next(600),
-            Step::WaitUntil(600 + 5 * MINUTE),
-            "the end of the lost one says nothing"
-        );
-        queue.arrived(A, 700);
-        tell(&mut queue, A, 700);
-    }
-
-    #[test]
-    fn a_new_change_starts_the_count_again() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ended(telling, End::Answered, 0);
-        queue.stale(A, NEW, 1000);
-        let telling = tell(&mut queue, A, 1000);
-        queue.ended(telling, End::Answered, 1000);
-        assert_eq!(queue.pending(A).unwrap().next, Some(1000 + 5 * MINUTE));
-    }
-
-    #[test]
-    fn a_change_while_a_phone_is_being_told_is_not_overtaken_by_the_answer() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.stale(A, NEW, 200);
-        assert_eq!(queue.next(200), Step::Wait, "one telling of a phone at a time");
-        queue.ended(telling, End::Answered, 300);
-        tell(&mut queue, A, 300);
-    }
-
-    #[test]
-    fn a_change_that_changes_nothing_for_a_waiting_phone_does_not_tell_it_again() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ended(telling, End::Answered, 0);
-        queue.stale(A, OLD, 1000);
-        assert_eq!(queue.next(1000), Step::WaitUntil(5 * MINUTE));
-    }
-
-    #[test]
-    fn telling_keeps_to_the_pace_and_to_the_window() {
-        let mut queue = queue();
-        for phone in [A, B, C] {
-            queue.stale(phone, OLD, 0);
-        }
-        let telling = tell(&mut queue, A, 0);
-        assert_eq!(queue.next(0), Step::WaitUntil(100));
-        tell(&mut queue, B, 100);
-        assert_eq!(queue.next(5000), Step::Wait, "two are under way");
-        queue.ended(telling, End::Needless, 5000);
-        tell(&mut queue, C, 5000);
-    }
-
-    #[test]
-    fn what_somebody_asked_for_is_sent_once_even_to_a_phone_in_step() {
-        let mut queue = queue();
-        queue.ask(A, Ask::Reboot, 0);
-        queue.in_step(A);
-        let telling = tell(&mut queue, A, 0);
-        assert_eq!(telling.asked, Some(Ask::Reboot));
-        queue.ended(telling, End::Needless, 10);
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn what_somebody_asks_for_while_the_phone_is_being_told_is_sent_after_it() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ask(A, Ask::Reboot, 100);
-        queue.ended(telling, End::Needless, 200);
-        assert_eq!(tell(&mut queue, A, 200).asked, Some(Ask::Reboot));
-    }
-
-    #[test]
-    fn a_hiccup_frees_the_window_and_loses_nothing() {
-        let mut queue = queue();
-        queue.ask(A, Ask::Reboot, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ended(telling, End::Hiccup, 0);
-        assert_eq!(queue.next(0), Step::WaitUntil(HICCUP));
-        assert_eq!(tell(&mut queue, A, HICCUP).asked, Some(Ask::Reboot));
-        assert_eq!(queue.pending(A).unwrap().attempts, 0);
-    }
-
-    #[test]
-    fn a_phone_that_is_nowhere_waits_until_it_registers() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ended(telling, End::Nowhere, 10);
-        assert_eq!(queue.next(u64::MAX - 1), Step::Wait);
-        queue.arrived(A, 9000);
-        tell(&mut queue, A, 9000);
-    }
-
-    #[test]
-    fn a_phone_that_left_while_it_was_told_stays_away() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.remove(A);
-        queue.ended(telling, End::Answered, 10);
-        assert!(queue.is_empty());
-        assert_eq!(queue.next(u64::MAX), Step::Wait);
-    }
-
-    #[test]
-    fn a_restart_forgets_nobody() {
-        let mut queue = queue();
-        queue.stale(A, OLD, 0);
-        let telling = tell(&mut queue, A, 0);
-        queue.ended(telling, End::Answered, 0);
-        let written = queue.pending(A).unwrap().clone();
-        let mut queue = Queue::new(Pace { per_second: 10, window: 2 }, [(A, written)]);
-        assert_eq!(queue.next(0), Step::WaitUntil(5 * MINUTE));
-    }
-}
+/// The campaign that a phone would come into was cancelled.
+struct Cancelled;

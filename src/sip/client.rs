@@ -99,7 +99,7 @@ impl Client {
             self.under_way.insert(id, exchange);
             out.push(ask(to, datagram, &branch));
         } else {
-            out.push(Command::Notified { id, outcome: Outcome::Failed(500) });
+            out.push(Command::Notified { id, outcome: Outcome::Busy { code: 500, retry_after: 0 } });
         }
     }
 }

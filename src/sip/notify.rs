@@ -56,9 +56,17 @@ pub enum Outcome {
     Refused(u16),
     /// It knows no such request or event (405, 481, 489, 501); some phones obey all the same.
     NotSupported(u16),
-    /// Nobody is there: a proxy says so (408, 480, 503), or nobody answered in 32 seconds (`None`).
+    /// A server has too much to do (500, 503), and perhaps says for how many seconds (`Retry-After`); 500 also if too
+    /// many NOTIFYs are under way here.
+    Busy {
+        /// 500 or 503.
+        code: u16,
+        /// Seconds; 0 if it does not say.
+        retry_after: u32,
+    },
+    /// Nobody is there: a proxy says so (408, 480), or nobody answered in 32 seconds (`None`).
     Unreachable(Option<u16>),
-    /// Any other answer; 500 also if too many NOTIFYs are under way here.
+    /// Any other answer.
     Failed(u16),
 }
 
@@ -69,8 +77,17 @@ impl Outcome {
             200..300 => Self::Answered(code),
             401 | 403 | 407 | 603 => Self::Refused(code),
             405 | 481 | 489 | 501 => Self::NotSupported(code),
-            408 | 480 | 503 => Self::Unreachable(Some(code)),
+            408 | 480 => Self::Unreachable(Some(code)),
+            500 | 503 => Self::Busy { code, retry_after: 0 },
             _ => Self::Failed(code),
+        }
+    }
+
+    /// Sorts a final response.
+    fn of_response(response: &Response) -> Self {
+        match Self::of(response.code) {
+            Self::Busy { code, .. } => Self::Busy { code, retry_after: retry_after(response) },
+            outcome => outcome,
         }
     }
 
@@ -83,10 +100,21 @@ impl Outcome {
             Self::NotSupported(code) => format!("the phone says it does not know this event ({code})"),
             Self::Unreachable(None) => "nobody answered".to_owned(),
             Self::Unreachable(Some(code)) => format!("the proxy could not reach the phone ({code})"),
+            Self::Busy { code, retry_after: 0 } => format!("a server has too much to do ({code})"),
+            Self::Busy { code, retry_after } => {
+                format!("a server has too much to do ({code}) and wants to be asked again in {retry_after} s")
+            }
             Self::Failed(404) => "nobody is registered under this address (404)".to_owned(),
             Self::Failed(code) => format!("the phone or a proxy failed with {code}"),
         }
     }
+}
+
+/// The seconds of `Retry-After: 18000;duration=3600 (in a meeting)`; 0 without them.
+fn retry_after(response: &Response) -> u32 {
+    let text = response.headers.get("Retry-After").unwrap_or_default().trim_start();
+    let digits = text.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    if digits.len() > 9 { u32::MAX } else { digits.parse().unwrap_or(0) }
 }
 
 /// A NOTIFY under way: the same Call-ID and tag through all its challenges.
@@ -169,7 +197,7 @@ impl Exchange {
         if self.login.is_answered(response) || (response.code == 503 && self.goes_on()) {
             return Next::Again;
         }
-        Next::Finished(Outcome::of(response.code))
+        Next::Finished(Outcome::of_response(response))
     }
 }
 
@@ -294,11 +322,24 @@ mod tests {
             (480, Outcome::Unreachable(Some(480))),
             (404, Outcome::Failed(404)),
             (302, Outcome::Failed(302)),
+            (500, Outcome::Busy { code: 500, retry_after: 0 }),
         ] {
             assert_eq!(Outcome::of(code), outcome);
             assert!(outcome.words().contains(&code.to_string()));
         }
         assert_eq!(Outcome::Unreachable(None).words(), "nobody answered");
+    }
+
+    #[test]
+    fn a_busy_server_says_when_to_come_again() {
+        for (written, seconds) in
+            [("120", 120), (" 5;duration=3600 (in a meeting)", 5), ("soon", 0), ("99999999999", u32::MAX)]
+        {
+            let answer = Talk::about(notify()).request().answer(503, "t", at("10.0.0.1:5062").address);
+            let next = Talk::about(notify()).exchange.response(&answer.with("Retry-After", written));
+            assert_eq!(next, Next::Finished(Outcome::Busy { code: 503, retry_after: seconds }), "{written}");
+        }
+        assert!(Outcome::Busy { code: 503, retry_after: 7 }.words().ends_with("in 7 s"));
     }
 
     #[test]

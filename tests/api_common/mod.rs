@@ -231,6 +231,12 @@ impl World {
         self.ordered.borrow_mut().try_recv().ok()
     }
 
+    /// Lets the circle work from now on.
+    pub(crate) fn set_going(&self) {
+        let running = self.stopped.borrow_mut().take().unwrap();
+        actix_web::rt::spawn(running);
+    }
+
     /// Lets the circle work for a moment.
     pub(crate) async fn turn(&self) {
         let running = self.stopped.borrow_mut().take().unwrap();
@@ -261,8 +267,9 @@ async fn circle(
         store: store.clone(),
         files: files(store),
         orders,
-        pace: Pace { per_second: 10, window: 10 },
+        pace: Pace { per_second: 10, window: 10, proxied: false },
         clock: || CLOCK.get(),
+        seed: 1,
     };
     let (circle, running) = start(means).await.unwrap();
     (circle, Box::pin(running))

@@ -58,7 +58,11 @@ impl Stage {
     fn furnish(&mut self, account: &str, example: &Example) {
         let devices = format!("/v2/accounts/{account}/devices");
         let shown = &example.answer["data"];
+        if example.request.url.contains("{CAMPAIGN_ID}") {
+            return self.begin_campaign(account, &devices);
+        }
         match (shown, example.request.method.as_str()) {
+            _ if example.request.url.contains("/devices/sync") => self.phone_of(&devices),
             (Value::Array(rows), _) => {
                 for row in rows {
                     self.show(&devices, row);
@@ -83,6 +87,41 @@ impl Stage {
             }
             _ => {}
         }
+    }
+
+    fn phone_of(&self, devices: &str) {
+        self.put(devices, &json!({ "name": "phone", "mac_address": "805ec0fffff1" }));
+    }
+
+    /// Has a phone restarted that may not be before the day after tomorrow, and remembers the campaign.
+    fn begin_campaign(&mut self, account: &str, devices: &str) {
+        let days = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
+        let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let day = days[usize::try_from(unix / 86_400 + 3).unwrap() % 7];
+        let window = json!({ "from": "00:00", "to": "24:00", "days": [day] });
+        self.ask(
+            "PATCH",
+            &format!("/v2/accounts/{account}"),
+            &json!({"provision": {"reboot_window": window}}),
+        );
+        self.phone_of(devices);
+        self.ask("POST", &format!("{devices}/sync"), &json!({}));
+        for _ in 0..500 {
+            let campaigns = self.ask("GET", "/v2/resync", &json!({}));
+            let own = campaigns.as_array().unwrap().iter().find(|campaign| campaign["account_id"] == account);
+            if let Some(own) = own.filter(|own| own["phones"]["waiting_for_window"] == 1) {
+                return self.name("CAMPAIGN_ID", own);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("no phone waits for its hour");
+    }
+
+    fn ask(&self, method: &str, path: &str, data: &Value) -> Value {
+        let body = json!({ "data": data }).to_string();
+        let (status, answer) = self.send(Request::new(method, &format!("{}{path}", self.base), &body));
+        assert_eq!(status, 200, "{data}: {answer}");
+        answer["data"].clone()
     }
 
     /// Makes a device that will be shown like this, and remembers its id under the placeholder.

@@ -140,6 +140,30 @@ impl Daemon {
         administrator
     }
 
+    /// Signs in as an administrator of an account, whose key is made anew by one who may.
+    pub fn administrator_of(&self, by: &Administrator, account: &str) -> Administrator {
+        let (_, answer) = by.call("PUT", &format!("/accounts/{account}/api_key"), &json!({}));
+        let key = &answer["data"]["api_key"];
+        self.signed_in("/api_auth", &json!({"api_key": key}))
+    }
+
+    /// Signs in as a user of an account.
+    pub fn user(&self, account: &str, name: &str, password: &str) -> Administrator {
+        let account = self.administrator().get(&format!("/accounts/{account}"));
+        let credentials = checksync::id::hex(&Md5::digest(format!("{name}:{password}")));
+        let data = json!({"credentials": credentials, "account_name": account["name"]});
+        self.signed_in("/user_auth", &data)
+    }
+
+    fn signed_in(&self, path: &str, data: &Value) -> Administrator {
+        let mut administrator =
+            Administrator { base: format!("http://{}/v2", self.app().admin), token: String::new() };
+        let (status, answer) = administrator.call("PUT", path, data);
+        assert_eq!(status, 201, "{answer}");
+        answer["auth_token"].as_str().unwrap().clone_into(&mut administrator.token);
+        administrator
+    }
+
     /// A shop with one owner, as an administrator makes it.
     pub fn shop(&self) -> Shop {
         let administrator = self.administrator();
@@ -152,7 +176,15 @@ impl Daemon {
     pub fn phone(&self, mac: &str, line: &str) -> Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", self.app().phones);
-        Phone { socket, mac: mac.to_owned(), line: line.to_owned(), base, sip: self.sip(), cseq: 0 }
+        Phone {
+            socket,
+            mac: mac.to_owned(),
+            line: line.to_owned(),
+            base,
+            sip: self.sip(),
+            cseq: 0,
+            expires: 300,
+        }
     }
 }
 
@@ -303,6 +335,7 @@ pub struct Phone {
     base: String,
     sip: SocketAddr,
     cseq: u32,
+    expires: u32,
 }
 
 impl Phone {
@@ -343,14 +376,22 @@ impl Phone {
         status(&self.request_register(&authorization(&first, &self.line, password)))
     }
 
+    /// Ends its registration.
+    pub fn unregister(&mut self) {
+        self.expires = 0;
+        self.register();
+        self.expires = 300;
+    }
+
     fn request_register(&mut self, authorization: &str) -> String {
         self.cseq += 1;
         let (line, cseq, contact) = (&self.line, self.cseq, self.socket.local_addr().unwrap());
+        let expires = self.expires;
         let message = format!(
             "REGISTER sip:shop.example SIP/2.0\r\nVia: SIP/2.0/UDP {contact};rport;branch=z9hG4bK{line}{cseq}\r\n\
              From: <sip:{line}@shop.example>;tag={line}\r\nTo: <sip:{line}@shop.example>\r\n\
              Call-ID: {line}-{contact}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:{line}@{contact};line=x>\r\n\
-             Max-Forwards: 70\r\nExpires: 300\r\n{authorization}Content-Length: 0\r\n\r\n"
+             Max-Forwards: 70\r\nExpires: {expires}\r\n{authorization}Content-Length: 0\r\n\r\n"
         );
         self.socket.send_to(message.as_bytes(), self.sip).unwrap();
         loop {
@@ -380,10 +421,19 @@ impl Phone {
     }
 
     fn notified_within(&self, patience: Duration) -> Option<String> {
+        self.answers(patience, 200)
+    }
+
+    /// Waits for a NOTIFY, answers with this status, and gives its text.
+    pub fn notified_answering(&self, status: u16) -> Option<String> {
+        self.answers(Duration::from_secs(5), status)
+    }
+
+    fn answers(&self, patience: Duration, status: u16) -> Option<String> {
         loop {
             let datagram = self.receive(patience)?;
             if datagram.starts_with("NOTIFY ") {
-                self.socket.send_to(answer_to(&datagram).as_bytes(), self.sip).unwrap();
+                self.socket.send_to(answer_to(&datagram, status).as_bytes(), self.sip).unwrap();
                 return Some(datagram);
             }
         }
@@ -407,9 +457,9 @@ pub fn status(response: &str) -> u16 {
     response.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-pub fn answer_to(request: &str) -> String {
+pub fn answer_to(request: &str, status: u16) -> String {
     let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
-    let mut answer = vec!["SIP/2.0 200 OK".to_owned()];
+    let mut answer = vec![format!("SIP/2.0 {status} Said")];
     for line in request.lines() {
         if kept.iter().any(|name| line.starts_with(name)) {
             answer.push(line.to_owned());

@@ -16,6 +16,7 @@ use super::check::{Checked, aside, read};
 use super::examine::{Examiner, Good, wrong};
 use super::job::{Job, Report, Wrong};
 use super::undo::{self, Plan};
+use crate::id::Id;
 use crate::resync::Scope;
 use crate::schema::Problem;
 use crate::store::{Change, Entity, Step, StoreError};
@@ -109,7 +110,10 @@ impl Applier {
         };
         let desk = &self.examiner.desk;
         let stored = match steps {
-            Ok(steps) => desk.store.commit(Change { steps }).await.map(drop),
+            Ok(steps) => {
+                desk.circle.expect(self.job.account, self.job.id, marked(&steps));
+                desk.store.commit(Change { steps }).await.map(drop)
+            }
             Err(error) => Err(error),
         };
         match stored {
@@ -211,6 +215,12 @@ impl Applier {
         };
         Ok(Some(wrong(good.row, good.line, failure.wrong()?)))
     }
+}
+
+/// The devices whose phones a change may concern.
+fn marked(steps: &[Step]) -> Vec<Id> {
+    let marked = |step: &Step| if let Step::Mark(Scope::Device(id)) = step { Some(*id) } else { None };
+    steps.iter().filter_map(marked).collect()
 }
 
 /// True when another row may well be stored.

@@ -9,6 +9,7 @@ pub(in crate::api) enum Tag {
     Devices,
     Bulk,
     Phones,
+    Campaigns,
     Limits,
     Hotdesks,
     Provisioner,
@@ -17,13 +18,14 @@ pub(in crate::api) enum Tag {
 
 impl Tag {
     /// All, as they follow each other on the page.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Sessions,
         Self::Accounts,
         Self::Users,
         Self::Devices,
         Self::Bulk,
         Self::Phones,
+        Self::Campaigns,
         Self::Limits,
         Self::Hotdesks,
         Self::Provisioner,
@@ -48,6 +50,7 @@ impl Tag {
             Self::Devices => ("devices", "Phones, and whatever else can ring."),
             Self::Bulk => ("bulk", "Many devices at once."),
             Self::Phones => ("phones", "What each phone holds, would be given, and is told."),
+            Self::Campaigns => ("campaigns", "Phones that are told because of the same thing."),
             Self::Limits => ("limits", "From where devices may register, and how often they may ask."),
             Self::Hotdesks => ("hotdesks", "Users who work at a device for a while."),
             Self::Provisioner => {

@@ -24,7 +24,7 @@ pub(in crate::api) const SYNC: Op = change(
     "Tells a phone to restart, or to read its files again, whatever it holds",
     Gives::Data("sentence"),
 )
-.asks(&[&["reboot"]]);
+.asks(&[&["reboot", "now"]]);
 pub(in crate::api) const FILES: Op =
     read(Tag::Phones, "listFiles", "The files that a device's phone would get", Gives::Rows("file"));
 pub(in crate::api) const FILE: Op = read(

@@ -3,12 +3,27 @@
 
 use serde_json::{Map, Value, json};
 
+use super::campaigns;
 use super::schemas::ID;
+
+/// What can come of a NOTIFY.
+const NOTIFY_CLASSES: [&str; 7] =
+    ["answered", "refused", "not_supported", "unreachable", "busy", "failed", "not_registered"];
 
 /// All of them, by name.
 pub(super) fn all() -> Map<String, Value> {
-    let all =
-        [envelopes(), requests(), documents(), rows(), phones(), calls(), bulk(), provisioner(), site()];
+    let all = [
+        envelopes(),
+        requests(),
+        documents(),
+        rows(),
+        phones(),
+        calls(),
+        bulk(),
+        provisioner(),
+        site(),
+        campaigns::shapes(),
+    ];
     all.into_iter().flat_map(|some| some.as_object().cloned().unwrap_or_default()).collect()
 }
 
@@ -164,7 +179,7 @@ fn rows() -> Value {
         })),
         "deed": record(&["at", "what", "type", "paths", "by"], json!({
             "at": whole("Unix seconds"),
-            "what": text(), "type": {"enum": ["account", "user", "device"]},
+            "what": text(), "type": {"enum": ["account", "user", "device", "campaign"]},
             "id": text_or_null(), "name": text_or_null(),
             "paths": {"type": "array", "items": text(), "description": "The members that changed"},
             "by": {"type": ["object", "null"]},
@@ -197,8 +212,17 @@ fn phones() -> Value {
             "warnings": {"type": "array"},
             "pending": {"type": ["object", "null"], "properties": {
                 "since": second, "attempts": whole("How often it was told"), "next": second,
+                "stage": {"enum": ["waiting", "reboot_window", "answered", "unanswered", "nowhere", "given_up"]},
+                "asked": {"enum": ["reread", "reboot", null], "description": "What somebody asked for"},
+                "campaign": text_or_null(),
             }},
-            "last_notify": {"type": ["object", "null"]},
+            "last_notify": {"type": ["object", "null"], "properties": {
+                "ask": {"enum": ["reread", "reboot"]}, "at": second,
+                "class": {"enum": NOTIFY_CLASSES},
+                "code": whole("The code of the answer"),
+                "outcome": {"type": "string", "description": "The same in words"},
+                "came_back": second,
+            }},
             "refusal": {"type": ["string", "null"], "description": "Why it would be given nothing"},
             "files": {"type": "array", "items": {"type": "object", "properties": {
                 "name": text(), "held": digest, "given": digest, "fetched": second, "in_step": in_step,
@@ -211,7 +235,10 @@ fn phones() -> Value {
 fn calls() -> Value {
     json!({
         "quickcall": record(&["endpoints"], json!({"endpoints": {"type": "array", "items": {"type": "object"}}})),
-        "event": record(&["at"], json!({"at": whole("Unix seconds"), "what": text(), "message": text()})),
+        "event": record(&["at"], json!({
+            "at": whole("Unix seconds"), "what": text(), "message": text(),
+            "class": {"enum": NOTIFY_CLASSES, "description": "What came of a NOTIFY"},
+        })),
     })
 }
 
@@ -269,7 +296,7 @@ fn site() -> Value {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "members are written where they are passed")]
-fn record(required: &[&str], members: Value) -> Value {
+pub(super) fn record(required: &[&str], members: Value) -> Value {
     json!({"type": "object", "required": required, "properties": members})
 }
 
@@ -277,11 +304,11 @@ fn to(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn id() -> Value {
+pub(super) fn id() -> Value {
     json!({"type": "string", "pattern": ID})
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
@@ -289,6 +316,6 @@ fn text_or_null() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-fn whole(says: &str) -> Value {
+pub(super) fn whole(says: &str) -> Value {
     json!({"type": "integer", "minimum": 0, "description": says})
 }

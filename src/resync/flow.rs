@@ -1,0 +1,349 @@
+//! How fast phones are told: a closed loop. No more NOTIFYs are begun than are answered, within a cap; signs of an
+//! overloaded proxy halve the speed, and answers bring it back little by little (AIMD).
+//!
+//! A phone that is silent for a second gives its place to another, since most of the silent are dead and would hold it
+//! for 32; but there may be only so many of them, or a proxy that drowns would be given ever more to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Pace;
+
+/// How long an unanswered NOTIFY holds its place, in milliseconds.
+const PATIENCE: u64 = 1_000;
+
+/// How many silent phones there may be for each place of the window.
+const SILENT: usize = 16;
+
+/// With how many NOTIFYs under way to begin.
+const FIRST_WINDOW: f64 = 16.0;
+
+/// Of how many phones at least it is said how many were lost.
+const ROUND: u32 = 48;
+
+/// After how many milliseconds a NOTIFY is sent again (T1 of RFC 3261): what is answered later was probably lost once.
+const RESENT: u64 = 500;
+
+/// Once answers take so many milliseconds the window grows no more: it would only make the queue before a proxy longer.
+const SLOW: u64 = RESENT / 2;
+
+/// The longest `Retry-After` that everybody waits for, in milliseconds.
+const LONGEST_PAUSE: u64 = 300_000;
+
+/// How far the schedule may lag behind the clock and still be made up for, in microseconds.
+const SLACK: u64 = 20_000;
+
+/// What the end of a NOTIFY says about the way that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Nothing was sent.
+    Nothing,
+    /// It was answered.
+    Heard,
+    /// A server has too much to do (500, 503), and perhaps says for how many milliseconds (else 0).
+    Overload(u64),
+    /// It was lost: silence, or a proxy's 408.
+    Lost,
+}
+
+/// The window and the rate of now, and what is under way.
+#[derive(Debug)]
+pub(super) struct Flow {
+    cap: Pace,
+    window: f64,
+    rate: f64,
+    /// True until the first sign of too much: the window grows by one with every answer.
+    rushes: bool,
+    /// When the next may begin by the rate, in microseconds.
+    free_at: u64,
+    /// Before this nothing begins: a proxy has asked for it. In milliseconds.
+    held_until: u64,
+    /// Those that hold a place, with the time they began.
+    fresh: BTreeMap<u64, u64>,
+    /// Those that have been silent for too long to hold one.
+    silent: BTreeSet<u64>,
+    /// What began before the last decrease says nothing about the speed since.
+    decreased_at: u64,
+    begun: u64,
+    heard: u32,
+    lost: u32,
+    /// How long an answer takes, in milliseconds, lately.
+    answer_time: u64,
+    second: (u64, u32, u32),
+}
+
+impl Flow {
+    pub(super) fn new(cap: Pace) -> Self {
+        let window = if cap.proxied { FIRST_WINDOW.min(places(cap)) } else { places(cap) };
+        Self {
+            cap,
+            window,
+            rate: f64::from(cap.per_second.max(1)),
+            rushes: true,
+            free_at: 0,
+            held_until: 0,
+            fresh: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            decreased_at: 0,
+            begun: 0,
+            heard: 0,
+            lost: 0,
+            answer_time: 0,
+            second: (0, 0, 0),
+        }
+    }
+
+    /// NOTIFYs a second that there may be now.
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// When the next may begin, if no other ends before: `now`, or a later time; `None` when one has to end first.
+    pub(super) fn free(&mut self, now: u64) -> Option<u64> {
+        self.give_places_back(now);
+        let at = self.held_until.max(self.free_at.div_ceil(1000)).max(now);
+        if count(self.fresh.len()) < self.window.max(1.0).floor() {
+            return Some(at);
+        }
+        if self.silent.len() >= self.most_silent() {
+            return None;
+        }
+        self.fresh.values().next().map(|begun| at.max(begun + PATIENCE))
+    }
+
+    /// One begins.
+    pub(super) fn begin(&mut self, number: u64, now: u64) {
+        self.free_at = self.free_at.max((now * 1000).saturating_sub(SLACK)) + self.interval();
+        self.begun = self.begun.max(number);
+        self.fresh.insert(number, now);
+        let second = now / 1000;
+        self.second = match self.second {
+            (this, count, before) if this == second => (second, count + 1, before),
+            (this, count, _) if this + 1 == second => (second, 1, count),
+            _ => (second, 1, 0),
+        };
+    }
+
+    /// One has ended.
+    pub(super) fn end(&mut self, number: u64, sign: Sign, now: u64) {
+        let was_silent = self.silent.remove(&number);
+        let begun = self.fresh.remove(&number);
+        if begun.is_none() && !was_silent {
+            return;
+        }
+        let was_resent = begun.is_some_and(|begun| begun + RESENT < now);
+        match sign {
+            Sign::Nothing => self.free_at = self.free_at.saturating_sub(self.interval()),
+            Sign::Heard if self.cap.proxied && was_silent => {}
+            Sign::Heard if self.cap.proxied && was_resent => self.count_lost(number),
+            Sign::Heard => {
+                let took = begun.map_or(PATIENCE, |begun| now.saturating_sub(begun));
+                self.answer_time = (self.answer_time * 7 + took) / 8;
+                self.grow();
+            }
+            Sign::Overload(pause) if self.cap.proxied => {
+                self.held_until = self.held_until.max(now + pause.min(LONGEST_PAUSE));
+                self.shrink(number);
+            }
+            Sign::Overload(_) => self.count_lost(number),
+            // Where it took long, its silence has been counted.
+            Sign::Lost if self.cap.proxied && !was_silent => self.count_lost(number),
+            Sign::Lost => {}
+        }
+    }
+
+    /// Those that have waited for too long hold no place any more, while there are not too many of them.
+    fn give_places_back(&mut self, now: u64) {
+        while let Some((number, begun)) =
+            self.fresh.first_key_value().map(|(number, begun)| (*number, *begun))
+        {
+            if begun + PATIENCE > now || self.silent.len() >= self.most_silent() {
+                return;
+            }
+            self.fresh.remove(&number);
+            self.silent.insert(number);
+            if self.cap.proxied {
+                self.count_lost(number);
+            }
+        }
+    }
+
+    fn most_silent(&self) -> usize {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the window is at least 1 and small"
+        )]
+        let window = self.window.max(1.0) as usize;
+        window * SILENT
+    }
+
+    fn grow(&mut self) {
+        let step = f64::from(self.cap.per_second / 20).max(1.0);
+        self.rate = (self.rate + step / self.rate).min(f64::from(self.cap.per_second.max(1)));
+        self.heard += 1;
+        let loses = self.lost > 3 && self.lost * 5 > self.heard + self.lost;
+        let is_full = loses || self.answer_time > SLOW;
+        self.rushes &= !is_full;
+        if !is_full {
+            let more = if self.rushes { 1.0 } else { 1.0 / self.window };
+            self.window = (self.window + more).min(places(self.cap));
+        }
+        self.close_round();
+    }
+
+    fn count_lost(&mut self, number: u64) {
+        if number > self.decreased_at {
+            self.lost += 1;
+            if self.close_round() {
+                self.narrow();
+            }
+        }
+    }
+
+    /// True when a round is over and more than a quarter of it was lost: a fleet has dead phones, but not so many.
+    fn close_round(&mut self) -> bool {
+        let all = self.heard + self.lost;
+        if all < ROUND || count(all as usize) < self.window {
+            return false;
+        }
+        let too_many = self.lost * 4 > all;
+        (self.heard, self.lost) = (0, 0);
+        too_many
+    }
+
+    /// Halves window and rate, once for all that is under way.
+    fn shrink(&mut self, number: u64) {
+        if number > self.decreased_at {
+            let (_, count, before) = self.second;
+            let real = f64::from(count.max(before).max(1));
+            self.rate = (self.rate.min(real) / 2.0).max(1.0);
+            self.narrow();
+        }
+    }
+
+    /// Halves the window.
+    fn narrow(&mut self) {
+        self.window = (self.window / 2.0).max(1.0);
+        self.rushes = false;
+        self.decreased_at = self.begun;
+        (self.heard, self.lost) = (0, 0);
+    }
+
+    /// Microseconds between two.
+    fn interval(&self) -> u64 {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the rate is at least 1")]
+        let interval = (1_000_000.0 / self.rate.max(1.0)) as u64;
+        interval
+    }
+}
+
+fn places(cap: Pace) -> f64 {
+    count(cap.window.max(1))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "windows are small")]
+fn count(of: usize) -> f64 {
+    of as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(proxied: bool) -> Flow {
+        Flow::new(Pace { per_second: 1000, window: 64, proxied })
+    }
+
+    /// Begins as many as there are places at this time.
+    fn fill(flow: &mut Flow, next: &mut u64, now: u64) -> u64 {
+        let first = *next;
+        while flow.free(now).is_some_and(|at| at <= now + 100) {
+            *next += 1;
+            flow.begin(*next, now);
+        }
+        *next - first
+    }
+
+    #[test]
+    fn the_window_grows_with_answers_to_its_cap() {
+        let (mut flow, mut next) = (flow(true), 0);
+        assert_eq!(fill(&mut flow, &mut next, 1000), 16);
+        for number in 1..=16 {
+            flow.end(number, Sign::Heard, 1001);
+        }
+        assert!((31.9..32.1).contains(&flow.window), "{}", flow.window);
+        for number in 17..200 {
+            flow.begin(number, 1002);
+            flow.end(number, Sign::Heard, 1003);
+        }
+        assert!((63.9..64.1).contains(&flow.window));
+    }
+
+    #[test]
+    fn an_overload_halves_once_for_all_that_is_under_way_and_its_pause_is_kept() {
+        let (mut flow, mut next) = (flow(true), 0);
+        fill(&mut flow, &mut next, 1000);
+        for number in 1..=16 {
+            flow.end(number, Sign::Overload(5000), 1100);
+        }
+        assert!((7.9..8.1).contains(&flow.window) && flow.rate < 9.0, "{flow:?}");
+        assert_eq!(flow.free(1100), Some(6100));
+        flow.begin(17, 6100);
+        flow.end(17, Sign::Overload(u64::MAX), 6200);
+        assert_eq!(flow.free(6200), Some(6200 + LONGEST_PAUSE), "no server stops us for ever");
+    }
+
+    #[test]
+    fn what_one_phone_says_of_itself_slows_nobody_else() {
+        let mut flow = flow(false);
+        for number in 1..=100 {
+            flow.begin(number, 1000);
+            flow.end(number, if number % 10 == 0 { Sign::Overload(60_000) } else { Sign::Heard }, 1001);
+        }
+        assert!((63.9..64.1).contains(&flow.window));
+        assert!(flow.free(1200).is_some_and(|at| at <= 1200));
+    }
+
+    #[test]
+    fn the_silent_give_their_places_back_up_to_a_bound() {
+        let (mut flow, mut next, mut now) = (flow(false), 0, 1000);
+        assert_eq!(fill(&mut flow, &mut next, now), 64);
+        assert_eq!(flow.free(now + 500), Some(now + PATIENCE));
+        for _ in 0..40 {
+            now += PATIENCE;
+            fill(&mut flow, &mut next, now);
+        }
+        assert_eq!(next, 64 + 64 * SILENT as u64);
+        assert_eq!(flow.free(now + 60_000), None);
+        flow.end(1, Sign::Lost, now);
+        assert!(flow.free(now + PATIENCE).is_some());
+    }
+
+    #[test]
+    fn a_dead_tenth_slows_nobody_and_a_dead_half_behind_a_proxy_does() {
+        for (dead_of_ten, slower) in [(1, false), (5, true)] {
+            let mut flow = flow(true);
+            for number in 1..=200 {
+                flow.begin(number, 1000);
+                flow.end(number, if number % 10 < dead_of_ten { Sign::Lost } else { Sign::Heard }, 1001);
+            }
+            assert_eq!(flow.window < 60.0, slower, "{dead_of_ten}: {flow:?}");
+        }
+    }
+
+    #[test]
+    fn after_a_decrease_the_speed_comes_back_little_by_little() {
+        let mut flow = flow(true);
+        flow.begin(1, 1000);
+        flow.end(1, Sign::Overload(0), 1000);
+        let (window, rate) = (flow.window, flow.rate);
+        flow.begin(2, 2000);
+        flow.end(2, Sign::Heard, 2001);
+        assert!(flow.window > window && flow.window < window + 0.2 && flow.rate > rate);
+        for number in 3..20_000 {
+            flow.begin(number, 3000);
+            flow.end(number, Sign::Heard, 3001);
+        }
+        assert!((999.9..1000.1).contains(&flow.rate) && (63.9..64.1).contains(&flow.window), "{flow:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! A phone's place in the queue, as it is written down.
+
+use serde::{Deserialize, Serialize};
+
+use super::Ask;
+use super::campaign::{Member, Stage};
+use super::telling::Telling;
+use crate::id::Digest;
+
+/// A phone that stands in the queue. Times are Unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pending {
+    /// When it was found to hold something old, or when somebody asked for it.
+    pub since: u64,
+    /// How often it was told since then.
+    pub attempts: usize,
+    /// When it is told next; `None` while it is being told or left alone.
+    pub next: Option<u64>,
+    /// What it would be given: the digest over the digests of its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Digest>,
+    /// True when it has answered since it stands here: it is there, and it is up to it to come.
+    #[serde(default)]
+    pub reached: bool,
+    /// What somebody asked for explicitly: sent once, whatever the digests say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Ask>,
+    /// True when that does not wait for the hours at which phones may restart.
+    #[serde(default)]
+    pub at_once: bool,
+    /// How it stands.
+    #[serde(default)]
+    pub stage: Stage,
+    /// How often it was put off because a server has too much to do.
+    #[serde(default)]
+    pub deferred: u8,
+    /// True when it has answered to what somebody asked for, holds nothing old, and has not come since.
+    #[serde(default)]
+    pub obeyed: bool,
+    /// Its campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
+}
+
+impl Pending {
+    /// The same with what a telling carried and did not bring to its end.
+    pub(super) fn carrying_on(self, telling: Telling) -> Self {
+        let asked = self.asked.or(telling.asked);
+        Self { asked, at_once: self.at_once || telling.at_once, ..self }
+    }
+}
