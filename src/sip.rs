@@ -26,11 +26,14 @@ pub mod call;
 pub mod line;
 pub mod login;
 pub mod notify;
+pub mod overwrite;
 pub mod registrar;
 pub mod registration;
 
 pub mod binding;
 pub mod guard;
+pub mod guesses;
+mod nonces;
 pub mod transaction;
 
 pub mod digest;
@@ -39,6 +42,7 @@ pub mod reader;
 
 pub mod address;
 pub mod chance;
+pub mod fingerprint;
 pub mod header;
 pub mod timers;
 
@@ -57,3 +61,4 @@ pub use digest::{Credentials, Password};
 pub use endpoint::Endpoint;
 pub use line::{Line, Proof};
 pub use notify::{Notify, Outcome};
+pub use registrar::End;

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use crate::circle::{Circle, Order, Ring, Tell};
 use crate::id::Id;
 use crate::registrations::Registrations;
-use crate::sip::{Aor, Binding, Command, Endpoint, Fate, Line, Notify, NotifyId, Outcome, Ticket, Way};
+use crate::sip::{Aor, Binding, Command, End, Endpoint, Fate, Line, Notify, NotifyId, Outcome, Ticket, Way};
 use crate::store::{Store, StoreError};
 
 mod bindings;
@@ -269,7 +269,7 @@ impl Shell {
             }
             Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
             Command::Bound { binding, fresh } => self.bound(&binding, fresh),
-            Command::Unbound(binding) => self.unbound(&binding),
+            Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),
         }
@@ -292,8 +292,8 @@ impl Shell {
         }
     }
 
-    fn unbound(&self, binding: &Binding) {
-        info!(device = %binding.device, line = %binding.aor.uri(), "a registration ended");
+    fn unbound(&self, binding: &Binding, end: &End) {
+        info!(device = %binding.device, line = %binding.aor.uri(), reason = end.words(), "a registration ended");
         self.writer.remove(binding);
         self.count(&binding.device);
     }

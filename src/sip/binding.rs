@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{Aor, Target};
 use super::digest::Credentials;
+use super::fingerprint::Fingerprint;
 use super::notify::Notify;
-use super::timers::Timers;
 
 /// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
 /// line's password as the phone knows it, which may be older than the device's.
@@ -57,77 +57,98 @@ impl Binding {
             credentials: self.credentials.clone(),
         }
     }
-
-    fn key(&self) -> Key {
-        (self.aor.clone(), self.contact.clone())
-    }
 }
 
-type Key = (Aor, Target);
-
-/// All bindings. Every operation costs the logarithm of their number.
+/// All bindings. Each is held once; what finds it holds numbers only, so that a binding costs little more than its
+/// texts. Every operation costs the logarithm of their number.
 #[derive(Debug, Default)]
 pub struct Bindings {
-    lines: BTreeMap<Aor, Vec<Binding>>,
-    devices: BTreeMap<String, BTreeSet<Key>>,
-    ends: Timers<u64, Key>,
+    /// By number: who was refreshed later has a greater one.
+    all: BTreeMap<u64, Box<Binding>>,
+    given: u64,
+    lines: BTreeSet<(Fingerprint, u64)>,
+    devices: BTreeSet<(Fingerprint, u64)>,
+    ends: BTreeSet<(u64, u64)>,
 }
 
 impl Bindings {
     /// Adds a binding. Gives back the one it replaces: that of the same line with the same contact.
     pub fn put(&mut self, binding: Binding) -> Option<Binding> {
-        let key = binding.key();
-        let replaced = self.take(&key.0, &key.1);
-        self.ends.set(&key, binding.expires_at);
-        self.devices.entry(binding.device.clone()).or_default().insert(key);
-        self.lines.entry(binding.aor.clone()).or_default().push(binding);
+        let replaced = self.take(&binding.aor, &binding.contact);
+        self.given += 1;
+        let (line, device, end) = Self::found_by(&binding);
+        self.lines.insert((line, self.given));
+        self.devices.insert((device, self.given));
+        self.ends.insert((end, self.given));
+        self.all.insert(self.given, Box::new(binding));
         replaced
     }
 
     /// Removes the binding of a line to exactly this contact.
     pub fn take(&mut self, aor: &Aor, contact: &Target) -> Option<Binding> {
-        let of_line = self.lines.get_mut(aor)?;
-        let binding = of_line.remove(of_line.iter().position(|binding| binding.contact == *contact)?);
-        if of_line.is_empty() {
-            self.lines.remove(aor);
-        }
-        let key = binding.key();
-        self.ends.clear(&key);
-        if let Some(of_device) = self.devices.get_mut(&binding.device) {
-            of_device.remove(&key);
-            if of_device.is_empty() {
-                self.devices.remove(&binding.device);
-            }
-        }
-        Some(binding)
+        let found = self.found(&self.lines, aor.into()).find(|(_, binding)| binding.contact == *contact);
+        let number = found.map(|(number, _)| number)?;
+        self.remove(number)
     }
 
     /// The bindings of a line, the one refreshed last at the end.
-    pub fn of_line(&self, aor: &Aor) -> &[Binding] {
-        self.lines.get(aor).map_or(&[], Vec::as_slice)
+    pub fn of_line<'b>(&'b self, aor: &Aor) -> impl Iterator<Item = &'b Binding> + Clone + use<'b> {
+        self.found(&self.lines, aor.into()).map(|(_, binding)| binding)
     }
 
-    /// The bindings of a device, ordered by line and contact.
-    pub fn of_device(&self, device: &str) -> impl Iterator<Item = &Binding> {
-        let keys = self.devices.get(device).into_iter().flatten();
-        keys.filter_map(|(aor, contact)| self.of_line(aor).iter().find(|binding| binding.contact == *contact))
+    /// The bindings of a device, the one refreshed last at the end.
+    pub fn of_device<'b>(&'b self, device: &str) -> impl Iterator<Item = &'b Binding> + use<'b> {
+        self.found(&self.devices, Fingerprint::of(&[device])).map(|(_, binding)| binding)
     }
 
     /// Removes all bindings of a device.
     pub fn take_device(&mut self, device: &str) -> Vec<Binding> {
-        let keys = self.devices.get(device).cloned().unwrap_or_default();
-        keys.iter().filter_map(|(aor, contact)| self.take(aor, contact)).collect()
+        let found = self.found(&self.devices, Fingerprint::of(&[device]));
+        let numbers: Vec<u64> = found.map(|(number, _)| number).collect();
+        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
     /// Removes the next binding that has ended by `unix`, the earliest first.
     pub fn take_ended(&mut self, unix: u64) -> Option<Binding> {
-        let (aor, contact) = self.ends.due(unix)?;
-        self.take(&aor, &contact)
+        let (_, number) = *self.ends.first().filter(|(end, _)| *end <= unix)?;
+        self.remove(number)
     }
 
     /// When the next binding ends, in seconds since 1970.
     pub fn next_end(&self) -> Option<u64> {
-        self.ends.next()
+        self.ends.first().map(|(end, _)| *end)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    fn found_by(binding: &Binding) -> (Fingerprint, Fingerprint, u64) {
+        ((&binding.aor).into(), Fingerprint::of(&[&binding.device]), binding.expires_at)
+    }
+
+    fn found<'b>(
+        &'b self,
+        index: &'b BTreeSet<(Fingerprint, u64)>,
+        name: Fingerprint,
+    ) -> impl Iterator<Item = (u64, &'b Binding)> + Clone {
+        let numbers = index.range((name, 0)..=(name, u64::MAX)).map(|(_, number)| *number);
+        numbers.filter_map(|number| Some((number, &**self.all.get(&number)?)))
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Binding> {
+        let binding = self.all.remove(&number)?;
+        let (line, device, end) = Self::found_by(&binding);
+        self.lines.remove(&(line, number));
+        self.devices.remove(&(device, number));
+        self.ends.remove(&(end, number));
+        Some(*binding)
     }
 }
 
@@ -187,7 +208,8 @@ pub(crate) mod tests {
         let ended: Vec<_> = std::iter::from_fn(|| bindings.take_ended(200)).collect();
         assert_eq!(ports(&ended), [2, 3]);
         assert_eq!(ports(&bindings.take_device("d")), [1]);
-        assert!(bindings.lines.is_empty() && bindings.devices.is_empty() && bindings.next_end().is_none());
+        assert!(bindings.is_empty() && bindings.lines.is_empty() && bindings.devices.is_empty());
+        assert_eq!(bindings.next_end(), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::binding::Binding;
 use super::call::Fate;
 use super::notify::Outcome;
+use super::registrar::End;
 
 /// One thing to do. Carry commands out in their order: a binding is told before the phone hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,13 @@ pub enum Command {
         /// Whether the contact was not bound until now.
         fresh: bool,
     },
-    /// A binding ended, was removed or made room: forget it.
-    Unbound(Box<Binding>),
+    /// A binding is gone: forget it.
+    Unbound {
+        /// The binding as it was.
+        binding: Box<Binding>,
+        /// Why it is gone.
+        end: End,
+    },
     /// A NOTIFY is over.
     Notified {
         /// Which one.

@@ -70,6 +70,18 @@ impl Registration {
     }
 }
 
+/// Whether a proxy on the way wants to be on the way back, and the phone does not know (RFC 3327 §5.3). We follow the
+/// policy that is recommended there, as other registrars do, and refuse: so somebody notices.
+pub fn is_path_hidden(request: &Request) -> bool {
+    request.headers.get("Path").is_some() && !knows(request, "path")
+}
+
+/// Whether a phone knows an extension: it names it in `Supported` or `Require`.
+fn knows(request: &Request, tag: &str) -> bool {
+    let tags = ["Supported", "Require"].map(|name| request.headers.all(name).flat_map(list));
+    tags.into_iter().flatten().any(|known| known.eq_ignore_ascii_case(tag))
+}
+
 impl Wish {
     fn read(request: &Request) -> Result<Self, &'static str> {
         let contacts: Vec<&str> = request.headers.all("Contact").flat_map(list).collect();
