@@ -167,13 +167,7 @@ mod tests {
 
     impl Default for Try {
         fn default() -> Self {
-            Self {
-                user: "u1",
-                password: "right",
-                algorithm: "SHA-256",
-                later: 0,
-                from: HERE,
-            }
+            Self { user: "u1", password: "right", algorithm: "SHA-256", later: 0, from: HERE }
         }
     }
 

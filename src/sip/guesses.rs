@@ -182,7 +182,10 @@ mod tests {
             }
         }
         for phone in 0..100 {
-            assert!(!guesses.refuses(source(1), line(phone), 8600), "{phone} has registered from here before");
+            assert!(
+                !guesses.refuses(source(1), line(phone), 8600),
+                "{phone} has registered from here before"
+            );
         }
         assert!(guesses.refuses(source(1), line(100), 8600), "a line that was never registered from here");
         assert!(!guesses.refuses(source(2), line(100), 8600));

@@ -72,7 +72,8 @@ mod tests {
 
     /// A response with these challenges, each its field's name and value.
     fn response(code: u16, challenges: &[(&str, &str)]) -> Response {
-        let text = format!("SIP/2.0 {code} No\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nCSeq: 1 NOTIFY\r\n\r\n");
+        let text =
+            format!("SIP/2.0 {code} No\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nCSeq: 1 NOTIFY\r\n\r\n");
         let Ok(Message::Response(response)) = reader::read(text.as_bytes()) else { panic!("{text}") };
         challenges.iter().fold(response, |response, (name, value)| response.with(name, *value))
     }
@@ -142,9 +143,7 @@ mod tests {
         let mut login = login();
         assert!(login.is_answered(&challenged(401, "Digest realm=\"r\", nonce=\"a\", qop=auth")));
         answers(&mut login);
-        assert!(
-            login.is_answered(&challenged(401, "Digest realm=\"r\", nonce=\"a\", qop=auth, stale=true"))
-        );
+        assert!(login.is_answered(&challenged(401, "Digest realm=\"r\", nonce=\"a\", qop=auth, stale=true")));
         assert_eq!(answers(&mut login), [answer("Authorization", "a", "00000002", "")]);
     }
 
@@ -155,6 +154,8 @@ mod tests {
         assert!(login.is_answered(&challenge) && !login.is_answered(&challenge));
         assert!(!Login::new(None).is_answered(&challenge), "and without one there is nothing to answer with");
         assert!(!login.is_answered(&response(403, &[])));
-        assert!(!Login::new(None).is_answered(&response(401, &[("Proxy-Authenticate", "Digest realm=\"r\"")])));
+        assert!(
+            !Login::new(None).is_answered(&response(401, &[("Proxy-Authenticate", "Digest realm=\"r\"")]))
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The most nonces whose uses are remembered; the oldest makes room, and is good no more.
-pub const MAX_NONCES: usize = 65_536;
+pub(super) const MAX_NONCES: usize = 65_536;
 
 /// A nonce: the second it was made in, and its number among all.
 pub(super) type Nonce = (u64, u64);

@@ -75,8 +75,13 @@ mod tests {
     #[test]
     fn nobody_is_told_of_a_refresh_a_goodbye_or_another_spelling() {
         let gone = |end| Command::Unbound { binding: Box::new(binding(1, 100)), end };
-        let changes =
-            [bound(1), unbound(1, "SIP:u1@10.0.0.1:1"), gone(End::Removed), gone(End::Expired), gone(End::Forgotten)];
+        let changes = [
+            bound(1),
+            unbound(1, "SIP:u1@10.0.0.1:1"),
+            gone(End::Removed),
+            gone(End::Expired),
+            gone(End::Forgotten),
+        ];
         assert_eq!(told(&changes), []);
     }
 }

@@ -255,7 +255,8 @@ mod tests {
         }
 
         fn bound(&self) -> Vec<(&str, u64)> {
-            let bound = self.bindings.of_line(&Aor::new("u1", "pbx"));
+            let line = Aor::new("u1", "pbx");
+            let bound = self.bindings.of_line(&line);
             bound.map(|binding| (binding.contact.as_str(), binding.expires_at - 1000)).collect()
         }
     }
@@ -405,7 +406,11 @@ mod tests {
         assert_eq!(freshness(&changes), [None, Some(true)]);
         assert_eq!(ends(changes), [("sip:u1@a".to_owned(), replaced("sip:u1@b"))]);
         assert_eq!(desk.bound(), [("sip:u1@b", 300)]);
-        assert_eq!(ends(desk.register(&["<sip:u1@c>"], "0").unwrap()), [], "who says goodbye replaces nobody");
+        assert_eq!(
+            ends(desk.register(&["<sip:u1@c>"], "0").unwrap()),
+            [],
+            "who says goodbye replaces nobody"
+        );
     }
 
     #[test]
