@@ -21,11 +21,14 @@ use crate::store::{Store, StoreError};
 
 mod bindings;
 mod calls;
+mod ends;
+mod ledger;
 mod lines;
 mod proxy;
 
 use bindings::Writer;
 use calls::{Calls, Entry};
+use ends::Ends;
 use lines::{credentials, line_of};
 use proxy::Proxy;
 
@@ -94,6 +97,7 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
         endpoint,
         found,
         writer: Writer::start(means.store.clone()),
+        ends: Ends::start(means.store.clone()),
         calls: Calls::new(means.store.clone()),
         proxy: means.outbound_proxy.map(Proxy::new),
         store: means.store,
@@ -123,6 +127,7 @@ struct Shell {
     endpoint: Endpoint,
     found: mpsc::Sender<Found>,
     writer: Writer,
+    ends: Ends,
     calls: Calls,
     store: Arc<dyn Store>,
     circle: Circle,
@@ -176,6 +181,7 @@ impl Shell {
         self.endpoint.give_up_calls(clock().0, &mut out);
         self.carry_out(out).await;
         self.calls.finish().await;
+        self.ends.finish().await;
         self.writer.finish().await;
     }
 
@@ -278,7 +284,7 @@ impl Shell {
             }
             Command::Lost(_) => {}
             Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
-            Command::Bound { binding, fresh } => self.bound(&binding, fresh),
+            Command::Bound { binding, fresh, same } => self.bound(&binding, fresh, !same),
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),
@@ -293,8 +299,8 @@ impl Shell {
         });
     }
 
-    fn bound(&self, binding: &Binding, fresh: bool) {
-        self.writer.put(binding);
+    fn bound(&self, binding: &Binding, fresh: bool, is_news: bool) {
+        self.writer.put(binding, is_news);
         self.count(&binding.device);
         if let Some(device) = binding.device.parse().ok().filter(|_| fresh) {
             info!(%device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
@@ -302,9 +308,10 @@ impl Shell {
         }
     }
 
-    fn unbound(&self, binding: &Binding, end: &End) {
+    fn unbound(&mut self, binding: &Binding, end: &End) {
         info!(device = %binding.device, line = %binding.aor.uri(), reason = end.words(), "a registration ended");
         self.writer.remove(binding);
+        self.ends.tell(binding, end, clock().1);
         self.count(&binding.device);
     }
 

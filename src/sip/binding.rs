@@ -58,6 +58,22 @@ impl Binding {
             credentials: self.credentials.clone(),
         }
     }
+
+    /// Whether nothing has changed since `before` but when it ends and the number of its REGISTER.
+    pub fn is_refresh_of(&self, before: &Self) -> bool {
+        let now = Self { expires_at: before.expires_at, cseq: before.cseq, ..self.clone() };
+        now == *before
+    }
+
+    /// What an answer to a REGISTER says of it at second `unix`; of a flow also which it is (RFC 5626 §6).
+    pub fn shown(&self, unix: u64) -> String {
+        let mut shown = format!("<{}>", self.contact.as_str());
+        shown += &format!(";expires={}", self.expires_at.saturating_sub(unix));
+        if let (Some(instance), Some(flow)) = (&self.instance, self.flow) {
+            shown += &format!(";+sip.instance=\"{instance}\";reg-id={flow}");
+        }
+        shown
+    }
 }
 
 /// All bindings. Each is held once; what finds it holds numbers only, so that a binding costs little more than its
@@ -222,6 +238,25 @@ pub(crate) mod tests {
             ("udp:192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
         );
         assert_eq!(notify.credentials, binding(1, 1).credentials);
+    }
+
+    #[test]
+    fn a_refresh_changes_the_end_only() {
+        let (before, refreshed) = (binding(1, 100), Binding { cseq: 2, ..binding(1, 200) });
+        assert!(refreshed.is_refresh_of(&before));
+        let moved = Binding { source: ([192, 0, 2, 8], 1).into(), ..binding(1, 200) };
+        let credentials = Some(Credentials { user: "u1".into(), password: Password::new("new") });
+        for other in [moved, Binding { credentials, ..binding(1, 200) }, binding(2, 200)] {
+            assert!(!other.is_refresh_of(&before), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_flow_is_shown_as_one() {
+        assert_eq!(binding(1, 100).shown(40), "<sip:u1@10.0.0.1:1>;expires=60");
+        let flow = Binding { instance: Some("<urn:uuid:1>".into()), flow: Some(2), ..binding(1, 100) };
+        let expected = "<sip:u1@10.0.0.1:1>;expires=0;+sip.instance=\"<urn:uuid:1>\";reg-id=2";
+        assert_eq!(flow.shown(200), expected);
     }
 
     #[test]

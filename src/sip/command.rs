@@ -40,6 +40,8 @@ pub enum Command {
         binding: Box<Binding>,
         /// Whether the contact was not bound until now.
         fresh: bool,
+        /// Whether it was only refreshed: nothing but its time has changed.
+        same: bool,
     },
     /// A binding is gone: forget it.
     Unbound {

@@ -26,6 +26,8 @@ pub const LINES: u64 = 50;
 pub const FORGETS_TRY: u64 = 30;
 /// And of a line, or of a source.
 pub const FORGETS: u64 = 10;
+/// For so many seconds a source that is wrong about a line again is wrong about no other line.
+pub const SAME_LINE: u64 = 3600;
 /// So many counts of each kind are remembered; the one that would be forgotten first makes room.
 pub const MAX_COUNTS: usize = 16_384;
 /// So many registrations are remembered as made from where they were.
@@ -42,6 +44,8 @@ pub struct Guesses {
     pairs: Counts<Pair>,
     lines: Counts<Fingerprint>,
     sources: Counts<IpAddr>,
+    /// Until when a source that is wrong about a line again is wrong about no other line.
+    wrong: Timers<u64, Pair>,
     known: Timers<u64, Pair>,
 }
 
@@ -51,6 +55,7 @@ impl Default for Guesses {
             pairs: Counts::new(FORGETS_TRY, TRIES),
             lines: Counts::new(FORGETS, ATTACK),
             sources: Counts::new(FORGETS, LINES),
+            wrong: Timers::default(),
             known: Timers::default(),
         }
     }
@@ -72,10 +77,10 @@ impl Guesses {
     /// An answer was wrong.
     pub fn wrong(&mut self, source: IpAddr, line: Fingerprint, now: u64) {
         let pair @ (site, _) = (site(source), line);
-        // A phone that is wrong about its one line again and again is one line.
-        if self.pairs.count(&pair, now) == 0 {
+        if self.wrong.at(&pair).is_none_or(|until| until <= now) {
             self.sources.add(&site, now);
         }
+        keep(&mut self.wrong, pair, now, (SAME_LINE, MAX_COUNTS));
         self.pairs.add(&pair, now);
         self.lines.add(&line, now);
     }
@@ -84,12 +89,17 @@ impl Guesses {
     pub fn right(&mut self, source: IpAddr, line: Fingerprint, now: u64) {
         let pair = (site(source), line);
         self.pairs.forget(&pair);
-        while self.known.due(now).is_some() {}
-        if self.known.at(&pair).is_none() && self.known.len() >= MAX_KNOWN {
-            self.known.earliest();
-        }
-        self.known.set(&pair, now + KNOWN);
+        keep(&mut self.known, pair, now, (KNOWN, MAX_KNOWN));
     }
+}
+
+/// Keeps a pair for some seconds, and so many others at most.
+fn keep(kept: &mut Timers<u64, Pair>, pair: Pair, now: u64, (seconds, most): (u64, usize)) {
+    while kept.due(now).is_some() {}
+    if kept.at(&pair).is_none() && kept.len() >= most {
+        kept.earliest();
+    }
+    kept.set(&pair, now + seconds);
 }
 
 /// An IPv4 address, or the 64 bits of an IPv6 address that one site has to itself.
@@ -176,19 +186,16 @@ mod tests {
         for phone in 0..100 {
             guesses.right(source(1), line(phone), 1000);
         }
-        for minute in 0..60 {
-            for phone in 0..99 {
-                guesses.wrong(source(1), line(phone), 5000 + minute * 60);
-            }
-        }
+        (0..99).for_each(|phone| guesses.wrong(source(1), line(phone), 5000));
         for phone in 0..100 {
-            assert!(
-                !guesses.refuses(source(1), line(phone), 8600),
-                "{phone} has registered from here before"
-            );
+            assert!(!guesses.refuses(source(1), line(phone), 5000), "{phone} has registered from here before");
         }
-        assert!(guesses.refuses(source(1), line(100), 8600), "a line that was never registered from here");
-        assert!(!guesses.refuses(source(2), line(100), 8600));
+        assert!(guesses.refuses(source(1), line(100), 5000), "a line that was never registered from here");
+        assert!(!guesses.refuses(source(2), line(100), 5000));
+        for minute in 1..50 {
+            (0..99).for_each(|phone| guesses.wrong(source(1), line(phone), 5000 + minute * 60));
+        }
+        assert!(!guesses.refuses(source(1), line(100), 8000), "the same lines are no news");
     }
 
     #[test]

@@ -52,7 +52,7 @@ mod tests {
     }
 
     fn bound(port: u16) -> Command {
-        Command::Bound { binding: Box::new(binding(port, 100)), fresh: true }
+        Command::Bound { binding: Box::new(binding(port, 100)), fresh: true, same: false }
     }
 
     fn told(changes: &[Command]) -> Vec<(u16, String)> {

@@ -75,7 +75,7 @@ impl Server {
                 self.answer(&request, 420, from).with("Unsupported", unknown)
             }
             Method::Known(Options) => {
-                self.answer(&request, 200, from).with("Allow", ALLOW).with("Supported", "path")
+                self.answer(&request, 200, from).with("Allow", ALLOW).with("Supported", "path, outbound")
             }
             Method::Known(Register) if is_path_hidden(&request) => {
                 self.answer(&request, 420, from).with("Unsupported", "path")
@@ -202,9 +202,11 @@ impl Server {
 
     fn bound(&self, pending: &Pending, unix: u64) -> Response {
         let mut response = self.answer(&pending.request, 200, pending.from);
+        if pending.registration.outbound {
+            response.headers.push("Require", "outbound");
+        }
         for binding in self.bindings.of_line(&pending.registration.aor) {
-            let left = binding.expires_at.saturating_sub(unix);
-            response.headers.push("Contact", format!("<{}>;expires={left}", binding.contact.as_str()));
+            response.headers.push("Contact", binding.shown(unix));
         }
         for path in pending.request.headers.all("Path") {
             response.headers.push("Path", path);
@@ -240,7 +242,7 @@ impl Server {
 impl From<Change> for Command {
     fn from(change: Change) -> Self {
         match change {
-            Change::Bound { binding, fresh } => Self::Bound { binding, fresh },
+            Change::Bound { binding, fresh, same } => Self::Bound { binding, fresh, same },
             Change::Unbound { binding, end } => Self::Unbound { binding, end },
         }
     }
