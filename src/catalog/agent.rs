@@ -101,9 +101,8 @@ mod tests {
             )
         };
         let models = |ids: &[&str]| {
-            ids.iter()
-                .map(|id| format!("{id} = {{ name = \"X\", lines = 1, keys = 1 }}\n"))
-                .collect::<String>()
+            let model = |id: &&str| format!("{id} = {{ name = \"X\", lines = 1, keys = 1 }}");
+            ids.iter().map(model).collect::<Vec<_>>().join("\n")
         };
         let texts = [
             ("yealink", text("yealink", "805ec0", &models(&["t46s", "t46", "t4"]))),

@@ -67,12 +67,13 @@ impl Binding {
 
     /// What an answer to a REGISTER says of it at second `unix`; of a flow also which it is (RFC 5626 §6).
     pub fn shown(&self, unix: u64) -> String {
-        let mut shown = format!("<{}>", self.contact.as_str());
-        shown += &format!(";expires={}", self.expires_at.saturating_sub(unix));
-        if let (Some(instance), Some(flow)) = (&self.instance, self.flow) {
-            shown += &format!(";+sip.instance=\"{instance}\";reg-id={flow}");
+        let (contact, left) = (self.contact.as_str(), self.expires_at.saturating_sub(unix));
+        match (&self.instance, self.flow) {
+            (Some(instance), Some(flow)) => {
+                format!("<{contact}>;expires={left};+sip.instance=\"{instance}\";reg-id={flow}")
+            }
+            _ => format!("<{contact}>;expires={left}"),
         }
-        shown
     }
 }
 

@@ -181,14 +181,17 @@ mod tests {
     }
 
     #[test]
-    fn an_office_with_a_hundred_phones_that_have_an_old_password_is_let_in_one_by_one() {
+    fn an_office_whose_phones_have_an_old_password_is_not_shut_out() {
         let mut guesses = Guesses::default();
         for phone in 0..100 {
             guesses.right(source(1), line(phone), 1000);
         }
         (0..99).for_each(|phone| guesses.wrong(source(1), line(phone), 5000));
         for phone in 0..100 {
-            assert!(!guesses.refuses(source(1), line(phone), 5000), "{phone} has registered from here before");
+            assert!(
+                !guesses.refuses(source(1), line(phone), 5000),
+                "{phone} has registered from here before"
+            );
         }
         assert!(guesses.refuses(source(1), line(100), 5000), "a line that was never registered from here");
         assert!(!guesses.refuses(source(2), line(100), 5000));

@@ -198,7 +198,9 @@ mod tests {
         let mut request = Request::new(rsip::Method::Register, "sip:pbx");
         request.headers.push("To", "<sip:u1@pbx>");
         request.headers.push("Contact", "<sip:u1@a>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"");
-        fields.iter().for_each(|(name, value)| request.headers.push(name, *value));
+        for (name, value) in fields {
+            request.headers.push(name, *value);
+        }
         let registration = Registration::read(&request, from.parse().unwrap()).unwrap();
         (registration.outbound, is_path_hidden(&request))
     }

@@ -27,7 +27,9 @@ pub(super) async fn load(store: &dyn Store) -> Result<Vec<Binding>, StoreError> 
         let Some((last, _)) = notes.into_iter().next_back() else { break };
         after = Some(last);
     }
-    found.iter_mut().for_each(|binding| binding.expires_at += EVERY);
+    for binding in &mut found {
+        binding.expires_at += EVERY;
+    }
     Ok(found)
 }
 
