@@ -35,11 +35,13 @@ pub mod guard;
 pub mod guesses;
 pub mod hop;
 pub mod listeners;
+pub mod locate;
 mod nonces;
 pub mod peer;
 pub mod transaction;
 
 pub mod digest;
+pub mod framing;
 pub mod message;
 pub mod reader;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::address::{Aor, Target};
 use super::digest::Credentials;
 use super::fingerprint::Fingerprint;
+use super::hop::Hop;
 use super::notify::Notify;
 use super::peer::Peer;
 
@@ -74,6 +75,14 @@ impl Binding {
             }
             _ => format!("<{contact}>;expires={left}"),
         }
+    }
+
+    /// The name that has to be looked up to reach this phone should its connection be gone; `None` where there is none.
+    pub fn name(&self) -> Option<Hop> {
+        let hop = Peer::nearest(&self.contact, &self.path)?;
+        let transport = hop.transport.unwrap_or(self.source.transport);
+        let is_name = hop.ip().is_none() && transport.is_reliable() && self.source.is_reliable();
+        is_name.then_some(Hop { transport: Some(transport), ..hop })
     }
 }
 
@@ -258,6 +267,21 @@ pub(crate) mod tests {
         let flow = Binding { instance: Some("<urn:uuid:1>".into()), flow: Some(2), ..binding(1, 100) };
         let expected = "<sip:u1@10.0.0.1:1>;expires=0;+sip.instance=\"<urn:uuid:1>\";reg-id=2";
         assert_eq!(flow.shown(200), expected);
+    }
+
+    #[test]
+    fn a_phone_behind_a_connection_may_have_a_name_to_look_up() {
+        let name = |source: &str, contact: &str, path: Vec<String>| {
+            let contact = Target::new(contact).unwrap();
+            let binding = Binding { source: source.parse().unwrap(), contact, path, ..binding(1, 1) };
+            binding.name().map(|hop| (hop.host, hop.transport.unwrap().to_string()))
+        };
+        let found = |host: &str, transport: &str| Some((host.to_owned(), transport.to_owned()));
+        let edge = vec!["<sip:edge.example;lr>".to_owned()];
+        assert_eq!(name("tls:10.0.0.1:1", "sip:u1@phone.example", vec![]), found("phone.example", "tls"));
+        assert_eq!(name("tcp:10.0.0.1:1", "sip:u1@10.0.0.1", edge), found("edge.example", "tcp"));
+        assert_eq!(name("tcp:10.0.0.1:1", "sip:u1@10.0.0.1", vec![]), None);
+        assert_eq!(name("udp:10.0.0.1:1", "sip:u1@phone.example;transport=tcp", vec![]), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 )]
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use checksync::app::App;
@@ -23,6 +23,7 @@ pub struct Daemon {
     dir: tempfile::TempDir,
     packs: Vec<PathBuf>,
     proxy: String,
+    set: fn(&mut Config, &Path),
 }
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -41,17 +42,41 @@ impl Daemon {
         Self::with(Vec::new(), proxy.to_string())
     }
 
-    fn with(packs: Vec<PathBuf>, proxy: String) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, proxy };
+    /// A daemon whose NOTIFYs go to a proxy that is looked up.
+    pub fn behind_name(proxy: &str) -> Self {
+        Self::with(Vec::new(), proxy.to_owned())
+    }
+
+    /// A daemon with settings of its own, which may name files in a folder that is there before it starts.
+    pub fn configured(set: fn(&mut Config, &Path)) -> Self {
+        let mut daemon = Self::unstarted(Vec::new(), String::new(), set);
         daemon.resume();
         daemon
     }
 
+    /// Why a daemon with such settings does not start.
+    pub fn refused(set: fn(&mut Config, &Path)) -> String {
+        let mut daemon = Self::unstarted(Vec::new(), String::new(), set);
+        let started = daemon.runtime.block_on(App::start(daemon.config()));
+        daemon.set = |_, _| ();
+        started.err().expect("it should not start").to_string()
+    }
+
+    fn with(packs: Vec<PathBuf>, proxy: String) -> Self {
+        let mut daemon = Self::unstarted(packs, proxy, |_, _| ());
+        daemon.resume();
+        daemon
+    }
+
+    fn unstarted(packs: Vec<PathBuf>, proxy: String, set: fn(&mut Config, &Path)) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, proxy, set }
+    }
+
     fn config(&self) -> Config {
         let anywhere = "127.0.0.1:0".parse().unwrap();
-        Config {
+        let mut config = Config {
             data_dir: self.dir.path().join("var"),
             phones: anywhere,
             admin: anywhere,
@@ -62,7 +87,9 @@ impl Daemon {
             workers: 1,
             outbound_proxy: self.proxy.clone(),
             ..Config::default()
-        }
+        };
+        (self.set)(&mut config, self.dir.path());
+        config
     }
 
     pub fn stop(&mut self) {
@@ -91,6 +118,16 @@ impl Daemon {
 
     pub fn sip(&self) -> SocketAddr {
         self.app().sip
+    }
+
+    /// The listeners that `sip_listen` lists.
+    pub fn sip_also(&self) -> Vec<SocketAddr> {
+        self.app().sip_also.iter().map(|listen| listen.address).collect()
+    }
+
+    /// The folder in which its settings may name files.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Signs in with the master key.
@@ -318,17 +355,7 @@ impl Phone {
         if !first.starts_with("SIP/2.0 401") {
             return status(&first);
         }
-        let nonce = first.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
-        let hash = |text: String| checksync::id::hex(&Md5::digest(text));
-        let secret = hash(format!("{}:shop.example:{password}", self.line));
-        let what = hash("REGISTER:sip:shop.example".to_owned());
-        let response = hash(format!("{secret}:{nonce}:00000001:abc:auth:{what}"));
-        let header = format!(
-            "Authorization: Digest username=\"{}\", realm=\"shop.example\", nonce=\"{nonce}\", \
-             uri=\"sip:shop.example\", response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"abc\"\r\n",
-            self.line
-        );
-        status(&self.request_register(&header))
+        status(&self.request_register(&authorization(&first, &self.line, password)))
     }
 
     fn request_register(&mut self, authorization: &str) -> String {
@@ -379,11 +406,24 @@ impl Phone {
     }
 }
 
-fn status(response: &str) -> u16 {
+/// What a line answers to the challenge of its REGISTER, as a header.
+pub fn authorization(challenge: &str, line: &str, password: &str) -> String {
+    let nonce = challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let hash = |text: String| checksync::id::hex(&Md5::digest(text));
+    let secret = hash(format!("{line}:shop.example:{password}"));
+    let what = hash("REGISTER:sip:shop.example".to_owned());
+    let response = hash(format!("{secret}:{nonce}:00000001:abc:auth:{what}"));
+    format!(
+        "Authorization: Digest username=\"{line}\", realm=\"shop.example\", nonce=\"{nonce}\", \
+         uri=\"sip:shop.example\", response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"abc\"\r\n"
+    )
+}
+
+pub fn status(response: &str) -> u16 {
     response.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-fn answer_to(request: &str) -> String {
+pub fn answer_to(request: &str) -> String {
     let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
     let mut answer = vec!["SIP/2.0 200 OK".to_owned()];
     for line in request.lines() {
