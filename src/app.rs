@@ -226,7 +226,7 @@ fn identity(config: &Config) -> Result<Option<Arc<wire::Identity>>, wire::TlsErr
 }
 
 fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {
-    let shelf = Shelf::new(ground.files.clone(), ground.circle.clone(), wall_clock);
+    let shelf = Shelf::new(ground.files.clone(), ground.circle.clone(), ground.store.clone(), wall_clock);
     let configure = provision::configure(web::Data::new(shelf));
     let server = HttpServer::new(move || Web::new().configure(configure.clone()));
     Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{Mac, Make};
 
+mod agent;
 pub mod name;
 
+pub use agent::Agent;
 pub use name::Pattern;
 
 /// How a file is written, which decides how values are escaped in it.

@@ -15,9 +15,12 @@ use tracing::info;
 use crate::circle::Circle;
 use crate::device::Mac;
 use crate::files::{Files, Given, GivenFile, Refusal};
+use crate::store::Store;
 
+mod agents;
 mod noted;
 
+use agents::Agents;
 use noted::Noted;
 
 /// How long after its request a refusal is answered.
@@ -31,13 +34,15 @@ pub struct Shelf {
     files: Arc<Files>,
     circle: Circle,
     noted: Noted,
+    agents: Agents,
     clock: fn() -> u64,
 }
 
 impl Shelf {
-    /// A door to `files` that tells `circle` who fetched what. `clock` gives Unix milliseconds.
-    pub fn new(files: Arc<Files>, circle: Circle, clock: fn() -> u64) -> Self {
-        Self { files, circle, noted: Noted::default(), clock }
+    /// A door to `files` that tells `circle` who fetched what, and notes in `store` what phones call themselves.
+    /// `clock` gives Unix milliseconds.
+    pub fn new(files: Arc<Files>, circle: Circle, store: Arc<dyn Store>, clock: fn() -> u64) -> Self {
+        Self { files, circle, noted: Noted::default(), agents: Agents::new(store), clock }
     }
 }
 
@@ -81,7 +86,7 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
         Ok((given, at)) => {
             let file = &given.files[at];
             let (response, decision) = serve(file, &asked);
-            shelf.note(&given, file, request.method());
+            shelf.note(&given, file, (request.method(), asked.user_agent));
             log(&asked, peer, Some(&given), &decision);
             response
         }
@@ -124,9 +129,10 @@ impl Shelf {
     }
 
     /// Tells the circle what the phone now has. A HEAD gives it nothing.
-    fn note(&self, given: &Given, file: &GivenFile, method: &Method) {
+    fn note(&self, given: &Given, file: &GivenFile, (method, user_agent): (&Method, &str)) {
         let unix = (self.clock)() / 1000;
         let digest = file.rendered.digest;
+        self.agents.heard(given.device, user_agent, unix);
         if *method == Method::GET && self.noted.is_news(given.device, &file.name, digest, unix) {
             self.circle.fetched(given.device, &file.name, digest, unix);
         }

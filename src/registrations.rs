@@ -5,6 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::id::Id;
 
+pub mod agents;
+
 /// How many contacts each device has registered.
 #[derive(Debug, Default)]
 pub struct Registrations(RwLock<HashMap<Id, usize>>);

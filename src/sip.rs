@@ -26,14 +26,17 @@ pub mod call;
 pub mod line;
 pub mod login;
 pub mod notify;
+pub mod overwrite;
 pub mod registrar;
 pub mod registration;
 
 pub mod binding;
 pub mod guard;
+pub mod guesses;
 pub mod hop;
 pub mod listeners;
 pub mod locate;
+mod nonces;
 pub mod peer;
 pub mod transaction;
 
@@ -46,6 +49,7 @@ pub mod uri;
 
 pub mod address;
 pub mod chance;
+pub mod fingerprint;
 pub mod header;
 pub mod syntax;
 pub mod timers;
@@ -67,3 +71,4 @@ pub use line::{Line, Proof};
 pub use listeners::Listeners;
 pub use notify::{Notify, Outcome};
 pub use peer::{Flow, Peer, Transport};
+pub use registrar::End;

@@ -146,6 +146,8 @@ pub enum Table {
     Copy,
     /// What happened to each device, by device id and time.
     History,
+    /// What each device's phones call themselves, by device id and the way they said it.
+    Agent,
 }
 
 /// A note to set; `value: None` removes it. Keys and values are small ([`MAX_KEY`], [`MAX_VALUE`]).

@@ -19,6 +19,8 @@ use crate::store::{Store, StoreError};
 mod bindings;
 mod calls;
 mod connection;
+mod ends;
+mod ledger;
 mod lines;
 mod listeners;
 mod proxy;

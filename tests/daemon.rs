@@ -4,12 +4,12 @@
 mod house;
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use house::{Administrator, KEY, id};
+use house::{Administrator, KEY, Phone, id};
 use serde_json::json;
 
 fn checksync(dir: &Path) -> Command {
@@ -135,6 +135,30 @@ fn whatever_was_acknowledged_is_there_after_it_was_killed_again_and_again() {
     assert!(written.len() > 20, "only {} writes were acknowledged", written.len());
     let report = checksync::store::check(&dir.path().join("var")).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
+}
+
+#[test]
+fn who_had_registered_is_registered_still_after_the_daemon_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Process::start(&mut serve(dir.path()));
+    let administrator = Administrator::at(&daemon.admin);
+    let account = id(&administrator.create("/accounts", &json!({"name": "Shop", "realm": "shop.example"})));
+    let device = json!({"name": "Front", "sip": {"username": "front", "password": "correct horse"}});
+    administrator.create(&format!("/accounts/{account}/devices"), &device);
+    let sip = daemon.said.lines().find_map(|line| line.strip_prefix("sip udp:")).unwrap().trim();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut phone = Phone::on(socket, ("", "front"), String::new(), sip.parse().unwrap());
+    phone.register();
+    let count = |administrator: &Administrator| {
+        administrator.get(&format!("/accounts/{account}/registrations/count"))["count"].clone()
+    };
+    while count(&administrator) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    let daemon = Process::start(&mut serve(dir.path()));
+    assert_eq!(count(&Administrator::at(&daemon.admin)), 1);
 }
 
 /// Creates devices as fast as they are acknowledged; gives the ids of those that were.

@@ -186,3 +186,128 @@ fn a_device_that_is_deleted_is_told_once_and_forgotten() {
     phone.left_in_peace();
     assert_eq!(shop.administrator.get(&shop.path("/registrations")), json!([]));
 }
+
+/// What the device's history says, the newest first, once it says so much.
+fn history(shop: &Shop, device: &str, entries: usize) -> Vec<Value> {
+    eventually("an entry of the history", || {
+        let history = shop.administrator.get(&format!("{device}/history"));
+        history.as_array().filter(|history| history.len() >= entries).cloned()
+    })
+}
+
+#[test]
+fn both_phones_are_told_when_one_takes_the_place_of_another() {
+    let daemon = Daemon::start();
+    let (shop, device, first) = registered(&daemon);
+    shop.administrator.patch(&device, &json!({"register_overwrite_notify": true}));
+    let mut second = daemon.phone("805ec0123456", "front");
+    second.register();
+    for (phone, body) in [
+        (&first, format!("Replaced-By:{}", second.contact())),
+        (&second, format!("Overwrote:{}", first.contact())),
+    ] {
+        let notify = phone.notified().unwrap();
+        assert_eq!(header(&notify, "Event"), "registration-overwrite");
+        assert_eq!(header(&notify, "Content-Type"), "text/plain");
+        assert!(notify.ends_with(&format!("\r\n\r\n{body}")), "{notify}");
+    }
+    let entry = &history(&shop, &device, 1)[0];
+    assert_eq!((&entry["what"], &entry["replaced_by"]), (&json!("overwritten"), &json!(second.contact())));
+    let only = eventually("one row", || {
+        let rows = shop.administrator.get(&shop.path("/registrations"));
+        rows.as_array().filter(|rows| rows.len() == 1).map(|rows| rows[0]["contact"].clone())
+    });
+    assert_eq!(only, second.contact());
+    second.register();
+    second.left_in_peace();
+}
+
+#[test]
+fn two_phones_of_one_line_live_side_by_side_where_nobody_wants_to_be_told() {
+    let daemon = Daemon::start();
+    let (shop, _, first) = registered(&daemon);
+    daemon.phone("805ec0123456", "front").register();
+    first.left_in_peace();
+    let count = || shop.administrator.get(&shop.path("/registrations/count")) == json!({"count": 2});
+    eventually("both rows", || count().then_some(()));
+}
+
+#[test]
+fn the_end_of_a_registration_is_in_the_history_unless_that_is_suppressed() {
+    let daemon = Daemon::start();
+    let (shop, device, mut phone) = registered(&daemon);
+    let silent = shop.device("80:5E:C0:12:34:57", "yealink/t46s", "silent");
+    shop.administrator.patch(&silent, &json!({"suppress_unregister_notifications": true}));
+    let mut second = daemon.phone("805ec0123457", "silent");
+    second.register();
+    for phone in [&mut second, &mut phone] {
+        phone.expires = 0;
+        phone.register();
+    }
+    let entry = &history(&shop, &device, 1)[0];
+    assert_eq!((&entry["what"], &entry["reason"]), (&json!("unregistered"), &json!("removed")));
+    assert_eq!(entry["contact"], phone.contact());
+    assert_eq!(shop.administrator.get(&format!("{silent}/history")), json!([]), "it went before the other");
+}
+
+#[test]
+fn what_a_phone_says_of_itself_is_noted_and_what_contradicts_the_device_is_said() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let device = shop.device("80:5E:C0:12:34:56", "yealink/t46s", "front");
+    let mut phone = daemon.phone("805ec0123456", "front");
+    phone.user_agent = "Yealink SIP-T48S 66.86.0.15 80:5e:c0:12:34:57".into();
+    phone.register();
+    let path = shop.path("/registrations");
+    let row = eventually("a row", || shop.administrator.get(&path).get(0).cloned());
+    let said =
+        |row: &Value| [&row["brand"], &row["model"], &row["firmware"], &row["mac_address"]].map(Clone::clone);
+    let expected = ["yealink", "t48s", "66.86.0.15", "805ec0123457"].map(Value::from);
+    assert_eq!((said(&row), row["warnings"].as_array().unwrap().len()), (expected.clone(), 2));
+    phone.ask(
+        "GET",
+        "/805ec0123456.boot",
+        &[("User-Agent", "Yealink SIP-T46S 66.86.0.20 80:5e:c0:12:34:56")],
+    );
+    let revision = shop.administrator.get(&device);
+    let seen = eventually("both names", || {
+        let seen = shop.provisioning(&device)["seen"].as_array().cloned();
+        seen.filter(|seen| seen.len() == 2)
+    });
+    assert_eq!((&seen[0]["by"], said(&seen[0])), (&json!("sip"), expected));
+    assert_eq!((&seen[1]["by"], &seen[1]["warnings"]), (&json!("http"), &json!([])));
+    assert_eq!(seen[1]["firmware"], "66.86.0.20");
+    phone.expires = 0;
+    phone.register();
+    forgotten(&shop);
+    assert_eq!(shop.provisioning(&device)["seen"][0], seen[0], "it is known of who is gone");
+    assert_eq!(shop.administrator.get(&device), revision, "the document says nothing of it");
+}
+
+#[test]
+fn a_path_is_kept_also_for_a_phone_that_does_not_say_that_it_knows_of_it() {
+    let daemon = Daemon::start();
+    let (shop, _, mut phone) = registered(&daemon);
+    phone.expires = 0;
+    phone.register();
+    phone.expires = 300;
+    phone.user_agent = "Fake/1.0\r\nPath: <sip:127.0.0.1:9;lr>".into();
+    assert_eq!(phone.register_with("correct horse"), 200);
+    eventually("a row", || (!is_nobody(&shop)).then_some(()));
+}
+
+#[test]
+fn who_guesses_passwords_is_refused_for_that_line_and_the_phones_beside_it_are_not() {
+    let daemon = Daemon::start();
+    let (shop, _, mut phone) = registered(&daemon);
+    shop.device("80:5E:C0:12:34:57", "yealink/t46s", "back");
+    shop.device("80:5E:C0:12:34:58", "yealink/t46s", "side");
+    let [mut guesser, mut beside] = ["back", "side"].map(|line| daemon.phone("805ec0123457", line));
+    for _ in 0..checksync::sip::guesses::TRIES {
+        assert_eq!(guesser.register_with("guess"), 403);
+        assert_eq!(phone.register_with("guess"), 403);
+    }
+    assert_eq!(guesser.register_with("correct horse"), 403, "nobody looks at what it says");
+    beside.register();
+    phone.register();
+}

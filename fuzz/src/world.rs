@@ -211,12 +211,12 @@ impl World {
     /// A store that believes what it is told; nothing is told twice.
     fn note(&mut self, told: Command) {
         match told {
-            Command::Bound { binding, fresh } => {
+            Command::Bound { binding, fresh, .. } => {
                 let key = (binding.aor.clone(), binding.contact.clone());
                 let known = self.stored.insert(key, binding.device.clone());
                 assert!(!fresh || known.is_none(), "what is fresh was not there");
             }
-            Command::Unbound(binding) => {
+            Command::Unbound { binding, .. } => {
                 let gone = self.stored.remove(&(binding.aor, binding.contact));
                 assert_eq!(gone, Some(binding.device), "what ends was there");
             }
@@ -275,6 +275,12 @@ fn line(found: Found, user: &str, from: Peer) -> Option<Line> {
         _ => Proof::Password(Password::new("right")),
     };
     let device = DEVICES[user.len() % DEVICES.len()].to_owned();
-    let line = Line { device, proof, enabled: found != Found::Disabled, expires: 300 };
+    let line = Line {
+        device,
+        proof,
+        enabled: found != Found::Disabled,
+        expires: 300,
+        tells_overwrites: user.len() % 3 == 0,
+    };
     (found != Found::Nothing).then_some(line)
 }

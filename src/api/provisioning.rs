@@ -12,6 +12,7 @@ use super::request::Call;
 use crate::circle;
 use crate::device::Device;
 use crate::files::Given;
+use crate::registrations::agents::{self, Named};
 use crate::resync::{Held, Pending};
 use crate::store::{Entity, Noun, Result};
 
@@ -54,11 +55,27 @@ async fn standing(desk: &Desk, device: &Device) -> Result<Value> {
         "in_step": given.as_ref().is_some_and(|given| is_in_step(&held, given)),
         "auto_sync": given.as_ref().map(|given| given.auto_sync),
         "warnings": given.as_ref().map_or(&[][..], |given| &given.warnings),
+        "seen": seen(desk, device).await?,
         "pending": pending.as_ref().map(waiting),
         "last_notify": held.told,
         "refusal": refusal,
         "files": files(&held, given.as_deref()),
     }))
+}
+
+/// What its phones say of themselves, and what of it contradicts the device.
+async fn seen(desk: &Desk, device: &Device) -> Result<Vec<Value>> {
+    let set = desk.files.set();
+    let row = |named: Named| {
+        let agent = set.catalog().agent(&named.user_agent);
+        let mut row = json!({"by": named.by, "since": named.at, "user_agent": named.user_agent});
+        row["warnings"] = json!(agent.warnings(device));
+        if let (Value::Object(row), Value::Object(agent)) = (&mut row, json!(agent)) {
+            row.extend(agent);
+        }
+        row
+    };
+    Ok(agents::named(&*desk.store, device.id()).await?.into_iter().map(row).collect())
 }
 
 /// A phone that has never fetched anything is not in step yet. Files that it never asks for do not count.

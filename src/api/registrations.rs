@@ -7,6 +7,7 @@ use super::error::Failure;
 use super::request::Call;
 use super::walk;
 use crate::account::Account;
+use crate::catalog::Agent;
 use crate::device::Device;
 use crate::resync::Scope;
 use crate::sip::Binding;
@@ -15,10 +16,12 @@ use crate::store::{Table, notes_within};
 /// `GET …/registrations`: one row for each contact.
 pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?;
-    let mut rows = Vec::new();
+    let (mut rows, set) = (Vec::new(), call.desk.files.set());
     for device in registered(&call, &account).await? {
-        let bindings = bindings(&call, &device).await?;
-        rows.extend(bindings.iter().map(|binding| row(&account, &device, binding, call.unix())));
+        for binding in bindings(&call, &device).await? {
+            let agent = set.catalog().agent(&binding.user_agent);
+            rows.push(row(&account, &device, (&binding, &agent), call.unix()));
+        }
     }
     Ok(Answer::data(Value::Array(rows)))
 }
@@ -61,7 +64,7 @@ pub(super) async fn flush_one(call: Call) -> Reply {
 
 /// The devices of an account that are registered now.
 async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failure> {
-    let span = walk::whole().only(&["name", "owner_id", "sip"]);
+    let span = walk::whole().only(&["name", "owner_id", "sip", "mac_address", "provision"]);
     let is_registered = |device: &Device| call.desk.registrations.contains(device.id());
     let take = |device| Some(device).filter(is_registered);
     Ok(walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, take).await?)
@@ -79,7 +82,7 @@ async fn bindings(call: &Call, device: &Device) -> Result<Vec<Binding>, Failure>
 }
 
 /// A registration in Kazoo's names. Times are seconds; `expires` is what is left.
-fn row(account: &Account, device: &Device, binding: &Binding, unix: u64) -> Value {
+fn row(account: &Account, device: &Device, (binding, agent): (&Binding, &Agent), unix: u64) -> Value {
     let document = &device.document;
     let aor = binding.aor.uri();
     let (user, realm) = aor.trim_start_matches("sip:").split_once('@').unwrap_or_default();
@@ -104,10 +107,12 @@ fn row(account: &Account, device: &Device, binding: &Binding, unix: u64) -> Valu
         "to_user": user,
         "user_agent": binding.user_agent,
         "username": user,
+        "warnings": agent.warnings(device),
         "device_name": document.text("name"),
         "owner_id": document.text("owner_id"),
     });
-    if let Some(row) = row.as_object_mut() {
+    if let (Some(row), Value::Object(agent)) = (row.as_object_mut(), json!(agent)) {
+        row.extend(agent);
         row.retain(|_, value| !value.is_null());
     }
     row

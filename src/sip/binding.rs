@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{Aor, Target};
 use super::digest::Credentials;
+use super::fingerprint::Fingerprint;
 use super::hop::Hop;
 use super::notify::Notify;
 use super::peer::Peer;
-use super::timers::Timers;
 
 /// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
 /// line's password as the phone knows it, which may be older than the device's.
@@ -60,6 +60,23 @@ impl Binding {
         }
     }
 
+    /// Whether nothing has changed since `before` but when it ends and the number of its REGISTER.
+    pub fn is_refresh_of(&self, before: &Self) -> bool {
+        let now = Self { expires_at: before.expires_at, cseq: before.cseq, ..self.clone() };
+        now == *before
+    }
+
+    /// What an answer to a REGISTER says of it at second `unix`; of a flow also which it is (RFC 5626 §6).
+    pub fn shown(&self, unix: u64) -> String {
+        let (contact, left) = (self.contact.as_str(), self.expires_at.saturating_sub(unix));
+        match (&self.instance, self.flow) {
+            (Some(instance), Some(flow)) => {
+                format!("<{contact}>;expires={left};+sip.instance=\"{instance}\";reg-id={flow}")
+            }
+            _ => format!("<{contact}>;expires={left}"),
+        }
+    }
+
     /// The name that has to be looked up to reach this phone should its connection be gone; `None` where there is none.
     pub fn name(&self) -> Option<Hop> {
         let hop = Peer::nearest(&self.contact, &self.path)?;
@@ -67,77 +84,98 @@ impl Binding {
         let is_name = hop.ip().is_none() && transport.is_reliable() && self.source.is_reliable();
         is_name.then_some(Hop { transport: Some(transport), ..hop })
     }
-
-    fn key(&self) -> Key {
-        (self.aor.clone(), self.contact.clone())
-    }
 }
 
-type Key = (Aor, Target);
-
-/// All bindings. Every operation costs the logarithm of their number.
+/// All bindings. Each is held once; what finds it holds numbers only, so that a binding costs little more than its
+/// texts. Every operation costs the logarithm of their number.
 #[derive(Debug, Default)]
 pub struct Bindings {
-    lines: BTreeMap<Aor, Vec<Binding>>,
-    devices: BTreeMap<String, BTreeSet<Key>>,
-    ends: Timers<u64, Key>,
+    /// By number: who was refreshed later has a greater one.
+    all: BTreeMap<u64, Box<Binding>>,
+    given: u64,
+    lines: BTreeSet<(Fingerprint, u64)>,
+    devices: BTreeSet<(Fingerprint, u64)>,
+    ends: BTreeSet<(u64, u64)>,
 }
 
 impl Bindings {
     /// Adds a binding. Gives back the one it replaces: that of the same line with the same contact.
     pub fn put(&mut self, binding: Binding) -> Option<Binding> {
-        let key = binding.key();
-        let replaced = self.take(&key.0, &key.1);
-        self.ends.set(&key, binding.expires_at);
-        self.devices.entry(binding.device.clone()).or_default().insert(key);
-        self.lines.entry(binding.aor.clone()).or_default().push(binding);
+        let replaced = self.take(&binding.aor, &binding.contact);
+        self.given += 1;
+        let (line, device, end) = Self::found_by(&binding);
+        self.lines.insert((line, self.given));
+        self.devices.insert((device, self.given));
+        self.ends.insert((end, self.given));
+        self.all.insert(self.given, Box::new(binding));
         replaced
     }
 
     /// Removes the binding of a line to exactly this contact.
     pub fn take(&mut self, aor: &Aor, contact: &Target) -> Option<Binding> {
-        let of_line = self.lines.get_mut(aor)?;
-        let binding = of_line.remove(of_line.iter().position(|binding| binding.contact == *contact)?);
-        if of_line.is_empty() {
-            self.lines.remove(aor);
-        }
-        let key = binding.key();
-        self.ends.clear(&key);
-        if let Some(of_device) = self.devices.get_mut(&binding.device) {
-            of_device.remove(&key);
-            if of_device.is_empty() {
-                self.devices.remove(&binding.device);
-            }
-        }
-        Some(binding)
+        let found = self.found(&self.lines, aor.into()).find(|(_, binding)| binding.contact == *contact);
+        let number = found.map(|(number, _)| number)?;
+        self.remove(number)
     }
 
     /// The bindings of a line, the one refreshed last at the end.
-    pub fn of_line(&self, aor: &Aor) -> &[Binding] {
-        self.lines.get(aor).map_or(&[], Vec::as_slice)
+    pub fn of_line<'b>(&'b self, aor: &Aor) -> impl Iterator<Item = &'b Binding> + Clone + use<'b> {
+        self.found(&self.lines, aor.into()).map(|(_, binding)| binding)
     }
 
-    /// The bindings of a device, ordered by line and contact.
-    pub fn of_device(&self, device: &str) -> impl Iterator<Item = &Binding> {
-        let keys = self.devices.get(device).into_iter().flatten();
-        keys.filter_map(|(aor, contact)| self.of_line(aor).iter().find(|binding| binding.contact == *contact))
+    /// The bindings of a device, the one refreshed last at the end.
+    pub fn of_device<'b>(&'b self, device: &str) -> impl Iterator<Item = &'b Binding> + use<'b> {
+        self.found(&self.devices, Fingerprint::of(&[device])).map(|(_, binding)| binding)
     }
 
     /// Removes all bindings of a device.
     pub fn take_device(&mut self, device: &str) -> Vec<Binding> {
-        let keys = self.devices.get(device).cloned().unwrap_or_default();
-        keys.iter().filter_map(|(aor, contact)| self.take(aor, contact)).collect()
+        let found = self.found(&self.devices, Fingerprint::of(&[device]));
+        let numbers: Vec<u64> = found.map(|(number, _)| number).collect();
+        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
     /// Removes the next binding that has ended by `unix`, the earliest first.
     pub fn take_ended(&mut self, unix: u64) -> Option<Binding> {
-        let (aor, contact) = self.ends.due(unix)?;
-        self.take(&aor, &contact)
+        let (_, number) = *self.ends.first().filter(|(end, _)| *end <= unix)?;
+        self.remove(number)
     }
 
     /// When the next binding ends, in seconds since 1970.
     pub fn next_end(&self) -> Option<u64> {
-        self.ends.next()
+        self.ends.first().map(|(end, _)| *end)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    fn found_by(binding: &Binding) -> (Fingerprint, Fingerprint, u64) {
+        ((&binding.aor).into(), Fingerprint::of(&[&binding.device]), binding.expires_at)
+    }
+
+    fn found<'b>(
+        &'b self,
+        index: &'b BTreeSet<(Fingerprint, u64)>,
+        name: Fingerprint,
+    ) -> impl Iterator<Item = (u64, &'b Binding)> + Clone {
+        let numbers = index.range((name, 0)..=(name, u64::MAX)).map(|(_, number)| *number);
+        numbers.filter_map(|number| Some((number, &**self.all.get(&number)?)))
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Binding> {
+        let binding = self.all.remove(&number)?;
+        let (line, device, end) = Self::found_by(&binding);
+        self.lines.remove(&(line, number));
+        self.devices.remove(&(device, number));
+        self.ends.remove(&(end, number));
+        Some(*binding)
     }
 }
 
@@ -197,7 +235,8 @@ pub(crate) mod tests {
         let ended: Vec<_> = std::iter::from_fn(|| bindings.take_ended(200)).collect();
         assert_eq!(ports(&ended), [2, 3]);
         assert_eq!(ports(&bindings.take_device("d")), [1]);
-        assert!(bindings.lines.is_empty() && bindings.devices.is_empty() && bindings.next_end().is_none());
+        assert!(bindings.is_empty() && bindings.lines.is_empty() && bindings.devices.is_empty());
+        assert_eq!(bindings.next_end(), None);
     }
 
     #[test]
@@ -209,6 +248,25 @@ pub(crate) mod tests {
             ("udp:192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
         );
         assert_eq!(notify.credentials, binding(1, 1).credentials);
+    }
+
+    #[test]
+    fn a_refresh_changes_the_end_only() {
+        let (before, refreshed) = (binding(1, 100), Binding { cseq: 2, ..binding(1, 200) });
+        assert!(refreshed.is_refresh_of(&before));
+        let moved = Binding { source: ([192, 0, 2, 8], 1).into(), ..binding(1, 200) };
+        let credentials = Some(Credentials { user: "u1".into(), password: Password::new("new") });
+        for other in [moved, Binding { credentials, ..binding(1, 200) }, binding(2, 200)] {
+            assert!(!other.is_refresh_of(&before), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_flow_is_shown_as_one() {
+        assert_eq!(binding(1, 100).shown(40), "<sip:u1@10.0.0.1:1>;expires=60");
+        let flow = Binding { instance: Some("<urn:uuid:1>".into()), flow: Some(2), ..binding(1, 100) };
+        let expected = "<sip:u1@10.0.0.1:1>;expires=0;+sip.instance=\"<urn:uuid:1>\";reg-id=2";
+        assert_eq!(flow.shown(200), expected);
     }
 
     #[test]

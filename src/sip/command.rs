@@ -8,6 +8,7 @@ use super::binding::Binding;
 use super::call::Fate;
 use super::notify::Outcome;
 use super::peer::Peer;
+use super::registrar::End;
 
 /// One thing to do. Carry commands out in their order: a binding is told before the phone hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,16 @@ pub enum Command {
         binding: Box<Binding>,
         /// Whether the contact was not bound until now.
         fresh: bool,
+        /// Whether it was only refreshed: nothing but its time has changed.
+        same: bool,
     },
-    /// A binding ended, was removed or made room: forget it.
-    Unbound(Box<Binding>),
+    /// A binding is gone: forget it.
+    Unbound {
+        /// The binding as it was.
+        binding: Box<Binding>,
+        /// Why it is gone.
+        end: End,
+    },
     /// A NOTIFY is over.
     Notified {
         /// Which one.

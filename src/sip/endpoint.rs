@@ -14,6 +14,7 @@ use super::message::Message;
 use super::notify::Notify;
 use super::peer::Peer;
 use super::reader::{self, Malformed};
+use super::registrar::End;
 use super::server::Server;
 
 /// The longest sleep before the wall clock is looked at again.
@@ -92,7 +93,9 @@ impl Endpoint {
         out: &mut Vec<Command>,
     ) {
         self.clock = Some((now, unix));
-        self.server.line((now, unix), ticket, found, out);
+        for notify in self.server.line((now, unix), ticket, found, out) {
+            self.client.notify(now, notify, out);
+        }
     }
 
     /// Answers [`Command::FindLine`] where nobody can say whether there is such a line, as when the store
@@ -143,7 +146,8 @@ impl Endpoint {
     /// Drops the bindings of a device that was deleted or disabled.
     pub fn forget(&mut self, device: &str, out: &mut Vec<Command>) {
         let dropped = self.server.bindings.take_device(device);
-        out.extend(dropped.into_iter().map(Box::new).map(Command::Unbound));
+        let gone = |binding| Command::Unbound { binding: Box::new(binding), end: End::Forgotten };
+        out.extend(dropped.into_iter().map(gone));
     }
 
     /// When to call [`Endpoint::wake`]; ask again after every other call.

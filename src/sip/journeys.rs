@@ -16,7 +16,9 @@ fn a_phone_registers_and_is_told() {
     assert_eq!(world.register(1, 3600), [401, 200]);
     let contact = format!("<{}>;expires=300", world.phone(1).contact());
     assert_eq!(world.phone(1).answers[1].headers.get("Contact"), Some(&contact[..]));
-    let Command::Bound { binding, fresh: true } = &world.told[0] else { panic!("{:?}", world.told) };
+    let Command::Bound { binding, fresh: true, same: false } = &world.told[0] else {
+        panic!("{:?}", world.told)
+    };
     assert_eq!((&binding.device[..], &binding.user_agent[..], binding.q), ("d1", "Fake/1", 500));
     assert_eq!(binding.expires_at, START + 300);
 
@@ -277,4 +279,44 @@ fn a_flood_of_registers_is_bounded() {
     }
     let asked = out.iter().filter(|command| matches!(command, Command::FindLine { .. })).count();
     assert_eq!((asked, out.len() - asked), (server::MAX_PENDING, 5));
+}
+
+#[test]
+fn a_captured_register_is_of_no_use_a_second_time() {
+    let mut world = World::new([Phone::new(1)]);
+    world.register(1, 300);
+    let asked = Asked { method: "REGISTER", uri: "sip:pbx", body: b"" };
+    let challenge = Challenge::strongest(world.phone(1).answers[0].headers.all("WWW-Authenticate")).unwrap();
+    let who = Credentials { user: "u1".into(), password: Password::new("right") };
+    let from = world.phone(1).at;
+    for (count, expected) in [(1, 401), (2, 200), (2, 401)] {
+        let again = world.phone(1).ask(Some(challenge.answer(&who, asked, "cnonce", count)));
+        world.phone(1).answers.clear();
+        world.phone(1).password = "wrong";
+        world.receive(from.into(), &again);
+        let first = &world.phone(1).answers[0];
+        let stale = first.headers.get("WWW-Authenticate").is_some_and(|offer| offer.contains("stale=true"));
+        assert_eq!((first.code, stale), (expected, expected == 401), "{count}");
+    }
+}
+
+#[test]
+fn phones_of_a_line_that_wants_it_are_told_of_each_other() {
+    let mut world = World::new([Phone::new(1), Phone::new(2)]);
+    world.lines.values_mut().for_each(|line| line.tells_overwrites = true);
+    world.register(1, 300);
+    assert_eq!(world.register(2, 300), [401, 200]);
+    let [first, second] = [1, 2].map(|last| {
+        let phone = world.phone(last);
+        assert_eq!(phone.heard[0].headers.get("Event"), Some(overwrite::EVENT));
+        (phone.contact(), String::from_utf8(phone.heard[0].body.to_vec()).unwrap())
+    });
+    assert_eq!(first.1, format!("Replaced-By:{}", second.0));
+    assert_eq!(second.1, format!("Overwrote:{}", first.0));
+    assert_eq!(
+        (world.changes(), world.endpoint.bindings("d1").count()),
+        (vec![Some(true), None, Some(true)], 1)
+    );
+    world.register(2, 300);
+    assert_eq!(world.phone(2).heard.len(), 1);
 }

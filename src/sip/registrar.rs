@@ -17,6 +17,8 @@ pub struct Admitted<'a> {
     pub credentials: Option<&'a Credentials>,
     /// The longest registration, in seconds, and the usual one.
     pub expires: u32,
+    /// Whether the line is at one phone at a time: whoever comes takes the place of whoever was there.
+    pub alone: bool,
 }
 
 /// A change of the bindings.
@@ -28,9 +30,41 @@ pub enum Change {
         binding: Box<Binding>,
         /// Whether the contact was not bound before.
         fresh: bool,
+        /// Whether it was only refreshed: nothing but its time has changed.
+        same: bool,
     },
     /// A binding is gone.
-    Unbound(Box<Binding>),
+    Unbound {
+        /// The binding as it was.
+        binding: Box<Binding>,
+        /// Why it is gone.
+        end: End,
+    },
+}
+
+/// Why a binding is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The phone did not register again in time.
+    Expired,
+    /// The phone said goodbye.
+    Removed,
+    /// This contact took its place.
+    Replaced(Target),
+    /// We were asked to forget where the device is.
+    Forgotten,
+}
+
+impl End {
+    /// What happened, in words for a person.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Expired => "the phone did not register again in time",
+            Self::Removed => "the phone ended its registration",
+            Self::Replaced(_) => "another contact took its place",
+            Self::Forgotten => "an administrator ended it",
+        }
+    }
 }
 
 /// Why a REGISTER changes nothing.
@@ -56,14 +90,15 @@ pub fn register(
             let grants = contacts.iter().map(|contact| grant(contact.expires, who.expires));
             let seconds: Vec<u32> = grants.collect::<Result<_, _>>()?;
             let bound = bindings.of_line(&asked.aor);
-            contacts
-                .iter()
-                .flat_map(|contact| matching(contact, bound))
+            bound
+                .filter(|old| contacts.iter().any(|contact| is_about(contact, old)))
                 .try_for_each(|old| in_order(asked, old))?;
             let mut changes = Vec::new();
             for (contact, seconds) in contacts.iter().zip(seconds) {
-                let expires_at = (seconds > 0).then(|| unix + u64::from(seconds));
-                changes.extend(replace(contact, expires_at, (asked, who), bindings));
+                match seconds {
+                    0 => changes.extend(unbind(contact, asked, bindings)),
+                    _ => changes.extend(bind(contact, unix + u64::from(seconds), (asked, who), bindings)),
+                }
             }
             Ok(changes)
         }
@@ -71,48 +106,61 @@ pub fn register(
 }
 
 fn remove_all(asked: &Registration, bindings: &mut Bindings) -> Result<Vec<Change>, Refusal> {
-    let bound = bindings.of_line(&asked.aor);
-    bound.iter().try_for_each(|old| in_order(asked, old))?;
-    let contacts: Vec<Target> = bound.iter().map(|old| old.contact.clone()).collect();
-    Ok(contacts.iter().filter_map(|contact| unbind(asked, contact, bindings)).collect())
+    bindings.of_line(&asked.aor).try_for_each(|old| in_order(asked, old))?;
+    Ok(take(asked, bindings, |_| true, &End::Removed))
 }
 
-/// Binds one contact until `expires_at`, or unbinds it.
-fn replace(
+/// Removes one contact.
+fn unbind(contact: &Contact, asked: &Registration, bindings: &mut Bindings) -> Vec<Change> {
+    let goes = |old: &Binding| is_about(contact, old) && is_older(contact, old, asked);
+    take(asked, bindings, goes, &End::Removed)
+}
+
+/// Binds one contact until `expires_at`, in place of those that it replaces.
+fn bind(
     contact: &Contact,
-    expires_at: Option<u64>,
+    expires_at: u64,
     (asked, who): (&Registration, Admitted<'_>),
     bindings: &mut Bindings,
 ) -> Vec<Change> {
-    let bound = bindings.of_line(&asked.aor);
-    let kept = |old: &&Binding| !is_of(old, asked) || old.contact.same_place(&contact.target);
-    let same: Vec<Target> = matching(contact, bound).filter(kept).map(|old| old.contact.clone()).collect();
-    let known = same.iter().any(|old| old.same_place(&contact.target));
-    let goes = |old: &&Target| expires_at.is_none() || **old != contact.target;
-    let mut changes: Vec<Change> =
-        same.iter().filter(goes).filter_map(|old| unbind(asked, old, bindings)).collect();
-    if let Some(expires_at) = expires_at {
-        let binding = binding(contact, expires_at, asked, who);
-        let taken_over = bindings.put(binding.clone()).filter(|old| old.device != binding.device);
-        let fresh = !known || taken_over.is_some();
-        changes.extend(taken_over.map(Box::new).map(Change::Unbound));
-        changes.extend(make_room(asked, &contact.target, bindings));
-        changes.push(Change::Bound { binding: Box::new(binding), fresh });
-    }
+    let known = bindings.of_line(&asked.aor).any(|old| old.contact.same_place(&contact.target));
+    let replaced = End::Replaced(contact.target.clone());
+    let goes = |old: &Binding| {
+        let about = is_about(contact, old) || who.alone && !is_beside(contact, old);
+        about && old.contact != contact.target && is_older(contact, old, asked)
+    };
+    let mut changes = take(asked, bindings, goes, &replaced);
+    let binding = binding(contact, expires_at, asked, who);
+    let before = bindings.put(binding.clone());
+    let same = before.as_ref().is_some_and(|before| binding.is_refresh_of(before));
+    let taken_over = before.filter(|old| old.device != binding.device);
+    let fresh = !known || taken_over.is_some();
+    changes.extend(taken_over.map(|old| Change::Unbound { binding: Box::new(old), end: replaced.clone() }));
+    changes.extend(make_room(asked, &contact.target, bindings));
+    changes.push(Change::Bound { binding: Box::new(binding), fresh, same });
     changes
 }
 
-fn unbind(asked: &Registration, contact: &Target, bindings: &mut Bindings) -> Option<Change> {
-    bindings.take(&asked.aor, contact).map(Box::new).map(Change::Unbound)
+/// Removes the bindings of the line that go, for one reason.
+fn take(
+    asked: &Registration,
+    bindings: &mut Bindings,
+    goes: impl Fn(&Binding) -> bool,
+    end: &End,
+) -> Vec<Change> {
+    let going = bindings.of_line(&asked.aor).filter(|old| goes(old));
+    let contacts: Vec<Target> = going.map(|old| old.contact.clone()).collect();
+    let taken = contacts.iter().filter_map(|contact| bindings.take(&asked.aor, contact));
+    taken.map(|old| Change::Unbound { binding: Box::new(old), end: end.clone() }).collect()
 }
 
 /// Of too many contacts the one that ends first goes, but not the newest.
-fn make_room(asked: &Registration, newest: &Target, bindings: &mut Bindings) -> Option<Change> {
+fn make_room(asked: &Registration, newest: &Target, bindings: &mut Bindings) -> Vec<Change> {
     let bound = bindings.of_line(&asked.aor);
-    let others = bound.iter().filter(|old| old.contact != *newest);
-    let first = others.min_by_key(|old| old.expires_at).filter(|_| bound.len() > MAX_CONTACTS)?;
-    let contact = first.contact.clone();
-    unbind(asked, &contact, bindings)
+    let others = bound.clone().filter(|old| old.contact != *newest);
+    let first = others.min_by_key(|old| old.expires_at).filter(|_| bound.count() > MAX_CONTACTS);
+    let Some(contact) = first.map(|first| first.contact.clone()) else { return Vec::new() };
+    take(asked, bindings, |old| old.contact == contact, &End::Replaced(newest.clone()))
 }
 
 fn binding(contact: &Contact, expires_at: u64, asked: &Registration, who: Admitted<'_>) -> Binding {
@@ -133,24 +181,27 @@ fn binding(contact: &Contact, expires_at: u64, asked: &Registration, who: Admitt
     }
 }
 
-/// The bindings a contact is about: those of the same place, and those of the same flow of the same phone.
-fn matching<'a>(contact: &'a Contact, bound: &'a [Binding]) -> impl Iterator<Item = &'a Binding> {
-    bound.iter().filter(|old| {
-        let phone =
-            contact.instance.is_some() && old.instance == contact.instance && old.flow == contact.flow;
-        phone || old.contact.same_place(&contact.target)
-    })
+/// Whether a contact is about a binding: that of the same place, or that of the same flow of the same phone.
+fn is_about(contact: &Contact, old: &Binding) -> bool {
+    let phone = contact.instance.is_some() && old.instance == contact.instance && old.flow == contact.flow;
+    phone || old.contact.same_place(&contact.target)
+}
+
+/// Whether a binding is another flow of the same phone (RFC 5626).
+fn is_beside(contact: &Contact, old: &Binding) -> bool {
+    contact.instance.is_some() && old.instance == contact.instance && old.flow != contact.flow
+}
+
+/// Whether a binding is not of this very request, which may name one phone at several places; or is the same place.
+fn is_older(contact: &Contact, old: &Binding, asked: &Registration) -> bool {
+    let same_request = old.call_id == asked.call_id && old.cseq == asked.cseq;
+    !same_request || old.contact.same_place(&contact.target)
 }
 
 /// A REGISTER of the same number may come twice, when its answer was lost; an older one is refused.
 fn in_order(asked: &Registration, old: &Binding) -> Result<(), Refusal> {
     let older = old.call_id == asked.call_id && asked.cseq < old.cseq;
     if older { Err(Refusal::OutOfOrder) } else { Ok(()) }
-}
-
-/// Whether a binding comes from this very request, which may name one phone at several places.
-fn is_of(binding: &Binding, asked: &Registration) -> bool {
-    binding.call_id == asked.call_id && binding.cseq == asked.cseq
 }
 
 /// How long a contact is bound: 0 removes it.
@@ -165,162 +216,4 @@ fn grant(asked: Option<u32>, configured: u32) -> Result<u32, Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sip::address::Aor;
-    use crate::sip::message::Request;
-
-    struct Desk {
-        bindings: Bindings,
-        cseq: u32,
-        device: &'static str,
-    }
-
-    impl Desk {
-        fn new() -> Self {
-            Self { bindings: Bindings::default(), cseq: 0, device: "d" }
-        }
-
-        /// Carries out a REGISTER of `u1@pbx` with these `Contact` fields, at second 1000, with 300 s
-        /// configured.
-        fn register(&mut self, contacts: &[&str], expires: &str) -> Result<Vec<Change>, Refusal> {
-            self.cseq += 1;
-            self.numbered(contacts, expires, self.cseq)
-        }
-
-        fn numbered(&mut self, contacts: &[&str], expires: &str, cseq: u32) -> Result<Vec<Change>, Refusal> {
-            let mut request = Request::new(rsip::Method::Register, "sip:pbx");
-            request.headers.push("To", "<sip:u1@PBX>");
-            request.headers.push("Call-ID", "c");
-            request.headers.push("CSeq", format!("{cseq} REGISTER"));
-            request.headers.push("Path", "<sip:edge;lr>, <sip:core;lr>");
-            for contact in contacts {
-                request.headers.push("Contact", *contact);
-            }
-            if !expires.is_empty() {
-                request.headers.push("Expires", expires);
-            }
-            let who = Admitted { device: self.device, credentials: None, expires: 300 };
-            let asked = Registration::read(&request, "192.0.2.7:5062".parse().unwrap()).unwrap();
-            super::register(&asked, who, 1000, &mut self.bindings)
-        }
-
-        fn bound(&self) -> Vec<(&str, u64)> {
-            let bound = self.bindings.of_line(&Aor::new("u1", "pbx"));
-            bound.iter().map(|binding| (binding.contact.as_str(), binding.expires_at - 1000)).collect()
-        }
-    }
-
-    fn freshness(changes: &[Change]) -> Vec<Option<bool>> {
-        let fresh = |change: &Change| match change {
-            Change::Bound { fresh, .. } => Some(*fresh),
-            Change::Unbound(_) => None,
-        };
-        changes.iter().map(fresh).collect()
-    }
-
-    #[test]
-    fn a_contact_is_fresh_once_and_then_refreshed() {
-        let mut desk = Desk::new();
-        assert_eq!(freshness(&desk.register(&["<sip:u1@a;x>;expires=120"], "60").unwrap()), [Some(true)]);
-        assert_eq!(freshness(&desk.register(&["<sip:u1@a;x>"], "200").unwrap()), [Some(false)]);
-        assert_eq!(desk.bound(), [("sip:u1@a;x", 200)]);
-        let binding = &desk.bindings.of_line(&Aor::new("u1", "pbx"))[0];
-        assert_eq!((binding.path.len(), binding.source.port(), binding.cseq), (2, 5062, 2));
-    }
-
-    #[test]
-    fn the_configured_expiry_is_the_longest_and_the_usual_one() {
-        for (asked, granted) in [("", 300), ("3600", 300), ("99999999999", 300), ("soon", 300), ("60", 60)] {
-            let mut desk = Desk::new();
-            desk.register(&["<sip:u1@a>"], asked).unwrap();
-            assert_eq!(desk.bound(), [("sip:u1@a", granted)], "{asked}");
-        }
-        assert_eq!((grant(None, 30), grant(Some(29), 30)), (Ok(30), Err(Refusal::TooBrief(30))));
-    }
-
-    #[test]
-    fn too_brief_a_registration_changes_nothing() {
-        let mut desk = Desk::new();
-        let refused = desk.register(&["<sip:u1@a>;expires=100", "<sip:u1@b>;expires=59"], "");
-        assert_eq!((refused, desk.bound()), (Err(Refusal::TooBrief(60)), vec![]));
-    }
-
-    #[test]
-    fn contacts_are_removed_one_by_one_or_all_at_once() {
-        let mut desk = Desk::new();
-        desk.register(&["<sip:u1@a>, <sip:u1@b>", "sip:u1@c;expires=90"], "").unwrap();
-        assert_eq!(freshness(&desk.register(&["<sip:u1@A>;expires=0"], "").unwrap()), [None]);
-        assert_eq!(desk.bound(), [("sip:u1@b", 300), ("sip:u1@c", 90)]);
-        assert_eq!(freshness(&desk.register(&["*"], "0").unwrap()), [None, None]);
-        assert_eq!(desk.bound(), []);
-        assert_eq!(desk.register(&["<sip:u1@a>"], "0"), Ok(vec![]));
-    }
-
-    #[test]
-    fn without_a_contact_nothing_changes() {
-        let mut desk = Desk::new();
-        desk.register(&["<sip:u1@a>"], "").unwrap();
-        assert_eq!((desk.register(&[], "0"), desk.bound().len()), (Ok(vec![]), 1));
-    }
-
-    #[test]
-    fn an_older_request_of_the_same_phone_is_refused() {
-        let mut desk = Desk::new();
-        desk.numbered(&["<sip:u1@a>"], "", 5).unwrap();
-        assert_eq!(desk.numbered(&["<sip:u1@a>"], "0", 4), Err(Refusal::OutOfOrder));
-        assert_eq!(desk.numbered(&["*"], "0", 4), Err(Refusal::OutOfOrder));
-        assert_eq!(freshness(&desk.numbered(&["<sip:u1@a>"], "", 5).unwrap()), [Some(false)]);
-    }
-
-    #[test]
-    fn a_phone_that_moved_leaves_its_old_contact() {
-        let mut desk = Desk::new();
-        let contact = |host, flow| format!("<sip:u1@{host}>;+sip.instance=\"<urn:uuid:1>\";reg-id={flow}");
-        desk.register(&[&contact("a", 1), &contact("b", 2)], "").unwrap();
-        assert_eq!(freshness(&desk.register(&[&contact("c", 1)], "").unwrap()), [None, Some(true)]);
-        assert_eq!(desk.bound(), [("sip:u1@b", 300), ("sip:u1@c", 300)]);
-    }
-
-    #[test]
-    fn a_phone_may_be_at_two_places_in_one_request() {
-        let mut desk = Desk::new();
-        let contact = |host| format!("<sip:u1@{host}>;+sip.instance=\"<urn:uuid:1>\"");
-        desk.register(&[&contact("a"), &contact("[::1]")], "").unwrap();
-        assert_eq!(desk.bound(), [("sip:u1@a", 300), ("sip:u1@[::1]", 300)]);
-    }
-
-    #[test]
-    fn a_contact_spelt_otherwise_takes_the_place_of_the_old_one() {
-        let mut desk = Desk::new();
-        desk.register(&["<sip:u1@Host>"], "").unwrap();
-        assert_eq!(freshness(&desk.register(&["<sip:u1@host>"], "").unwrap()), [None, Some(false)]);
-        assert_eq!(desk.bound(), [("sip:u1@host", 300)]);
-    }
-
-    #[test]
-    fn a_contact_that_another_device_takes_over_is_gone_from_the_first() {
-        let mut desk = Desk::new();
-        desk.register(&["<sip:u1@a>"], "").unwrap();
-        desk.device = "e";
-        let changes = desk.register(&["<sip:u1@a>"], "").unwrap();
-        let devices = changes.iter().map(|change| match change {
-            Change::Bound { binding, .. } => ("bound", binding.device.as_str()),
-            Change::Unbound(binding) => ("unbound", binding.device.as_str()),
-        });
-        assert_eq!(devices.collect::<Vec<_>>(), [("unbound", "d"), ("bound", "e")]);
-        assert_eq!(freshness(&changes), [None, Some(true)], "for the second it is new");
-        assert_eq!(desk.register(&["<sip:u1@a>"], "").unwrap().len(), 1);
-    }
-
-    #[test]
-    fn the_contact_that_ends_first_makes_room_for_an_eleventh() {
-        let mut desk = Desk::new();
-        for n in 0..MAX_CONTACTS {
-            desk.register(&[&format!("<sip:u1@h{n}>")], &(200 - n).to_string()).unwrap();
-        }
-        let changes = desk.register(&["<sip:u1@new>"], "60").unwrap();
-        assert_eq!((freshness(&changes), desk.bound().len()), (vec![None, Some(true)], MAX_CONTACTS));
-        assert!(!desk.bound().iter().any(|(contact, _)| *contact == "sip:u1@h9"));
-    }
-}
+mod tests;

@@ -19,6 +19,9 @@ pub struct Registration {
     pub source: Peer,
     /// The proxies it came by, nearest to us first (RFC 3327).
     pub path: Vec<String>,
+    /// Whether the phone keeps a flow open that we are to use (RFC 5626): it says that it can, names itself and the
+    /// flow, and came by a connection or by a proxy that keeps flows.
+    pub outbound: bool,
     /// The phone's name for itself; empty if it gave none.
     pub user_agent: String,
     /// With `cseq`: which of two requests of one phone is the later.
@@ -57,11 +60,15 @@ impl Registration {
     /// Reads a REGISTER that came from `from`. The error is the reason to answer 400 with.
     pub fn read(request: &Request, from: Peer) -> Result<Self, &'static str> {
         let field = |name| request.headers.get(name).unwrap_or_default();
+        let path: Vec<String> = request.headers.all("Path").flat_map(list).map(str::to_owned).collect();
+        let wish = Wish::read(request)?;
+        let kept = path.last().map_or(from.is_reliable(), |nearest| keeps_flows(nearest));
         Ok(Self {
             aor: request.to().ok_or("To names no line")?,
-            wish: Wish::read(request)?,
+            outbound: kept && knows(request, "outbound") && wish.names_flow(),
+            wish,
             source: from.back(request),
-            path: request.headers.all("Path").flat_map(list).map(str::to_owned).collect(),
+            path,
             user_agent: text(field("User-Agent")),
             call_id: field("Call-ID").to_owned(),
             cseq: request.cseq(),
@@ -69,7 +76,24 @@ impl Registration {
     }
 }
 
+/// Whether a phone knows an extension: it names it in `Supported` or `Require`.
+fn knows(request: &Request, tag: &str) -> bool {
+    let tags = ["Supported", "Require"].map(|name| request.headers.all(name).flat_map(list));
+    tags.into_iter().flatten().any(|known| known.eq_ignore_ascii_case(tag))
+}
+
+/// Whether the proxy next to the phone says in its `Path` that it keeps flows (`ob`, RFC 5626 §5.1).
+fn keeps_flows(proxy: &str) -> bool {
+    let uri = NameAddr::read(proxy).map_or("", |proxy| proxy.uri);
+    uri.split(';').skip(1).any(|param| param.eq_ignore_ascii_case("ob"))
+}
+
 impl Wish {
+    fn names_flow(&self) -> bool {
+        let Self::Bind(contacts) = self else { return false };
+        contacts.iter().any(|contact| contact.instance.is_some() && contact.flow.is_some())
+    }
+
     fn read(request: &Request) -> Result<Self, &'static str> {
         let contacts: Vec<&str> = request.headers.all("Contact").flat_map(list).collect();
         let expires = request.headers.get("Expires").and_then(seconds);
@@ -161,6 +185,28 @@ mod tests {
         };
         assert_eq!(source("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1"), 5060);
         assert_eq!(source("SIP/2.0/UDP 192.168.0.1:5060;branch=z9hG4bK1;rport"), 50321);
+    }
+
+    /// A REGISTER of a flow with these fields, from a phone at the other end of a connection or by UDP.
+    fn flow(fields: &[(&str, &str)], from: &str) -> bool {
+        let mut request = Request::new(rsip::Method::Register, "sip:pbx");
+        request.headers.push("To", "<sip:u1@pbx>");
+        request.headers.push("Contact", "<sip:u1@a>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"");
+        for (name, value) in fields {
+            request.headers.push(name, *value);
+        }
+        Registration::read(&request, from.parse().unwrap()).unwrap().outbound
+    }
+
+    #[test]
+    fn a_flow_is_used_where_the_phone_and_the_hop_next_to_it_keep_one() {
+        let (tcp, udp) = ("tcp:10.0.0.1:5060", "udp:10.0.0.1:5060");
+        let supported = ("Supported", "replaces, Outbound, path");
+        let path = |uri| ("Path", uri);
+        assert!(flow(&[supported], tcp) && flow(&[("Require", "outbound")], tcp));
+        assert!(!flow(&[], tcp) && !flow(&[supported], udp));
+        assert!(flow(&[supported, path("<sip:core;lr>, <sip:edge;lr;ob>")], udp));
+        assert!(!flow(&[supported, path("<sip:core;lr;ob>, <sip:edge;lr>")], tcp));
     }
 
     #[test]

@@ -12,12 +12,14 @@ use super::chance::Chance;
 use super::command::{Command, Ticket, send};
 use super::guard::Guard;
 use super::header::wire;
-use super::line::{Admission, Line, admit};
+use super::line::{Admission, Gate, Line};
 use super::message::{Method, Request, Response};
+use super::notify::Notify;
+use super::overwrite;
 use super::peer::Peer;
 use super::reader::Malformed;
 use super::refusal::refuse;
-use super::registrar::{Admitted, Change, Refusal, register};
+use super::registrar::{Admitted, Change, End, Refusal, register};
 use super::registration::Registration;
 use super::transaction::{Arrival, Servers, TIMER_J};
 
@@ -31,7 +33,7 @@ pub const MAX_REGISTER: usize = 8_192;
 pub struct Server {
     agent: String,
     chance: Chance,
-    guard: Guard,
+    gate: Gate,
     transactions: Servers,
     pending: BTreeMap<Ticket, Pending>,
     asked: u64,
@@ -52,9 +54,9 @@ struct Pending {
 impl Server {
     /// A server without bindings, called `agent`.
     pub fn new(chance: Chance, agent: &str) -> Self {
-        let (guard, transactions) = (Guard::new(chance.clone()), Servers::default());
+        let (gate, transactions) = (Gate::new(Guard::new(chance.clone())), Servers::default());
         let (pending, bindings) = (BTreeMap::new(), Bindings::default());
-        Self { agent: wire(agent), chance, guard, transactions, pending, asked: 0, bindings }
+        Self { agent: wire(agent), chance, gate, transactions, pending, asked: 0, bindings }
     }
 
     /// Takes a request of `length` bytes.
@@ -77,7 +79,7 @@ impl Server {
                 self.answer(&request, 420, from).with("Unsupported", unknown)
             }
             Method::Known(Options) => {
-                self.answer(&request, 200, from).with("Allow", ALLOW).with("Supported", "path")
+                self.answer(&request, 200, from).with("Allow", ALLOW).with("Supported", "path, outbound")
             }
             Method::Known(Register) if length > MAX_REGISTER => self.answer(&request, 513, from),
             Method::Known(Register) => return self.register(now, from, request, out),
@@ -96,19 +98,22 @@ impl Server {
         }
     }
 
-    /// Takes the answer to a lookup; `None` if there is no such line.
+    /// Takes the answer to a lookup; `None` if there is no such line. Gives what phones are to be told because of it.
     pub fn line(
         &mut self,
         (now, unix): (Instant, u64),
         ticket: Ticket,
         found: Option<&Line>,
         out: &mut Vec<Command>,
-    ) {
-        if let Some(pending) = self.pending.remove(&ticket) {
-            self.expire(unix, out);
-            let response = self.decide(unix, &pending, found, out);
-            self.finish(now, &pending, &response, out);
-        }
+    ) -> Vec<Notify> {
+        let Some(pending) = self.pending.remove(&ticket) else { return Vec::new() };
+        self.expire(unix, out);
+        let begun = out.len();
+        let response = self.decide(unix, &pending, found, out);
+        let tells = found.is_some_and(|line| line.tells_overwrites);
+        let notifies = if tells { overwrite::notifies(&out[begun..]) } else { Vec::new() };
+        self.finish(now, &pending, &response, out);
+        notifies
     }
 
     /// Takes note that a line could not be looked up; its phone will ask again.
@@ -136,7 +141,7 @@ impl Server {
     /// Ends the bindings whose time has come.
     pub fn expire(&mut self, unix: u64, out: &mut Vec<Command>) {
         while let Some(ended) = self.bindings.take_ended(unix) {
-            out.push(Command::Unbound(Box::new(ended)));
+            out.push(Command::Unbound { binding: Box::new(ended), end: End::Expired });
         }
     }
 
@@ -176,13 +181,14 @@ impl Server {
         out: &mut Vec<Command>,
     ) -> Response {
         let Pending { from, request, registration, .. } = pending;
-        let admission = admit(&self.guard, found, (request, &registration.aor), (from.address, unix));
+        let admission = self.gate.admit(found, (request, &registration.aor), (from.address, unix));
         let (line, credentials) = match (admission, found) {
             (Admission::Admitted(credentials), Some(line)) => (line, credentials),
             (Admission::Challenged { stale }, _) => return self.challenged(pending, unix, stale),
             _ => return self.answer(request, 403, *from),
         };
-        let who = Admitted { device: &line.device, credentials: credentials.as_ref(), expires: line.expires };
+        let (device, credentials) = (&line.device, credentials.as_ref());
+        let who = Admitted { device, credentials, expires: line.expires, alone: line.tells_overwrites };
         match register(registration, who, unix, &mut self.bindings) {
             Ok(changes) => {
                 out.extend(changes.into_iter().map(Command::from));
@@ -197,9 +203,11 @@ impl Server {
 
     fn bound(&self, pending: &Pending, unix: u64) -> Response {
         let mut response = self.answer(&pending.request, 200, pending.from);
+        if pending.registration.outbound {
+            response.headers.push("Require", "outbound");
+        }
         for binding in self.bindings.of_line(&pending.registration.aor) {
-            let left = binding.expires_at.saturating_sub(unix);
-            response.headers.push("Contact", format!("<{}>;expires={left}", binding.contact.as_str()));
+            response.headers.push("Contact", binding.shown(unix));
         }
         for path in pending.request.headers.all("Path") {
             response.headers.push("Path", path);
@@ -207,9 +215,9 @@ impl Server {
         response
     }
 
-    fn challenged(&self, pending: &Pending, unix: u64, stale: bool) -> Response {
+    fn challenged(&mut self, pending: &Pending, unix: u64, stale: bool) -> Response {
         let (realm, from) = (&pending.registration.aor.realm, pending.from);
-        let challenges = self.guard.challenges(realm, from.ip(), unix, stale);
+        let challenges = self.gate.guard.challenges(realm, from.ip(), unix, stale);
         let response = self.answer(&pending.request, 401, from);
         challenges.into_iter().fold(response, |response, offer| response.with("WWW-Authenticate", offer))
     }
@@ -235,8 +243,8 @@ impl Server {
 impl From<Change> for Command {
     fn from(change: Change) -> Self {
         match change {
-            Change::Bound { binding, fresh } => Self::Bound { binding, fresh },
-            Change::Unbound(binding) => Self::Unbound(binding),
+            Change::Bound { binding, fresh, same } => Self::Bound { binding, fresh, same },
+            Change::Unbound { binding, end } => Self::Unbound { binding, end },
         }
     }
 }

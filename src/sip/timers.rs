@@ -31,6 +31,21 @@ impl<T: Ord + Copy, K: Ord + Hash + Clone> Timers<T, K> {
         }
     }
 
+    /// The deadline of `key`, if it has one.
+    pub fn at(&self, key: &K) -> Option<T> {
+        self.set.get(key).copied()
+    }
+
+    /// How many deadlines there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<T> {
         self.order.first().map(|(at, _)| *at)
@@ -72,7 +87,8 @@ mod tests {
         timers.set(&"a", 5);
         timers.set(&"b", 1);
         timers.clear(&"b");
+        assert_eq!((timers.at(&"a"), timers.at(&"b"), timers.len()), (Some(5), None, 1));
         assert_eq!((timers.next(), timers.due(4), timers.due(5)), (Some(5), None, Some("a")));
-        assert_eq!(timers.next(), None);
+        assert!(timers.next().is_none() && timers.is_empty());
     }
 }

@@ -118,8 +118,8 @@ impl Phone {
     }
 
     /// Its 401, if it wants to know who notifies it and this request does not say.
-    fn challenge(&self, request: &Request) -> Option<Response> {
-        let (guard, algorithm) = self.guard.as_ref()?;
+    fn challenge(&mut self, request: &Request) -> Option<Response> {
+        let (guard, algorithm) = self.guard.as_mut()?;
         let here: SocketAddr = HERE.parse().unwrap();
         let password = Password::new(self.password);
         let expected = Expected { user: self.user, realm: "phone", password: Some(&password) };
@@ -249,7 +249,7 @@ impl World {
     pub(super) fn changes(&self) -> Vec<Option<bool>> {
         let change = |told: &Command| match told {
             Command::Bound { fresh, .. } => Some(Some(*fresh)),
-            Command::Unbound(_) => Some(None),
+            Command::Unbound { .. } => Some(None),
             _ => None,
         };
         self.told.iter().filter_map(change).collect()
@@ -258,7 +258,7 @@ impl World {
 
 pub(super) fn line(device: &str) -> Line {
     let proof = Proof::Password(Password::new("right"));
-    Line { device: device.into(), proof, enabled: true, expires: 300 }
+    Line { device: device.into(), proof, enabled: true, expires: 300, tells_overwrites: false }
 }
 
 /// What a phone at 10.0.0.1:5062 is answered to this datagram, whose lines end in LF.

@@ -291,6 +291,7 @@ fn title(table: Table) -> &'static str {
         Table::Trash => "trash",
         Table::Copy => "copy",
         Table::History => "history",
+        Table::Agent => "agent",
     }
 }
 

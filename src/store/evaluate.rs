@@ -237,7 +237,7 @@ fn erase(overlay: &mut Overlay<'_>, entity: &Entity) -> Result<()> {
 fn forget(overlay: &mut Overlay<'_>, device: Id) -> Result<()> {
     overlay.remove(layout::note(Table::Held, device.as_bytes()));
     overlay.remove(layout::note(Table::Stale, device.as_bytes()));
-    for table in [Table::Binding, Table::Copy, Table::History] {
+    for table in [Table::Binding, Table::Copy, Table::History, Table::Agent] {
         let begin = layout::note(table, device.as_bytes());
         for (end, _) in overlay.scan(Part::all(&begin))? {
             overlay.remove([&begin[..], &end].concat());

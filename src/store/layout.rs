@@ -28,7 +28,7 @@ pub(super) const USER: char = 'u';
 pub(super) const DEVICE: char = 'd';
 
 /// The tables of notes, in the order of an export.
-pub(super) const TABLES: [Table; 10] = [
+pub(super) const TABLES: [Table; 11] = [
     Table::Held,
     Table::Stale,
     Table::Binding,
@@ -39,6 +39,7 @@ pub(super) const TABLES: [Table; 10] = [
     Table::Trash,
     Table::Copy,
     Table::History,
+    Table::Agent,
 ];
 
 /// The letter that a key begins with; NUL for the empty key, which is never used.
@@ -73,6 +74,7 @@ pub(super) fn table(table: Table) -> char {
         Table::Trash => 'g',
         Table::Copy => 'f',
         Table::History => 'y',
+        Table::Agent => 'w',
     }
 }
 

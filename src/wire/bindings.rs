@@ -1,64 +1,128 @@
 //! Bindings in the store: written behind the phones' backs, read at the start.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::clock;
+use super::ledger::{EVERY, Ledger, Name};
 use crate::id::{Digest, Id};
+use crate::registrations::agents::{self, By};
 use crate::sip::Binding;
-use crate::store::{Note, Store, StoreError, Table, every_note};
+use crate::store::{Note, Store, StoreError, Table};
 
-/// How many notes are written at a time.
+/// How many notes are written, or read, at a time.
 const BATCH: usize = 256;
 
-/// Every binding that was stored.
+/// Every binding that was stored. Each lasts [`EVERY`] seconds longer than is written there, for so long a refresh may
+/// have waited to be written when the daemon crashed.
 pub(super) async fn load(store: &dyn Store) -> Result<Vec<Binding>, StoreError> {
-    let notes = every_note(store, Table::Binding).await?;
-    Ok(notes.into_iter().filter_map(|(_, value)| serde_json::from_slice(&value).ok()).collect())
+    let (mut found, mut after) = (Vec::new(), None::<Vec<u8>>);
+    loop {
+        let notes = store.notes(Table::Binding, after.as_deref(), BATCH).await?;
+        found.extend(notes.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
+        let Some((last, _)) = notes.into_iter().next_back() else { break };
+        after = Some(last);
+    }
+    for binding in &mut found {
+        binding.expires_at += EVERY;
+    }
+    Ok(found)
 }
 
-/// Writes bindings in batches, so that a REGISTER waits for no disk. What a crash of the machine loses, the
-/// phone's next REGISTER brings back.
+/// Writes bindings in batches, so that a REGISTER waits for no disk. A crash of the daemon loses what was not written
+/// for a moment, and the end of bindings that were only refreshed; one of the machine what came in the last second,
+/// which the phone's next REGISTER brings back.
 pub(super) struct Writer {
-    notes: mpsc::UnboundedSender<Note>,
+    desk: Arc<Desk>,
     writing: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Desk {
+    ledger: Mutex<Ledger>,
+    news: tokio::sync::Notify,
+    closing: AtomicBool,
 }
 
 impl Writer {
     pub(super) fn start(store: Arc<dyn Store>) -> Self {
-        let (notes, mut inbox) = mpsc::unbounded_channel();
-        let writing = tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(BATCH);
-            while inbox.recv_many(&mut batch, BATCH).await > 0 {
-                if let Err(error) = store.jot(std::mem::take(&mut batch)).await {
-                    warn!(%error, "registrations were not written down");
-                }
-            }
-        });
-        Self { notes, writing }
+        let desk = Arc::new(Desk::default());
+        let writing = tokio::spawn(write(store, desk.clone()));
+        Self { desk, writing }
     }
 
     /// Ends when everything is written.
     pub(super) async fn finish(self) {
-        drop(self.notes);
+        self.desk.closing.store(true, Ordering::Release);
+        self.desk.news.notify_one();
         let _panicked = self.writing.await;
     }
 
-    pub(super) fn put(&self, binding: &Binding) {
-        self.send(binding, serde_json::to_vec(binding).ok());
+    /// A phone has registered, or refreshed, and then more than the time has changed or not.
+    pub(super) fn put(&self, binding: &Binding, is_news: bool) {
+        self.set(name(binding), serde_json::to_vec(binding).ok(), is_news);
+        if let Some(note) = is_news.then(|| agent(binding)).flatten() {
+            self.set(Some((note.table, note.key)), note.value, false);
+        }
     }
 
     pub(super) fn remove(&self, binding: &Binding) {
-        self.send(binding, None);
+        self.set(name(binding), None, true);
     }
 
-    /// A binding's key begins with its device, so that it goes when the device is deleted.
-    fn send(&self, binding: &Binding, value: Option<Vec<u8>>) {
-        let Ok(device) = binding.device.parse::<Id>() else { return };
-        let which = format!("{}\n{}", binding.aor.uri(), binding.contact.as_str());
-        let key = [device.as_bytes().as_slice(), Digest::of(which.as_bytes()).as_bytes()].concat();
-        let _stopped = self.notes.send(Note { table: Table::Binding, key, value });
+    fn set(&self, name: Option<Name>, value: Option<Vec<u8>>, is_news: bool) {
+        let Some(name) = name else { return };
+        self.desk.ledger().set(name, value, is_news, clock().1);
+        self.desk.news.notify_one();
     }
+}
+
+impl Desk {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps until something is due, or there is news.
+    async fn wait(&self) {
+        let next = self.ledger().next();
+        let sleep =
+            next.map_or(Duration::from_hours(1), |next| Duration::from_secs(next.saturating_sub(clock().1)));
+        let _something_is_due = tokio::time::timeout(sleep, self.news.notified()).await;
+    }
+}
+
+async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
+    loop {
+        let closing = desk.closing.load(Ordering::Acquire);
+        let now = if closing { u64::MAX } else { clock().1 };
+        let batch = desk.ledger().take(now, BATCH);
+        if batch.is_empty() {
+            if closing {
+                return;
+            }
+            desk.wait().await;
+        } else if let Err(error) = store.jot(batch.clone()).await {
+            warn!(%error, "registrations were not written down");
+            if !closing {
+                desk.ledger().take_back(batch, now);
+            }
+        }
+    }
+}
+
+/// What the phone calls itself.
+fn agent(binding: &Binding) -> Option<Note> {
+    agents::note(binding.device.parse().ok()?, By::Sip, &binding.user_agent, clock().1)
+}
+
+/// A binding's key begins with its device, so that it goes when the device is deleted.
+fn name(binding: &Binding) -> Option<Name> {
+    let device = binding.device.parse::<Id>().ok()?;
+    let which = format!("{}\n{}", binding.aor.uri(), binding.contact.as_str());
+    let key = [device.as_bytes().as_slice(), Digest::of(which.as_bytes()).as_bytes()].concat();
+    Some((Table::Binding, key))
 }

@@ -15,6 +15,7 @@ pub(super) async fn find(store: &dyn Store, user: &str, realm: &str) -> Result<O
         proof,
         enabled,
         expires: expires(&device),
+        tells_overwrites: device.document.flag("register_overwrite_notify").unwrap_or(false),
     });
     Ok(line)
 }

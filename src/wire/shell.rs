@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 use super::bindings::Writer;
 use super::calls::Calls;
+use super::ends::Ends;
 use super::listeners::Open;
 use super::proxy::Finder;
 use super::streams::{Event, Streams};
@@ -25,7 +26,7 @@ use crate::id::Id;
 use crate::registrations::Registrations;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
-use crate::sip::{Binding, Command, Endpoint, Line, NotifyId, Outcome, Peer, Ticket, Transport};
+use crate::sip::{Binding, Command, End, Endpoint, Line, NotifyId, Outcome, Peer, Ticket, Transport};
 use crate::store::{Store, StoreError};
 
 /// The longest UDP payload.
@@ -61,6 +62,7 @@ pub(super) struct Shell {
     inbox: Inbox,
     found: mpsc::Sender<Found>,
     writer: Writer,
+    ends: Ends,
     circle: Circle,
     registrations: Arc<Registrations>,
 }
@@ -102,6 +104,7 @@ impl Shell {
             inbox: Inbox { orders: means.orders, events: heard, lookups, stop: means.stop },
             found,
             writer: Writer::start(means.store.clone()),
+            ends: Ends::start(means.store.clone()),
             store: means.store,
             circle: means.circle,
             registrations: means.registrations,
@@ -148,6 +151,7 @@ impl Shell {
         drop(self.inbox);
         self.streams.finish().await;
         self.calls.finish().await;
+        self.ends.finish().await;
         self.writer.finish().await;
     }
 
@@ -207,8 +211,8 @@ impl Shell {
             Command::Send { to, datagram, branch } => self.send(to, datagram.0, branch, more).await,
             Command::Lost(place) => self.finder.lost(place),
             Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
-            Command::Bound { binding, fresh } => self.bound(&binding, fresh),
-            Command::Unbound(binding) => self.unbound(&binding),
+            Command::Bound { binding, fresh, same } => self.bound(&binding, fresh, !same),
+            Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),
         }
@@ -243,8 +247,8 @@ impl Shell {
         });
     }
 
-    fn bound(&self, binding: &Binding, fresh: bool) {
-        self.writer.put(binding);
+    fn bound(&self, binding: &Binding, fresh: bool, is_news: bool) {
+        self.writer.put(binding, is_news);
         self.count(&binding.device);
         binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
         if let Some(device) = binding.device.parse().ok().filter(|_| fresh) {
@@ -253,9 +257,10 @@ impl Shell {
         }
     }
 
-    fn unbound(&self, binding: &Binding) {
-        info!(device = %binding.device, line = %binding.aor.uri(), "a registration ended");
+    fn unbound(&mut self, binding: &Binding, end: &End) {
+        info!(device = %binding.device, line = %binding.aor.uri(), reason = end.words(), "a registration ended");
         self.writer.remove(binding);
+        self.ends.tell(binding, end, clock().1);
         self.count(&binding.device);
     }
 

@@ -176,15 +176,7 @@ impl Daemon {
     pub fn phone(&self, mac: &str, line: &str) -> Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", self.app().phones);
-        Phone {
-            socket,
-            mac: mac.to_owned(),
-            line: line.to_owned(),
-            base,
-            sip: self.sip(),
-            cseq: 0,
-            expires: 300,
-        }
+        Phone::on(socket, (mac, line), base, self.sip())
     }
 }
 
@@ -335,10 +327,24 @@ pub struct Phone {
     base: String,
     sip: SocketAddr,
     cseq: u32,
-    expires: u32,
+    /// How long it registers for, in seconds.
+    pub expires: u32,
+    /// What it calls itself.
+    pub user_agent: String,
 }
 
 impl Phone {
+    /// A phone of a daemon that fetches files below `base` and speaks SIP at `sip`.
+    pub fn on(socket: UdpSocket, (mac, line): (&str, &str), base: String, sip: SocketAddr) -> Self {
+        let (mac, line, user_agent) = (mac.to_owned(), line.to_owned(), "Fake/1.0".to_owned());
+        Self { socket, mac, line, base, sip, cseq: 0, expires: 300, user_agent }
+    }
+
+    /// Where it is.
+    pub fn contact(&self) -> String {
+        format!("sip:{}@{};line=x", self.line, self.socket.local_addr().unwrap())
+    }
+
     pub fn fetch(&self, path: &str) -> Fetched {
         self.ask("GET", path, &[])
     }
@@ -386,11 +392,11 @@ impl Phone {
     fn request_register(&mut self, authorization: &str) -> String {
         self.cseq += 1;
         let (line, cseq, contact) = (&self.line, self.cseq, self.socket.local_addr().unwrap());
-        let expires = self.expires;
+        let (uri, agent, expires) = (self.contact(), &self.user_agent, self.expires);
         let message = format!(
             "REGISTER sip:shop.example SIP/2.0\r\nVia: SIP/2.0/UDP {contact};rport;branch=z9hG4bK{line}{cseq}\r\n\
              From: <sip:{line}@shop.example>;tag={line}\r\nTo: <sip:{line}@shop.example>\r\n\
-             Call-ID: {line}-{contact}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:{line}@{contact};line=x>\r\n\
+             Call-ID: {line}-{contact}\r\nCSeq: {cseq} REGISTER\r\nContact: <{uri}>\r\nUser-Agent: {agent}\r\n\
              Max-Forwards: 70\r\nExpires: {expires}\r\n{authorization}Content-Length: 0\r\n\r\n"
         );
         self.socket.send_to(message.as_bytes(), self.sip).unwrap();

@@ -43,7 +43,10 @@ impl Scene {
             panic!("{:?}", self.said)
         };
         assert_eq!((asked.as_str(), at.as_str()), (user, realm));
-        let (ticket, line) = (*ticket, Line { device: "d".into(), proof, enabled: true, expires: 300 });
+        let (ticket, line) = (
+            *ticket,
+            Line { device: "d".into(), proof, enabled: true, expires: 300, tells_overwrites: false },
+        );
         self.said.clear();
         self.endpoint.line(self.now, UNIX, ticket, Some(&line), &mut self.said);
     }

@@ -170,6 +170,8 @@ fn rows() -> Value {
             "network_ip": text(), "network_port": whole("Where the REGISTER came from"),
             "owner_id": text(), "realm": text(),
             "status": {"const": "Registered"}, "user_agent": text(), "username": text(),
+            "brand": text(), "model": text(), "firmware": text(), "mac_address": text(),
+            "warnings": {"type": "array", "description": "What the phone says of itself and the device does not"},
         })),
         "contact": record(&["name"], json!({
             "name": text(), "external_number": text(), "internal_number": text(),
@@ -210,6 +212,10 @@ fn phones() -> Value {
             "device_id": id(), "name": text_or_null(), "mac_address": text_or_null(), "model": text_or_null(),
             "in_step": in_step, "auto_sync": {"type": ["boolean", "null"]},
             "warnings": {"type": "array"},
+            "seen": {"type": "array", "items": {"type": "object", "properties": {
+                "by": {"enum": ["sip", "http"]}, "since": second, "user_agent": text(), "brand": text(),
+                "model": text(), "firmware": text(), "mac_address": text(), "warnings": {"type": "array"},
+            }}},
             "pending": {"type": ["object", "null"], "properties": {
                 "since": second, "attempts": whole("How often it was told"), "next": second,
                 "stage": {"enum": ["waiting", "reboot_window", "answered", "unanswered", "nowhere", "given_up"]},
