@@ -120,7 +120,7 @@ async fn find(store: &dyn Store, catalog: &Catalog, account: Id) -> Result<Plant
 fn describe(catalog: &Catalog, device: &Device) -> Option<PlantedDevice> {
     let entry = catalog.find(&device.make())?;
     let mac = device.mac()?;
-    let files = entry.files().map(|file| file.name.of(entry.model, mac)).collect();
+    let files = entry.files().filter_map(|file| file.name.of(entry.model, device.id(), Some(mac))).collect();
     let name = device.document.text("name").unwrap_or_default().to_owned();
     Some(PlantedDevice { id: device.id(), name, mac, model: entry.path(), files })
 }
