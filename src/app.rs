@@ -126,7 +126,7 @@ impl App {
             circle::Means { store: store.clone(), files: files.clone(), orders, pace, clock: wall_clock };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
-        let registrations = Arc::default();
+        let registrations = Arc::new(registrations(&config));
         let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
@@ -181,6 +181,14 @@ async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
     let packs = config.packs.clone();
     let loaded = tokio::task::spawn_blocking(move || watch::load(&packs).map(|pack| watch::compile(&pack)));
     loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
+}
+
+/// Whoever is reached through a proxy may be registered behind it.
+fn registrations(config: &Config) -> Registrations {
+    match config.outbound_proxy.is_empty() {
+        true => Registrations::default(),
+        false => Registrations::partly_elsewhere(),
+    }
 }
 
 async fn sip_side(

@@ -321,7 +321,9 @@ mod tests {
         let asker = Some(Asker::Device(Id::from_bytes([0xd0; 16])));
         assert_eq!(catalog.asker(&format!("snomD785-{id}.htm")), asker);
         assert_eq!(catalog.asker(&format!("SNOMd785-{}.HTM", id.to_uppercase())), asker);
-        for unknown in [format!("snomD785-{id}0.htm"), format!("{id}.htm"), "snomD785-000413ABCDEF.htm".into()] {
+        for unknown in
+            [format!("snomD785-{id}0.htm"), format!("{id}.htm"), "snomD785-000413ABCDEF.htm".into()]
+        {
             assert_eq!(catalog.asker(&unknown), None, "{unknown}");
         }
     }

@@ -12,8 +12,8 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use tracing::info;
 
-use crate::circle::Circle;
 use crate::catalog::Asker;
+use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
 
 mod noted;

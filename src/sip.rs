@@ -38,6 +38,7 @@ pub mod message;
 pub mod reader;
 
 pub mod address;
+pub mod agent;
 pub mod chance;
 pub mod header;
 pub mod timers;

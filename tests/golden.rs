@@ -41,7 +41,10 @@ fn rendered(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<(Pa
     let (id, mac) = (settings.device.id, settings.device.mac.parse().ok());
     let folder = Path::new(entry.brand_id).join(entry.family_id).join(entry.model_id).join(name);
     let render = |file| String::from_utf8(set.render(entry, file, &settings).unwrap()).unwrap();
-    entry.files().map(|file| (folder.join(file.name.of(entry.model, id, mac).unwrap()), render(file))).collect()
+    entry
+        .files()
+        .map(|file| (folder.join(file.name.of(entry.model, id, mac).unwrap()), render(file)))
+        .collect()
 }
 
 fn all_rendered() -> BTreeMap<PathBuf, String> {

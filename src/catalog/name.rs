@@ -23,8 +23,7 @@ enum Mark {
     Id,
 }
 
-const MARKS: [(&str, Mark); 3] =
-    [("{mac}", Mark::LowerMac), ("{MAC}", Mark::UpperMac), ("{id}", Mark::Id)];
+const MARKS: [(&str, Mark); 3] = [("{mac}", Mark::LowerMac), ("{MAC}", Mark::UpperMac), ("{id}", Mark::Id)];
 
 /// A file name with exactly one phone in it: `{mac}`, its MAC address in lower case, or `{MAC}` in upper case, or
 /// `{id}`, the device's id; and optionally `{model}`, the model's name. Names are compared without regard to case.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::address::{Aor, Target};
+use super::agent::state_of_unasked;
 use super::digest::Credentials;
 use super::notify::Notify;
 use super::timers::Timers;
@@ -52,7 +53,7 @@ impl Binding {
             to: self.source,
             route: self.path.clone(),
             event: event.to_owned(),
-            state: None,
+            state: state_of_unasked(&self.user_agent),
             content: None,
             credentials: self.credentials.clone(),
         }

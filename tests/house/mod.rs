@@ -21,48 +21,48 @@ pub struct Daemon {
     app: Option<App>,
     runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
-    packs: Vec<PathBuf>,
-    proxy: String,
+    set: Box<dyn Fn(&mut Config)>,
 }
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 impl Daemon {
     pub fn start() -> Self {
-        Self::with(Vec::new(), String::new())
+        Self::configured(|_| {})
     }
 
     pub fn with_packs(packs: Vec<PathBuf>) -> Self {
-        Self::with(packs, String::new())
+        Self::configured(move |config| config.packs.clone_from(&packs))
     }
 
     /// A daemon whose NOTIFYs go to a proxy.
     pub fn behind(proxy: SocketAddr) -> Self {
-        Self::with(Vec::new(), proxy.to_string())
+        Self::configured(move |config| config.outbound_proxy = proxy.to_string())
     }
 
-    fn with(packs: Vec<PathBuf>, proxy: String) -> Self {
+    /// A daemon with settings of its own.
+    pub fn configured(set: impl Fn(&mut Config) + 'static) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, proxy };
+        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), set: Box::new(set) };
         daemon.resume();
         daemon
     }
 
     fn config(&self) -> Config {
         let anywhere = "127.0.0.1:0".parse().unwrap();
-        Config {
+        let mut config = Config {
             data_dir: self.dir.path().join("var"),
             phones: anywhere,
             admin: anywhere,
             sip: anywhere,
-            packs: self.packs.clone(),
             api_key: Some(KEY.parse().unwrap()),
             notify_per_second: 1000,
             workers: 1,
-            outbound_proxy: self.proxy.clone(),
             ..Config::default()
-        }
+        };
+        (self.set)(&mut config);
+        config
     }
 
     pub fn stop(&mut self) {
@@ -87,6 +87,10 @@ impl Daemon {
 
     pub fn admin(&self) -> SocketAddr {
         self.app().admin
+    }
+
+    pub fn phones(&self) -> SocketAddr {
+        self.app().phones
     }
 
     pub fn sip(&self) -> SocketAddr {

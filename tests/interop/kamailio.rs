@@ -1,0 +1,110 @@
+//! Kamailio as registrar and proxy: phones register there, and what we tell them goes through it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::house::Daemon;
+use crate::peers::{Peer, free_port, has, wait_until};
+use crate::sipp::Sipp;
+
+/// A Kamailio with a configuration of its own.
+pub(crate) struct Kamailio {
+    pub(crate) sip: SocketAddr,
+    pub(crate) rpc: String,
+    _running: Peer,
+    _home: tempfile::TempDir,
+}
+
+impl Kamailio {
+    /// One that challenges with this algorithm, and knows these users' passwords.
+    pub(crate) fn start(algorithm: &str, passwords: &[(&str, &str)]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (sip, http) = (free_port(), free_port());
+        let known = passwords.iter().fold(String::new(), |mut known, (user, password)| {
+            let _ = writeln!(known, "$sht(password=>{user}) = \"{password}\";");
+            known
+        });
+        let configuration = include_str!("kamailio.cfg")
+            .replace("@SIP@", &sip.to_string())
+            .replace("@HTTP@", &http.to_string())
+            .replace("@ALGORITHM@", algorithm)
+            .replace("@PASSWORDS@", &known);
+        let file = home.path().join("kamailio.cfg");
+        std::fs::write(&file, configuration).unwrap();
+        let mut command = Command::new("kamailio");
+        command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(&file);
+        command.arg("-P").arg(home.path().join("pid"));
+        command.arg("-Y").arg(home.path()).arg("-w").arg(home.path());
+        let running = Peer::start(&mut command, &home.path().join("log"));
+        let sip = SocketAddr::from(([127, 0, 0, 1], sip));
+        let kamailio =
+            Self { sip, rpc: format!("http://127.0.0.1:{http}/RPC"), _running: running, _home: home };
+        wait_until("Kamailio answers", || kamailio.asked("core.version").is_some());
+        kamailio
+    }
+
+    /// What it answers to a JSON-RPC request.
+    fn asked(&self, method: &str) -> Option<Value> {
+        let request = json!({"jsonrpc": "2.0", "method": method, "id": 1}).to_string();
+        let mut answer = ureq::post(&self.rpc).send(request).ok()?;
+        serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
+    }
+
+    /// The lines that are registered there.
+    pub(crate) fn registered(&self) -> Vec<String> {
+        let dump = self.asked("ul.dump").unwrap_or_default();
+        let domains = dump["result"]["Domains"].as_array().cloned().unwrap_or_default();
+        let lines = domains.iter().flat_map(|domain| domain["Domain"]["AoRs"].as_array().cloned());
+        lines.flatten().filter_map(|line| Some(line["Info"]["AoR"].as_str()?.to_owned())).collect()
+    }
+}
+
+/// A phone at Kamailio, which challenges with this algorithm, is told of a change by us.
+fn is_told_through_kamailio(algorithm: &str) {
+    if !has("kamailio") || !has("sipp") {
+        return;
+    }
+    let kamailio = Kamailio::start(algorithm, &[("front", "correct")]);
+    let daemon = Daemon::behind(kamailio.sip);
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
+    daemon.phone("805ec0123456", "front").boot();
+    let sipp = Sipp::registered_at(kamailio.sip, "register_freely.xml");
+    assert_eq!(kamailio.registered(), ["front@shop.example"]);
+    let mut told = sipp.plays("notified.xml");
+    shop.administrator.patch(&device, &json!({"name": "Told through a proxy"}));
+    assert!(told.wait().unwrap().success(), "SIPp was not told as it expects");
+    shop.wait_for(&device, "the answer is noted", |p| {
+        p["last_notify"]["outcome"].as_str().is_some_and(|words| words.contains("200"))
+    });
+}
+
+#[test]
+fn a_phone_at_kamailio_is_told_although_kamailio_challenges_with_md5() {
+    is_told_through_kamailio("MD5");
+}
+
+#[test]
+fn a_phone_at_kamailio_is_told_although_kamailio_challenges_with_sha_256() {
+    is_told_through_kamailio("SHA-256");
+}
+
+#[test]
+fn a_password_that_kamailio_does_not_take_is_said() {
+    if !has("kamailio") {
+        return;
+    }
+    let kamailio = Kamailio::start("SHA-256", &[("front", "correct")]);
+    let daemon = Daemon::behind(kamailio.sip);
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    daemon.phone("805ec0123456", "front").boot();
+    shop.administrator.patch(&device, &json!({"sip": {"password": "another"}}));
+    shop.wait_for(&device, "the refusal is noted", |p| {
+        p["last_notify"]["outcome"].as_str().is_some_and(|words| words.contains("refused"))
+    });
+}
