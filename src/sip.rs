@@ -1,4 +1,4 @@
-//! SIP (RFC 3261) over UDP: a registrar that knows where the phones are, NOTIFYs that tell them
+//! SIP (RFC 3261): a registrar that knows where the phones are, NOTIFYs that tell them
 //! something, and calls that ring them.
 //!
 //! A world of its own: it mentions no other room, reads no clock and does no I/O. An [`Endpoint`] takes
@@ -13,8 +13,8 @@
 //!
 //! What we send is written on rsip's header model; what we receive goes through our own lenient [`reader`],
 //! since phones write what rsip's does not take. All texts of messages are wire texts, see [`header`].
-//! Everything a stranger can make us keep is bounded: see the `MAX_` constants. UDP is named in two places
-//! only, the `Via` of [`notify`] and [`call`] and the timers of [`transaction`]; other transports join there.
+//! Everything a stranger can make us keep is bounded: see the `MAX_` constants. Whom we speak with is a [`Peer`]:
+//! transport, address and connection; which of our [`listeners`] it reaches stands in Via and Contact.
 
 mod endpoint;
 
@@ -31,6 +31,9 @@ pub mod registration;
 
 pub mod binding;
 pub mod guard;
+pub mod hop;
+pub mod listeners;
+pub mod peer;
 pub mod transaction;
 
 pub mod digest;
@@ -57,4 +60,6 @@ pub use command::{CallId, Command, Datagram, NotifyId, Ticket};
 pub use digest::{Credentials, Password};
 pub use endpoint::Endpoint;
 pub use line::{Line, Proof};
+pub use listeners::Listeners;
 pub use notify::{Notify, Outcome};
+pub use peer::{Flow, Peer, Transport};

@@ -14,7 +14,9 @@ use tracing::{debug, info, warn};
 use crate::circle::{Circle, Order, Ring, Tell};
 use crate::id::Id;
 use crate::registrations::Registrations;
-use crate::sip::{Aor, Binding, Command, Endpoint, Fate, Line, Notify, NotifyId, Outcome, Ticket, Way};
+use crate::sip::{
+    Aor, Binding, Command, Endpoint, Fate, Line, Notify, NotifyId, Outcome, Ticket, Transport, Way,
+};
 use crate::store::{Store, StoreError};
 
 mod bindings;
@@ -80,7 +82,7 @@ pub fn reachable(bound: SocketAddr) -> SocketAddr {
 pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output = ()>, StoreError> {
     let local = socket.local_addr().map(reachable).map_err(|error| StoreError::Io(error.to_string()))?;
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
-    let mut endpoint = Endpoint::new(means.secret, local, agent);
+    let mut endpoint = Endpoint::new(means.secret, &local.into(), agent);
     let stored = bindings::load(&*means.store).await?;
     info!(bindings = stored.len(), "SIP bindings restored");
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
@@ -146,7 +148,7 @@ impl Shell {
                 received = self.socket.recv_from(&mut datagram) => match received {
                     Ok((length, from)) => {
                         let (now, unix) = clock();
-                        self.endpoint.receive(now, unix, from, &datagram[..length], &mut out);
+                        self.endpoint.receive(now, unix, from.into(), &datagram[..length], &mut out);
                     }
                     Err(error) => debug!(%error, "a datagram could not be received"),
                 },
@@ -218,7 +220,10 @@ impl Shell {
             return Ok(Vec::new());
         };
         let to = proxy.address().await.ok_or(Outcome::Unreachable(None))?;
-        Ok(vec![Notify { content, ..Notify::through(to, line, &tell.event, credentials(&tell.device)) }])
+        Ok(vec![Notify {
+            content,
+            ..Notify::through(to.into(), line, &tell.event, credentials(&tell.device))
+        }])
     }
 
     /// Rings every contact of the device, or has the proxy ring it.
@@ -243,7 +248,7 @@ impl Shell {
             return Ok((line, ways));
         };
         let to = proxy.address().await.ok_or(Fate::Unreachable(None))?;
-        let way = Way::through(to, &line, credentials(&ring.device));
+        let way = Way::through(to.into(), &line, credentials(&ring.device));
         Ok((line, vec![way]))
     }
 
@@ -259,14 +264,19 @@ impl Shell {
 
     async fn command(&mut self, command: Command, more: &mut Vec<Command>) {
         match command {
-            Command::Send { to, datagram, notify } => {
-                if let Err(error) = self.socket.send_to(&datagram.0, to).await {
-                    debug!(%to, %error, "a datagram could not be sent");
-                    if let Some(id) = notify {
-                        self.endpoint.undeliverable(id, more);
+            Command::Send { to, datagram, branch } => {
+                let sent = match to.transport {
+                    Transport::Udp => self.socket.send_to(&datagram.0, to.address).await.map(drop),
+                    _ => Err(io::ErrorKind::Unsupported.into()),
+                };
+                if let Err(error) = sent {
+                    debug!(%to, %error, "a message could not be sent");
+                    if let Some(branch) = branch {
+                        self.endpoint.undeliverable(clock().0, &branch, more);
                     }
                 }
             }
+            Command::Lost(_) => {}
             Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
             Command::Bound { binding, fresh } => self.bound(&binding, fresh),
             Command::Unbound(binding) => self.unbound(&binding),

@@ -152,7 +152,7 @@ impl<'a> NameAddr<'a> {
 pub struct Via<'a> {
     /// The host a sender claims to be; brackets around an IPv6 literal stay.
     pub host: &'a str,
-    /// The port it claims to listen on; 5060 if it says none.
+    /// The port it claims to listen on; if it says none, the usual one of its transport.
     pub port: u16,
     /// The transaction's name at the sender; empty from senders older than RFC 3261.
     pub branch: &'a str,
@@ -164,9 +164,11 @@ impl<'a> Via<'a> {
     pub fn read(value: &'a str) -> Option<Self> {
         let top = list(value).next()?;
         let (head, params) = top.split_at(top.find(';').unwrap_or(top.len()));
-        let sent_by = head.split_ascii_whitespace().next_back().filter(|_| head.contains('/'))?;
+        let mut words = head.split_ascii_whitespace();
+        let sent_by = words.next_back().filter(|_| head.contains('/'))?;
+        let secure = words.next_back().is_some_and(|word| word.to_ascii_uppercase().ends_with("TLS"));
         let (host, port) = host_and_port(sent_by);
-        let port = port.and_then(|port| port.parse().ok()).unwrap_or(5060);
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or(if secure { 5061 } else { 5060 });
         Some(Self { host, port, branch: param(params, "branch").unwrap_or(""), params })
     }
 

@@ -1,7 +1,6 @@
 //! Where phones are: the bindings of lines to contacts, found by line and by device, ending by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,7 @@ use super::address::{Aor, Target};
 use super::agent::state_of_unasked;
 use super::digest::Credentials;
 use super::notify::Notify;
+use super::peer::Peer;
 use super::timers::Timers;
 
 /// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
@@ -25,7 +25,7 @@ pub struct Binding {
     pub credentials: Option<Credentials>,
     /// Where a NOTIFY goes: where the REGISTER came from, or the port its sender listens on if that is
     /// another.
-    pub source: SocketAddr,
+    pub source: Peer,
     /// The proxies the REGISTER came by, nearest to us first (`Path`, RFC 3327).
     pub path: Vec<String>,
     /// The phone's `User-Agent`; empty if it sent none.
@@ -51,6 +51,7 @@ impl Binding {
             aor: self.aor.clone(),
             target: self.contact.clone(),
             to: self.source,
+            next: self.source.otherwise(&self.contact, &self.path),
             route: self.path.clone(),
             event: event.to_owned(),
             state: state_of_unasked(&self.user_agent),
@@ -197,7 +198,7 @@ pub(crate) mod tests {
         assert_eq!(notify.target.as_str(), "sip:u1@10.0.0.1:5062");
         assert_eq!(
             (notify.to.to_string(), notify.route),
-            ("192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
+            ("udp:192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
         );
         assert_eq!(notify.credentials, binding(1, 1).credentials);
     }

@@ -11,7 +11,6 @@
 //! [`calls`] has the calls under way, a [`talk`] is one of them, a [`leg`] rings one of its phones by way of the
 //! transaction of an [`invite`], and a [`dialog`] is what an answer begins. A [`session`] is what we say of media.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::address::{Aor, Target};
 use super::binding::Binding;
 use super::digest::Credentials;
+use super::peer::Peer;
 
 pub mod calls;
 pub mod dialog;
@@ -73,8 +73,10 @@ pub struct Caller {
 pub struct Way {
     /// The Request-URI: the phone's Contact exactly, or the line's URI at a proxy.
     pub target: Target,
-    /// Where the datagrams go: where the phone registered from, or the outbound proxy.
-    pub to: SocketAddr,
+    /// Where the requests go: where the phone registered from, or the outbound proxy.
+    pub to: Peer,
+    /// Where they go if nobody is there: each in its turn (RFC 3263 §4.3).
+    pub next: Vec<Peer>,
     /// The `Route` fields: the `Path` the phone registered with.
     pub route: Vec<String>,
     /// Whether `to` is a proxy that knows where the phone is.
@@ -89,6 +91,7 @@ impl Way {
         Self {
             target: binding.contact.clone(),
             to: binding.source,
+            next: binding.source.otherwise(&binding.contact, &binding.path),
             route: binding.path.clone(),
             proxied: false,
             credentials: binding.credentials.clone(),
@@ -96,8 +99,9 @@ impl Way {
     }
 
     /// To wherever `proxy` knows the line to be.
-    pub fn through(proxy: SocketAddr, aor: &Aor, credentials: Option<Credentials>) -> Self {
-        Self { target: Target::from(aor), to: proxy, route: Vec::new(), proxied: true, credentials }
+    pub fn through(proxy: Peer, aor: &Aor, credentials: Option<Credentials>) -> Self {
+        let (target, next, route) = (Target::from(aor), Vec::new(), Vec::new());
+        Self { target, to: proxy, next, route, proxied: true, credentials }
     }
 }
 

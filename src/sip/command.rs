@@ -1,26 +1,29 @@
 //! What the pure SIP room asks of the shell that owns its socket and its store.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
 use super::binding::Binding;
 use super::call::Fate;
 use super::notify::Outcome;
+use super::peer::Peer;
 
 /// One thing to do. Carry commands out in their order: a binding is told before the phone hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Send a datagram.
+    /// Send a message.
     Send {
-        /// Where to.
-        to: SocketAddr,
+        /// Where to. Over the connection it names, or if it names none over any to this address.
+        to: Peer,
         /// What, at most 65,535 bytes.
         datagram: Datagram,
-        /// Whose NOTIFY it is, for [`super::Endpoint::undeliverable`]; `None` for all else.
-        notify: Option<NotifyId>,
+        /// The request it is, for [`super::Endpoint::undeliverable`] if it cannot be sent; `None` for what nobody waits
+        /// for an answer to.
+        branch: Option<String>,
     },
+    /// Nobody has answered there, and another place is tried: others had better begin with that.
+    Lost(Peer),
     /// Look a line up, and answer with [`super::Endpoint::line`] within 32 seconds.
     FindLine {
         /// Comes back with the answer.
@@ -77,7 +80,12 @@ pub struct CallId(pub(super) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub(super) u64);
 
-/// A datagram that belongs to no NOTIFY.
-pub(super) fn send(to: SocketAddr, datagram: Bytes) -> Command {
-    Command::Send { to, datagram: Datagram(datagram), notify: None }
+/// A message that nobody waits for an answer to.
+pub(super) fn send(to: Peer, datagram: Bytes) -> Command {
+    Command::Send { to, datagram: Datagram(datagram), branch: None }
+}
+
+/// A request that is answered under the name `branch`.
+pub(super) fn ask(to: Peer, datagram: Bytes, branch: &str) -> Command {
+    Command::Send { to, datagram: Datagram(datagram), branch: Some(branch.to_owned()) }
 }

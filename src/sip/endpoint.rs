@@ -1,6 +1,5 @@
 //! One value that joins client and server: datagrams, answers and the time go in, commands come out.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::binding::Binding;
@@ -10,15 +9,17 @@ use super::chance::Chance;
 use super::client::Client;
 use super::command::{CallId, Command, NotifyId, Ticket};
 use super::line::Line;
+use super::listeners::Listeners;
 use super::message::Message;
 use super::notify::Notify;
+use super::peer::Peer;
 use super::reader;
 use super::server::Server;
 
 /// The longest sleep before the wall clock is looked at again.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
-/// The SIP side of the daemon on one UDP socket. It reads no clock and does no I/O: after every call carry
+/// The SIP side of the daemon, whatever its sockets. It reads no clock and does no I/O: after every call carry
 /// out the commands in `out`, and call [`Endpoint::wake`] at [`Endpoint::deadline`]. `unix` is the wall clock
 /// in seconds since 1970, by which bindings end.
 #[derive(Debug)]
@@ -30,12 +31,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint that is known to phones at `local`, its Via and Contact, so it must be an address they can
-    /// reach. `secret` must be a new random one at every start: tags, branches and nonces come from it.
-    pub fn new(secret: [u8; 32], local: SocketAddr, user_agent: &str) -> Self {
+    /// An endpoint that is known to phones at `listeners`, its Via and Contact, so they must be addresses that phones
+    /// can reach. `secret` must be a new random one at every start: tags, branches and nonces come from it.
+    pub fn new(secret: [u8; 32], listeners: &Listeners, user_agent: &str) -> Self {
         let chance = Chance::new(secret);
-        let client = Client::new(chance.clone(), local, user_agent);
-        let calls = Calls::new(chance.derived("calls"), local, user_agent);
+        let client = Client::new(chance.clone(), listeners.clone(), user_agent);
+        let calls = Calls::new(chance.derived("calls"), listeners.clone(), user_agent);
         Self { client, calls, server: Server::new(chance, user_agent), clock: None }
     }
 
@@ -47,15 +48,8 @@ impl Endpoint {
         }
     }
 
-    /// Takes a datagram that came from `from`, whatever it holds.
-    pub fn receive(
-        &mut self,
-        now: Instant,
-        unix: u64,
-        from: SocketAddr,
-        datagram: &[u8],
-        out: &mut Vec<Command>,
-    ) {
+    /// Takes a message that came from `from`, whatever it holds.
+    pub fn receive(&mut self, now: Instant, unix: u64, from: Peer, datagram: &[u8], out: &mut Vec<Command>) {
         self.clock = Some((now, unix));
         match reader::read(datagram) {
             Ok(Message::Request(request)) => {
@@ -92,14 +86,16 @@ impl Endpoint {
     }
 
     /// Sends a NOTIFY. Its outcome comes with [`Command::Notified`], exactly once and at most 32 seconds
-    /// after its last challenge; at once if 65,536 are under way already.
+    /// after its last challenge or the last place it was sent to; at once if 65,536 are under way already.
     pub fn notify(&mut self, now: Instant, notify: Notify, out: &mut Vec<Command>) -> NotifyId {
         self.client.notify(now, notify, out)
     }
 
-    /// Ends a NOTIFY whose datagram the socket refused.
-    pub fn undeliverable(&mut self, id: NotifyId, out: &mut Vec<Command>) {
-        self.client.undeliverable(id, out);
+    /// Takes note that the request named `branch` could not be sent: the socket refused it, nobody took the connection,
+    /// or it is gone. It is sent to the next place there is, or given up. May come late, or twice.
+    pub fn undeliverable(&mut self, now: Instant, branch: &str, out: &mut Vec<Command>) {
+        self.client.undeliverable(now, branch, out);
+        self.calls.undeliverable(now, branch, out);
     }
 
     /// How many NOTIFYs wait for an answer; a phone that is gone holds its place for 32 seconds.

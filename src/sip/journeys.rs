@@ -7,7 +7,7 @@ use super::digest::{Algorithm, Asked, Challenge};
 use super::message::Response;
 use super::registrar::MIN_EXPIRES;
 use super::transaction::TIMER_F;
-use super::world::{HERE, Phone, START, World, line, plain, reply};
+use super::world::{Phone, START, World, here, line, plain, reply};
 use super::*;
 
 #[test]
@@ -152,7 +152,7 @@ fn bindings_survive_a_restart() {
     world.register(1, 60);
     world.register(2, 300);
     let stored: Vec<Binding> = world.endpoint.bindings("d1").cloned().collect();
-    world.endpoint = Endpoint::new([10; 32], HERE.parse().unwrap(), "checksync/0.1");
+    world.endpoint = Endpoint::new([10; 32], &here(), "checksync/0.1");
     world.now += Duration::from_secs(100);
     let (now, unix) = (world.now, world.unix());
     world.endpoint.restore(now, unix, stored);
@@ -181,13 +181,13 @@ fn a_register_that_comes_again_gets_the_same_answer_without_a_second_lookup() {
     let datagram = world.phone(1).register(300);
     let from = world.phone(1).at;
     world.phone(1).password = "wrong";
-    world.receive(from, &datagram);
-    world.receive(from, &datagram);
+    world.receive(from.into(), &datagram);
+    world.receive(from.into(), &datagram);
     assert_eq!((world.lookups, world.phone(1).codes()), (2, vec![401, 403, 401]));
     let answers = &world.phone(1).answers;
     assert_eq!(answers[0], answers[2]);
     world.sleep(32);
-    world.receive(from, &datagram);
+    world.receive(from.into(), &datagram);
     assert_eq!(world.lookups, 3);
 }
 
@@ -196,8 +196,8 @@ fn a_lookup_that_fails_or_comes_late_harms_nobody() {
     let mut world = World::new([Phone::new(1)]);
     let (from, datagram, now) = (world.phone(1).at, world.phone(1).register(300), world.now);
     let mut out = Vec::new();
-    world.endpoint.receive(now, START, from, &datagram, &mut out);
-    world.endpoint.receive(now, START, from, &datagram, &mut out);
+    world.endpoint.receive(now, START, from.into(), &datagram, &mut out);
+    world.endpoint.receive(now, START, from.into(), &datagram, &mut out);
     let [Command::FindLine { ticket, .. }] = out[..] else { panic!("{out:?}") };
     let mut out = Vec::new();
     world.endpoint.unavailable(now, ticket, &mut out);
@@ -217,7 +217,7 @@ fn a_nonce_from_before_a_restart_is_stale() {
     let challenge = Challenge::strongest(world.phone(1).answers[0].headers.all("WWW-Authenticate")).unwrap();
     let who = Credentials { user: "u1".into(), password: Password::new("right") };
     let again = world.phone(1).ask(Some(challenge.answer(&who, asked, "c", 2)));
-    world.endpoint = Endpoint::new([10; 32], HERE.parse().unwrap(), "checksync/0.1");
+    world.endpoint = Endpoint::new([10; 32], &here(), "checksync/0.1");
     world.phone(1).answers.clear();
     world.receive(([10, 0, 0, 1], 5062).into(), &again);
     assert_eq!(world.phone(1).codes(), [401, 200]);

@@ -3,8 +3,6 @@
 //! An answer says only that the phone has heard, never that it has done anything: some phones answer 200 and
 //! do nothing, others 481 and obey. Whether a phone follows shows in what it asks for next.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +10,10 @@ use super::address::{Aor, Target};
 use super::chance::Chance;
 use super::digest::Credentials;
 use super::header::wire;
+use super::listeners::Listeners;
 use super::login::Login;
 use super::message::{Request, Response};
+use super::peer::Peer;
 
 /// What to tell a phone, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,10 @@ pub struct Notify {
     pub aor: Aor,
     /// The Request-URI: the phone's Contact exactly, or the line's URI at a proxy.
     pub target: Target,
-    /// Where the datagram goes: where the phone registered from, or the outbound proxy.
-    pub to: SocketAddr,
+    /// Where it goes: where the phone registered from, or the outbound proxy.
+    pub to: Peer,
+    /// Where it goes if nobody is there: each in its turn (RFC 3263 §4.3).
+    pub next: Vec<Peer>,
     /// The `Route` fields: the `Path` the phone registered with.
     pub route: Vec<String>,
     /// The `Event`, exactly: `check-sync;reboot=false` without blanks.
@@ -38,9 +40,9 @@ pub struct Notify {
 
 impl Notify {
     /// A NOTIFY of `event` to wherever `proxy` knows the line to be.
-    pub fn through(proxy: SocketAddr, aor: Aor, event: &str, credentials: Option<Credentials>) -> Self {
-        let (target, event) = (Target::from(&aor), event.to_owned());
-        Self { aor, target, to: proxy, route: Vec::new(), event, state: None, content: None, credentials }
+    pub fn through(proxy: Peer, aor: Aor, event: &str, credentials: Option<Credentials>) -> Self {
+        let (target, event, next, route) = (Target::from(&aor), event.to_owned(), Vec::new(), Vec::new());
+        Self { aor, target, to: proxy, next, route, event, state: None, content: None, credentials }
     }
 }
 
@@ -95,6 +97,8 @@ pub struct Exchange {
     tag: String,
     cseq: u32,
     login: Login,
+    /// How many of the places it may go to are tried.
+    tried: usize,
 }
 
 /// What to do after a final response.
@@ -111,26 +115,34 @@ impl Exchange {
     pub fn new(notify: Notify, chance: &mut Chance) -> Self {
         let (call_id, tag) = (chance.token(), chance.token());
         let login = Login::new(notify.credentials.clone());
-        Self { notify, call_id, tag, cseq: 0, login }
+        Self { notify, call_id, tag, cseq: 0, login, tried: 0 }
     }
 
-    /// Where the requests go.
-    pub fn to(&self) -> SocketAddr {
+    /// Where the requests go now.
+    pub fn to(&self) -> Peer {
         self.notify.to
     }
 
-    /// The next request, with the answers to all challenges so far. `local` is where we listen.
+    /// Goes on at the next place, since nobody is at this one; false if there is none.
+    pub fn goes_on(&mut self) -> bool {
+        let Some(next) = self.notify.next.get(self.tried) else { return false };
+        self.notify.to = *next;
+        self.tried += 1;
+        true
+    }
+
+    /// The next request, with the answers to all challenges so far.
     pub fn request(
         &mut self,
         branch: &str,
-        (local, agent): (SocketAddr, &str),
+        (listeners, agent): (&Listeners, &str),
         chance: &mut Chance,
     ) -> Request {
         self.cseq += 1;
         let notify = &self.notify;
         let mut request = Request::new(rsip::Method::Notify, notify.target.as_str());
         let mut add = |name: &str, value: String| request.headers.push(name, value);
-        add("Via", format!("SIP/2.0/UDP {local};branch={branch};rport"));
+        add("Via", listeners.via(&notify.to, branch));
         add("Max-Forwards", "70".to_owned());
         notify.route.iter().for_each(|route| add("Route", route.clone()));
         let line = notify.aor.uri();
@@ -138,7 +150,7 @@ impl Exchange {
         add("To", format!("<{line}>"));
         add("Call-ID", self.call_id.clone());
         add("CSeq", format!("{} NOTIFY", self.cseq));
-        add("Contact", format!("<sip:{local}>"));
+        add("Contact", listeners.contact(&notify.to));
         add("Event", wire(&notify.event));
         notify.state.iter().for_each(|state| add("Subscription-State", wire(state)));
         add("User-Agent", wire(agent));
@@ -151,9 +163,10 @@ impl Exchange {
         request
     }
 
-    /// Takes a final response. Each kind of challenge is answered once, and one more if a nonce was stale.
+    /// Takes a final response. Each kind of challenge is answered once, and one more if a nonce was stale; of several
+    /// places one that is out of service (503) is as good as none.
     pub fn response(&mut self, response: &Response) -> Next {
-        if self.login.is_answered(response) {
+        if self.login.is_answered(response) || (response.code == 503 && self.goes_on()) {
             return Next::Again;
         }
         Next::Finished(Outcome::of(response.code))
@@ -165,7 +178,7 @@ mod tests {
     use super::*;
     use crate::sip::digest::{Params, Password};
 
-    fn at(text: &str) -> SocketAddr {
+    fn at(text: &str) -> Peer {
         text.parse().unwrap()
     }
 
@@ -193,13 +206,15 @@ mod tests {
         }
 
         fn request(&mut self) -> Request {
-            let me = (at("192.0.2.1:5060"), "checksync/0.1");
+            let listeners = at("192.0.2.1:5060").address.into();
+            let me = (&listeners, "checksync/0.1");
             self.exchange.request("z9hG4bKx", me, &mut self.chance)
         }
 
         fn answer(&mut self, code: u16, challenge: &str) -> Next {
             let field = if code == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
-            let response = self.request().answer(code, "t", at("10.0.0.1:5062")).with(field, challenge);
+            let response =
+                self.request().answer(code, "t", at("10.0.0.1:5062").address).with(field, challenge);
             self.exchange.response(&response)
         }
     }

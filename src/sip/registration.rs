@@ -1,10 +1,9 @@
 //! What a REGISTER asks for (RFC 3261 §10.2), read whole before anybody is asked whether it may.
 
-use std::net::SocketAddr;
-
 use super::address::{Aor, NameAddr, Target, list, trim};
 use super::header::text;
 use super::message::Request;
+use super::peer::Peer;
 
 /// The most contacts of one line, and in one request.
 pub const MAX_CONTACTS: usize = 10;
@@ -17,7 +16,7 @@ pub struct Registration {
     /// What shall become of its bindings.
     pub wish: Wish,
     /// Where the phone, or the last proxy before us, listens.
-    pub source: SocketAddr,
+    pub source: Peer,
     /// The proxies it came by, nearest to us first (RFC 3327).
     pub path: Vec<String>,
     /// The phone's name for itself; empty if it gave none.
@@ -56,12 +55,12 @@ pub struct Contact {
 
 impl Registration {
     /// Reads a REGISTER that came from `from`. The error is the reason to answer 400 with.
-    pub fn read(request: &Request, from: SocketAddr) -> Result<Self, &'static str> {
+    pub fn read(request: &Request, from: Peer) -> Result<Self, &'static str> {
         let field = |name| request.headers.get(name).unwrap_or_default();
         Ok(Self {
             aor: request.to().ok_or("To names no line")?,
             wish: Wish::read(request)?,
-            source: request.return_address(from),
+            source: from.back(request),
             path: request.headers.all("Path").flat_map(list).map(str::to_owned).collect(),
             user_agent: text(field("User-Agent")),
             call_id: field("Call-ID").to_owned(),
@@ -153,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_phone_that_listens_elsewhere_is_told_there() {
-        let from: SocketAddr = "10.0.0.1:50321".parse().unwrap();
+        let from: Peer = "10.0.0.1:50321".parse().unwrap();
         let source = |via: &str| {
             let mut request = Request::new(rsip::Method::Register, "sip:pbx");
             request.headers.push("To", "<sip:u1@pbx>");

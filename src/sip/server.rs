@@ -1,7 +1,6 @@
 //! Our side as a server: REGISTER and OPTIONS are answered, all else is told what we allow.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use rsip::Method::{Ack, Cancel, Info, Options, Register, Update};
@@ -16,6 +15,7 @@ use super::guard::Guard;
 use super::header::wire;
 use super::line::{Admission, Line, admit};
 use super::message::{Method, Request, Response};
+use super::peer::Peer;
 use super::reader::Malformed;
 use super::registrar::{Admitted, Change, Refusal, register};
 use super::registration::Registration;
@@ -42,7 +42,7 @@ pub struct Server {
 #[derive(Debug)]
 struct Pending {
     since: Instant,
-    from: SocketAddr,
+    from: Peer,
     /// The name of the transaction.
     key: String,
     request: Request,
@@ -61,7 +61,7 @@ impl Server {
     pub fn request(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Peer,
         request: Request,
         length: usize,
         out: &mut Vec<Command>,
@@ -80,16 +80,16 @@ impl Server {
             Method::Known(Register) => return self.register(now, from, request, out),
             _ => self.answer(&request, 405, from).with("Allow", ALLOW),
         };
-        out.push(send(request.return_address(from), response.to_bytes()));
+        out.push(send(from.back(&request), response.to_bytes()));
     }
 
     /// Tells the sender of a broken request so, if that can be done.
-    pub fn malformed(&self, from: SocketAddr, malformed: Malformed, out: &mut Vec<Command>) {
+    pub fn malformed(&self, from: Peer, malformed: Malformed, out: &mut Vec<Command>) {
         if let Malformed::Answerable { request, code, reason } = malformed
             && !request.is(Ack)
         {
             let response = Response { reason: reason.to_owned(), ..self.answer(&request, code, from) };
-            out.push(send(request.return_address(from), response.to_bytes()));
+            out.push(send(from.back(&request), response.to_bytes()));
         }
     }
 
@@ -137,7 +137,7 @@ impl Server {
         }
     }
 
-    fn register(&mut self, now: Instant, from: SocketAddr, request: Request, out: &mut Vec<Command>) {
+    fn register(&mut self, now: Instant, from: Peer, request: Request, out: &mut Vec<Command>) {
         let registration = match Registration::read(&request, from) {
             Ok(registration) => registration,
             Err(reason) => {
@@ -173,7 +173,7 @@ impl Server {
         out: &mut Vec<Command>,
     ) -> Response {
         let Pending { from, request, registration, .. } = pending;
-        let admission = admit(&self.guard, found, (request, &registration.aor), (*from, unix));
+        let admission = admit(&self.guard, found, (request, &registration.aor), (from.address, unix));
         let (line, credentials) = match (admission, found) {
             (Admission::Admitted(credentials), Some(line)) => (line, credentials),
             (Admission::Challenged { stale }, _) => return self.challenged(pending, unix, stale),
@@ -218,14 +218,14 @@ impl Server {
     }
 
     /// A response; the tag is made from the request, so that it is the same whenever it is answered.
-    fn answer(&self, request: &Request, code: u16, from: SocketAddr) -> Response {
+    fn answer(&self, request: &Request, code: u16, from: Peer) -> Response {
         let field = |name| request.headers.get(name).unwrap_or_default().as_bytes();
         let tag = self.chance.stamp("tag", &[field("Call-ID"), field("From")]);
-        request.answer(code, &tag[..16], from).with("Server", self.agent.clone())
+        request.answer(code, &tag[..16], from.address).with("Server", self.agent.clone())
     }
 
     fn finish(&mut self, now: Instant, pending: &Pending, response: &Response, out: &mut Vec<Command>) {
-        let (to, datagram) = (pending.request.return_address(pending.from), response.to_bytes());
+        let (to, datagram) = (pending.from.back(&pending.request), response.to_bytes());
         self.transactions.answer(now, &pending.key, to, datagram.clone());
         out.push(send(to, datagram));
     }

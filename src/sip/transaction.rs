@@ -1,7 +1,7 @@
-//! Non-INVITE transactions over UDP (RFC 3261 §17.1.2 and §17.2.2), both kinds in bounded tables.
+//! Non-INVITE transactions (RFC 3261 §17.1.2 and §17.2.2), both kinds in bounded tables. Over a reliable transport
+//! nothing is sent again, and nothing is kept for what comes again.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::address::Via;
 use super::chance::hex;
 use super::message::Request;
+use super::peer::Peer;
 use super::timers::Timers;
 
 /// The estimate of a round trip; timer E starts here.
@@ -51,7 +52,7 @@ struct Client<O> {
 enum State {
     /// Trying and Proceeding: sent again after `pause` until `until`.
     Waiting {
-        to: SocketAddr,
+        to: Peer,
         datagram: Bytes,
         pause: Duration,
         until: Instant,
@@ -62,8 +63,8 @@ enum State {
 /// What a timer of a client transaction asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due<O> {
-    /// Timer E: send this again.
-    Resend(O, SocketAddr, Bytes),
+    /// Timer E: send this again; the request of that branch.
+    Resend(String, Peer, Bytes),
     /// Timer F: nobody answered.
     TimedOut(O),
 }
@@ -81,7 +82,7 @@ impl<O: Copy> Clients<O> {
         now: Instant,
         (branch, method): (&str, &str),
         owner: O,
-        sent: (SocketAddr, Bytes),
+        sent: (Peer, Bytes),
     ) -> bool {
         if self.waiting() >= MAX_WAITING {
             return false;
@@ -89,28 +90,38 @@ impl<O: Copy> Clients<O> {
         let (to, datagram) = sent;
         let state = State::Waiting { to, datagram, pause: T1, until: now + TIMER_F };
         self.table.insert(branch.to_owned(), Client { owner, method: method.to_owned(), state });
-        self.timers.set(&branch.to_owned(), now + T1);
+        self.timers.set(&branch.to_owned(), now + if to.is_reliable() { TIMER_F } else { T1 });
         true
     }
 
     /// Takes note of a response. Says whose it is if it is the first final one.
     pub fn response(&mut self, now: Instant, (branch, method): (&str, &str), code: u16) -> Option<O> {
         let client = self.table.get_mut(branch).filter(|client| client.method == method)?;
-        let State::Waiting { pause, .. } = &mut client.state else { return None };
+        let State::Waiting { to, pause, .. } = &mut client.state else { return None };
+        let reliable = to.is_reliable();
         if code < 200 {
             *pause = T2;
             return None;
         }
         client.state = State::Completed;
         let owner = client.owner;
-        self.complete(now, branch);
+        if reliable {
+            self.end(branch);
+        } else {
+            self.complete(now, branch);
+        }
         Some(owner)
     }
 
-    /// Ends a transaction whose request could not be sent.
-    pub fn end(&mut self, branch: &str) {
+    /// Ends a transaction whose request could not be sent. Says whose it is, unless it was answered.
+    pub fn undeliverable(&mut self, branch: &str) -> Option<O> {
+        self.table.get(branch).filter(|client| matches!(client.state, State::Waiting { .. }))?;
+        self.end(branch)
+    }
+
+    fn end(&mut self, branch: &str) -> Option<O> {
         self.timers.clear(&branch.to_owned());
-        self.table.remove(branch);
+        self.table.remove(branch).map(|client| client.owner)
     }
 
     /// How many wait for a final response.
@@ -138,9 +149,9 @@ impl<O: Copy> Clients<O> {
             return Some(Due::TimedOut(owner));
         }
         *pause = (*pause * 2).min(T2);
-        let again = Due::Resend(owner, *to, datagram.clone());
+        let again = (*to, datagram.clone());
         self.timers.set(&branch, (now + *pause).min(*until));
-        Some(again)
+        Some(Due::Resend(branch, again.0, again.1))
     }
 
     fn complete(&mut self, now: Instant, branch: &str) {
@@ -161,7 +172,7 @@ impl<O: Copy> Clients<O> {
 /// The server transactions of requests whose answers must not be computed twice.
 #[derive(Debug, Default)]
 pub struct Servers {
-    table: HashMap<String, Option<(SocketAddr, Bytes)>>,
+    table: HashMap<String, Option<(Peer, Bytes)>>,
     timers: Timers<Instant, String>,
 }
 
@@ -173,14 +184,14 @@ pub enum Arrival {
     /// It came again before it was answered: wait.
     Again,
     /// It was answered: send the same answer.
-    Answered(SocketAddr, Bytes),
+    Answered(Peer, Bytes),
 }
 
 impl Servers {
     /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what RFC
     /// 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that
     /// no name is long.
-    pub fn key(request: &Request, from: SocketAddr) -> String {
+    pub fn key(request: &Request, from: Peer) -> String {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let name = match Via::read(field("Via")) {
             Some(via) if via.branch.starts_with("z9hG4bK") => {
@@ -206,9 +217,10 @@ impl Servers {
         }
     }
 
-    /// Takes note of the final answer, so that it can be given again until timer J ends.
-    pub fn answer(&mut self, now: Instant, key: &str, to: SocketAddr, datagram: Bytes) {
-        if datagram.len() > MAX_ANSWER {
+    /// Takes note of the final answer, so that it can be given again until timer J ends; over a reliable transport
+    /// that is at once.
+    pub fn answer(&mut self, now: Instant, key: &str, to: Peer, datagram: Bytes) {
+        if datagram.len() > MAX_ANSWER || to.is_reliable() {
             self.table.remove(key);
             self.timers.clear(&key.to_owned());
         } else if let Some(answer) = self.table.get_mut(key) {
@@ -242,10 +254,11 @@ impl Servers {
 #[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
+    use crate::sip::peer::Transport;
 
     const KEY: (&str, &str) = ("z9hG4bK1", "NOTIFY");
 
-    fn at() -> SocketAddr {
+    fn at() -> Peer {
         "10.0.0.1:5060".parse().unwrap()
     }
 
@@ -297,13 +310,32 @@ mod tests {
     }
 
     #[test]
+    fn over_a_stream_nothing_is_sent_again_and_nothing_is_kept() {
+        let (start, tcp) = (Instant::now(), Peer::new(Transport::Tcp, at().address));
+        let begun = || {
+            let mut clients = Clients::default();
+            assert!(clients.start(start, KEY, 1, (tcp, Bytes::new())));
+            clients
+        };
+        assert_eq!(run(&mut begun(), start), [(32000, true)]);
+        let mut clients = begun();
+        assert_eq!(clients.response(start, KEY, 180), None);
+        assert_eq!(clients.response(start, KEY, 200), Some(1));
+        assert_eq!((clients.deadline(), clients.table.len(), clients.waiting()), (None, 0, 0));
+        let mut servers = Servers::default();
+        servers.arrive(start, "k");
+        servers.answer(start, "k", tcp, Bytes::from_static(b"ok"));
+        assert_eq!((servers.arrive(start, "k"), servers.deadline()), (Arrival::New, Some(start + TIMER_J)));
+    }
+
+    #[test]
     fn a_response_to_another_branch_or_method_is_nobodys() {
         let start = Instant::now();
         let mut clients = started(start);
         assert_eq!(clients.response(start, ("z9hG4bK2", "NOTIFY"), 200), None);
         assert_eq!(clients.response(start, ("z9hG4bK1", "OPTIONS"), 200), None);
         assert_eq!(clients.waiting(), 1);
-        clients.end(KEY.0);
+        assert_eq!([clients.undeliverable(KEY.0), clients.undeliverable(KEY.0)], [Some(1), None]);
         assert_eq!((clients.waiting(), clients.deadline()), (0, None));
     }
 

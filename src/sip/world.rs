@@ -9,10 +9,15 @@ use bytes::Bytes;
 use super::chance::Chance;
 use super::digest::{Algorithm, Asked, Challenge};
 use super::guard::{Expected, Guard, Verdict};
+use super::listeners::Listeners;
 use super::message::{Message, Request, Response};
 use super::*;
 
 pub(super) const HERE: &str = "192.0.2.1:5060";
+
+pub(super) fn here() -> Listeners {
+    HERE.parse::<SocketAddr>().unwrap().into()
+}
 
 /// A phone with one line, behind one address.
 pub(super) struct Phone {
@@ -155,7 +160,7 @@ impl World {
         let now = Instant::now();
         let lines = BTreeMap::from([(("u1".into(), "pbx".into()), line("d1"))]);
         let phones = phones.into_iter().map(|phone| (phone.at, phone)).collect();
-        let endpoint = Endpoint::new([9; 32], HERE.parse().unwrap(), "checksync/0.1");
+        let endpoint = Endpoint::new([9; 32], &here(), "checksync/0.1");
         Self { endpoint, start: now, now, lines, phones, lose: 0, sent: 0, lookups: 0, told: Vec::new() }
     }
 
@@ -171,7 +176,7 @@ impl World {
         let phone = self.phone(last);
         phone.answers.clear();
         let (from, datagram) = (phone.at, phone.register(expires));
-        self.receive(from, &datagram);
+        self.receive(from.into(), &datagram);
         self.phone(last).codes()
     }
 
@@ -183,7 +188,7 @@ impl World {
         id
     }
 
-    pub(super) fn receive(&mut self, from: SocketAddr, datagram: &[u8]) {
+    pub(super) fn receive(&mut self, from: Peer, datagram: &[u8]) {
         let mut out = Vec::new();
         self.endpoint.receive(self.now, self.unix(), from, datagram, &mut out);
         self.carry_out(out);
@@ -209,13 +214,13 @@ impl World {
         }
     }
 
-    pub(super) fn transmit(&mut self, to: SocketAddr, datagram: &[u8]) -> Option<(SocketAddr, Bytes)> {
+    pub(super) fn transmit(&mut self, to: Peer, datagram: &[u8]) -> Option<(Peer, Bytes)> {
         self.sent += 1;
         if self.lose > 0 {
             self.lose -= 1;
             return None;
         }
-        let back = self.phones.get_mut(&to)?.receive(datagram)?;
+        let back = self.phones.get_mut(&to.address)?.receive(datagram)?;
         Some((to, back))
     }
 

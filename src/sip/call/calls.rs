@@ -1,7 +1,6 @@
 //! All calls under way: whose a response or a request is, and what falls due when.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use rsip::Method::{Ack, Bye, Cancel, Info, Invite, Notify, Options, Register, Update};
@@ -13,9 +12,11 @@ use super::session;
 use super::talk::Talk;
 use super::{Call, Fate};
 use crate::sip::chance::Chance;
-use crate::sip::command::{CallId, Command, send};
+use crate::sip::command::{CallId, Command, ask, send};
 use crate::sip::header::wire;
+use crate::sip::listeners::Listeners;
 use crate::sip::message::{Method, Request, Response};
+use crate::sip::peer::Peer;
 use crate::sip::timers::Timers;
 use crate::sip::transaction::{Arrival, Clients, Due, Servers};
 
@@ -25,7 +26,7 @@ pub const MAX_CALLS: usize = 1_024;
 /// Makes calls and tells each one's fate exactly once.
 #[derive(Debug)]
 pub struct Calls {
-    local: SocketAddr,
+    listeners: Listeners,
     agent: String,
     chance: Chance,
     talks: BTreeMap<CallId, Talk>,
@@ -37,11 +38,11 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// None yet; we listen at `local` and are called `agent`. `chance` must be another than that of whoever else
+    /// None yet; we listen at `listeners` and are called `agent`. `chance` must be another than that of whoever else
     /// makes tokens.
-    pub fn new(chance: Chance, local: SocketAddr, agent: &str) -> Self {
+    pub fn new(chance: Chance, listeners: Listeners, agent: &str) -> Self {
         Self {
-            local,
+            listeners,
             agent: agent.to_owned(),
             chance,
             talks: BTreeMap::new(),
@@ -88,14 +89,19 @@ impl Calls {
         self.with(now, id, out, |talk, sender| talk.response(branch, response, sender));
     }
 
+    /// Takes note that a request could not be sent.
+    pub fn undeliverable(&mut self, now: Instant, branch: &str, out: &mut Vec<Command>) {
+        if let Some((id, errand)) = self.transactions.undeliverable(branch) {
+            return self.with(now, id, out, |talk, sender| talk.unanswered(errand, sender));
+        }
+        let sent = self.talks.iter().find(|(_, talk)| talk.has_sent(branch)).map(|(id, _)| *id);
+        if let Some(id) = sent {
+            self.with(now, id, out, |talk, sender| talk.undeliverable(branch, sender));
+        }
+    }
+
     /// Takes a request if it belongs into a dialog, ours or one we know nothing of; else gives false.
-    pub fn request(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        request: &Request,
-        out: &mut Vec<Command>,
-    ) -> bool {
+    pub fn request(&mut self, now: Instant, from: Peer, request: &Request, out: &mut Vec<Command>) -> bool {
         if !needs_a_dialog(request) {
             return false;
         }
@@ -104,7 +110,7 @@ impl Calls {
             Some(found) => self.answer_once(now, from, found, request, out),
             None => {
                 let response = self.answer(request, 481, from);
-                out.push(send(request.return_address(from), response.to_bytes()));
+                out.push(send(from.back(request), response.to_bytes()));
             }
         }
         true
@@ -126,7 +132,7 @@ impl Calls {
         self.servers.wake(now);
         while let Some(due) = self.transactions.due(now) {
             match due {
-                Due::Resend(_, to, datagram) => out.push(send(to, datagram)),
+                Due::Resend(branch, to, datagram) => out.push(ask(to, datagram, &branch)),
                 Due::TimedOut((id, errand)) => {
                     self.with(now, id, out, |talk, sender| talk.unanswered(errand, sender));
                 }
@@ -147,7 +153,7 @@ impl Calls {
     fn answer_once(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Peer,
         (id, side): (CallId, usize),
         request: &Request,
         out: &mut Vec<Command>,
@@ -157,7 +163,7 @@ impl Calls {
             Arrival::Again => {}
             Arrival::Answered(to, datagram) => out.push(send(to, datagram)),
             Arrival::New => {
-                let (to, response) = (request.return_address(from), self.agree((id, side), request, from));
+                let (to, response) = (from.back(request), self.agree((id, side), request, from));
                 let datagram = response.to_bytes();
                 self.servers.answer(now, &key, to, datagram.clone());
                 out.push(send(to, datagram));
@@ -169,7 +175,7 @@ impl Calls {
     }
 
     /// What a phone in a dialog is answered.
-    fn agree(&mut self, of: (CallId, usize), request: &Request, from: SocketAddr) -> Response {
+    fn agree(&mut self, of: (CallId, usize), request: &Request, from: Peer) -> Response {
         let unknown = unknown_extensions(request);
         if !unknown.is_empty() {
             return self.answer(request, 420, from).with("Unsupported", unknown);
@@ -187,21 +193,21 @@ impl Calls {
 
     /// Answers a session with ours, in which nothing is ever sent. An UPDATE without one leaves all as it is
     /// (RFC 3311 §5.2); an INVITE without one asks for ours.
-    fn renew(&mut self, (id, side): (CallId, usize), request: &Request, from: SocketAddr) -> Response {
-        let contact = format!("<sip:{}>", self.local);
+    fn renew(&mut self, (id, side): (CallId, usize), request: &Request, from: Peer) -> Response {
+        let contact = self.listeners.contact(&from);
         let answer = self.answer(request, 200, from).with("Contact", contact).with("Allow", ALLOW);
         if request.body.is_empty() && request.is(Update) {
             return answer;
         }
         let version = self.talks.get_mut(&id).map_or(1, |talk| talk.next_session(side));
-        let body = session::answer(&request.body, self.local, version).into();
+        let body = session::answer(&request.body, self.listeners.local(&from), version).into();
         Response { body, ..answer.with("Content-Type", "application/sdp") }
     }
 
-    fn answer(&self, request: &Request, code: u16, from: SocketAddr) -> Response {
+    fn answer(&self, request: &Request, code: u16, from: Peer) -> Response {
         let call_id = request.headers.get("Call-ID").unwrap_or_default().as_bytes();
         let tag = self.chance.stamp("tag", &[call_id]);
-        request.answer(code, &tag[..16], from).with("Server", wire(&self.agent))
+        request.answer(code, &tag[..16], from.address).with("Server", wire(&self.agent))
     }
 
     fn with(
@@ -222,8 +228,8 @@ impl Calls {
         now: Instant,
         out: &'a mut Vec<Command>,
     ) -> (&'a mut BTreeMap<CallId, Talk>, Sender<'a>) {
-        let Self { local, agent, chance, talks, transactions, .. } = self;
-        (talks, Sender { now, local: *local, agent, chance, transactions, out })
+        let Self { listeners, agent, chance, talks, transactions, .. } = self;
+        (talks, Sender { now, listeners, agent, chance, transactions, out })
     }
 
     /// Sets the clock of a call that something happened to, or forgets it.

@@ -1,13 +1,13 @@
 //! A dialog (RFC 3261 §12): what a 2xx begins, and how requests find their way in it.
 
-use std::net::{IpAddr, SocketAddr};
-
 use bytes::Bytes;
 
 use super::Way;
 use super::sender::Sender;
-use crate::sip::address::{NameAddr, Target, host_and_port, list};
+use crate::sip::address::{NameAddr, Target, list};
+use crate::sip::hop::Hop;
 use crate::sip::message::{Request, Response, cseq};
+use crate::sip::peer::{Peer, Transport};
 
 /// Our side of a dialog with one phone.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Dialog {
     /// The phone's tag; empty from phones older than RFC 3261.
     pub tag: String,
     /// Where requests go.
-    pub to: SocketAddr,
+    pub to: Peer,
     /// The ACK, which goes out for every 2xx that comes.
     pub ack: Bytes,
     call_id: String,
@@ -53,7 +53,7 @@ impl Dialog {
     pub fn request(&mut self, method: rsip::Method, branch: &str, sender: &Sender<'_>) -> Request {
         self.cseq += 1;
         let mut request = self.numbered(method, branch, sender);
-        sender.sign(&mut request);
+        sender.sign(&mut request, &self.to);
         request
     }
 
@@ -71,7 +71,7 @@ impl Dialog {
 
     fn numbered(&self, method: rsip::Method, branch: &str, sender: &Sender<'_>) -> Request {
         let (uri, route) = self.path();
-        let mut request = sender.begin(method, &uri, branch, &route);
+        let mut request = sender.begin((method, &uri), &self.to, branch, &route);
         request.headers.push("From", self.local.clone());
         request.headers.push("To", self.remote.clone());
         request.headers.push("Call-ID", self.call_id.clone());
@@ -118,25 +118,18 @@ fn is_loose(uri: &str) -> bool {
 
 /// Back to where the INVITE went: to the phone, whose Contact is of no use behind a NAT, or to the proxy. Only a
 /// proxy that does not stay in the path leaves us alone with the phone's address.
-fn next_hop(way: &Way, contact: Option<&Target>, route: &[String]) -> SocketAddr {
+fn next_hop(way: &Way, contact: Option<&Target>, route: &[String]) -> Peer {
     if !way.proxied || !route.is_empty() {
         return way.to;
     }
-    contact.and_then(address).unwrap_or(way.to)
-}
-
-/// Where a URI leads that names an address, not a host.
-fn address(target: &Target) -> Option<SocketAddr> {
-    let (_, rest) = target.as_str().split_once(':')?;
-    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
-    let (host, port) = host_and_port(host.split([';', '?']).next()?);
-    let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-    Some(SocketAddr::new(ip, port.map_or(Ok(5060), str::parse).ok()?))
+    let written = contact.and_then(|contact| Hop::read(contact.as_str()));
+    written.and_then(|hop| hop.peer(Transport::Udp)).unwrap_or(way.to)
 }
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
+    use std::net::SocketAddr;
     use std::time::Instant;
 
     use super::*;
@@ -159,7 +152,7 @@ mod tests {
         request
     }
 
-    fn phone() -> SocketAddr {
+    fn phone() -> Peer {
         "203.0.113.9:40000".parse().unwrap()
     }
 
@@ -169,12 +162,13 @@ mod tests {
 
     /// The dialog that this answer begins, and a BYE in it.
     fn begun(way: &Way, fields: &[(&str, &str)]) -> (Dialog, Request) {
-        let answer = invite().answer(200, "them", phone());
+        let answer = invite().answer(200, "them", phone().address);
         let answer = fields.iter().fold(answer, |answer, (name, value)| answer.with(name, *value));
         let (mut chance, mut transactions, mut out) = (Chance::new([1; 32]), Clients::default(), Vec::new());
+        let here: SocketAddr = "192.0.2.1:5060".parse().unwrap();
         let mut sender = Sender {
             now: Instant::now(),
-            local: "192.0.2.1:5060".parse().unwrap(),
+            listeners: &here.into(),
             agent: "checksync",
             chance: &mut chance,
             transactions: &mut transactions,
@@ -226,11 +220,11 @@ mod tests {
 
     #[test]
     fn a_proxy_that_left_the_path_is_not_asked_again() {
-        let to = |contact| begun(&way(true), &[("Contact", contact)]).0.to.to_string();
+        let to = |contact| begun(&way(true), &[("Contact", contact)]).0.to.address.to_string();
         assert_eq!(to("<sip:u1@10.0.0.7:5070;ob>"), "10.0.0.7:5070");
         assert_eq!(to("<sip:u1@[2001:db8::1]>"), "[2001:db8::1]:5060");
-        assert_eq!(to("<sip:u1@phone.example>"), phone().to_string());
-        assert_eq!(to("<sip:u1@10.0.0.7:99999>"), phone().to_string());
+        assert_eq!(to("<sip:u1@phone.example>"), phone().address.to_string());
+        assert_eq!(to("<sip:u1@10.0.0.7:99999>"), phone().address.to_string());
     }
 
     #[test]

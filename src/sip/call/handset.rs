@@ -22,6 +22,10 @@ pub(super) struct Scene {
     asked: u32,
 }
 
+fn here() -> SocketAddr {
+    "192.0.2.1:5060".parse().unwrap()
+}
+
 /// Where the phone number `last` is.
 pub(super) fn at(last: u8) -> SocketAddr {
     ([10, 0, 0, last], 5062).into()
@@ -29,7 +33,7 @@ pub(super) fn at(last: u8) -> SocketAddr {
 
 pub(super) fn way(last: u8) -> Way {
     let credentials = Credentials { user: "u1".into(), password: Password::new("right") };
-    let way = Way::through(at(last), &Aor::new("u1", "pbx"), Some(credentials));
+    let way = Way::through(at(last).into(), &Aor::new("u1", "pbx"), Some(credentials));
     let target = crate::sip::Target::new(&format!("sip:u1@{};line=\"x\"", at(last))).unwrap();
     Way { target, proxied: false, ..way }
 }
@@ -50,7 +54,7 @@ impl Scene {
     pub(super) fn new() -> Self {
         #[allow(clippy::disallowed_methods)]
         let now = Instant::now();
-        let endpoint = Endpoint::new([9; 32], "192.0.2.1:5060".parse().unwrap(), "checksync/0.1");
+        let endpoint = Endpoint::new([9; 32], &here().into(), "checksync/0.1");
         Self { endpoint, now, fates: Vec::new(), sent: Vec::new(), asked: 0 }
     }
 
@@ -107,7 +111,7 @@ impl Scene {
 
     pub(super) fn reply_as(&mut self, phone: u8, tag: &str, request: &Request, code: u16) {
         let contact = format!("<sip:u1@{};line=\"x\">", at(phone));
-        let response = request.answer(code, tag, "192.0.2.1:5060".parse().unwrap());
+        let response = request.answer(code, tag, here());
         self.respond(phone, &response.with("Contact", contact));
     }
 
@@ -115,7 +119,7 @@ impl Scene {
     pub(super) fn challenge(&mut self, phone: u8, request: &Request, code: u16, nonce: &str) {
         let field = if code == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
         let challenge = format!("Digest realm=\"pbx\", nonce=\"{nonce}\", qop=\"auth\"");
-        let response = request.answer(code, &format!("phone{phone}"), "192.0.2.1:5060".parse().unwrap());
+        let response = request.answer(code, &format!("phone{phone}"), here());
         self.respond(phone, &response.with(field, challenge));
     }
 
@@ -222,7 +226,7 @@ impl Scene {
     /// A datagram comes from where a phone is.
     pub(super) fn receive(&mut self, phone: u8, datagram: &[u8]) {
         let mut out = Vec::new();
-        self.endpoint.receive(self.now, UNIX, at(phone), datagram, &mut out);
+        self.endpoint.receive(self.now, UNIX, at(phone).into(), datagram, &mut out);
         self.carry_out(out);
     }
 
@@ -231,7 +235,7 @@ impl Scene {
         for command in out {
             match command {
                 Command::Send { to, datagram, .. } => match reader::read(&datagram.0) {
-                    Ok(message) => self.sent.push((to, message)),
+                    Ok(message) => self.sent.push((to.address, message)),
                     Err(error) => assert!(datagram.0.starts_with(b"SIP/2.0 4"), "{error}"),
                 },
                 Command::Called { id, fate } => self.fates.push((id, fate)),

@@ -1,4 +1,4 @@
-//! The client transaction of an INVITE over UDP (RFC 3261 §17.1.1, with the Accepted state of RFC 6026).
+//! The client transaction of an INVITE (RFC 3261 §17.1.1, with the Accepted state of RFC 6026).
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::dialog::answerer;
 use crate::sip::message::{Request, Response, cseq};
+use crate::sip::peer::Peer;
 use crate::sip::transaction::T1;
 
 /// Timer B: how long nobody may react at all.
 pub const TIMER_B: Duration = Duration::from_secs(32);
-/// Timer D: how long a refusal that comes again is acknowledged again.
+/// Timer D: how long a refusal that comes again is acknowledged again; over a reliable transport none does.
 pub const TIMER_D: Duration = Duration::from_secs(32);
 /// Timer M: how long further answers may come, again or from other phones behind a proxy.
 pub const TIMER_M: Duration = Duration::from_secs(32);
@@ -24,13 +25,15 @@ pub struct Invite {
     pub request: Request,
     /// Its name.
     pub branch: String,
+    /// Where it went.
+    pub to: Peer,
     datagram: Bytes,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Timer A sends it `again`, after twice as long every time, `until` timer B ends.
+    /// Timer A sends it `again`, after twice as long every time, `until` timer B ends; by UDP only.
     Calling {
         again: Instant,
         pause: Duration,
@@ -76,9 +79,10 @@ pub enum Due {
 
 impl Invite {
     /// Begins with a request that is sent now; its datagram is [`Invite::datagram`].
-    pub fn start(now: Instant, request: Request, branch: String) -> Self {
-        let state = State::Calling { again: now + T1, pause: T1, until: now + TIMER_B };
-        Self { datagram: request.to_bytes(), request, branch, state }
+    pub fn start(now: Instant, request: Request, branch: String, to: Peer) -> Self {
+        let again = now + if to.is_reliable() { TIMER_B } else { T1 };
+        let state = State::Calling { again, pause: T1, until: now + TIMER_B };
+        Self { datagram: request.to_bytes(), request, branch, to, state }
     }
 
     /// The bytes that are sent.
@@ -100,13 +104,29 @@ impl Invite {
             }
             (State::Calling { .. } | State::Proceeding { .. }, _) => {
                 let ack = self.beside(rsip::Method::Ack, answerer(&self.request, response)).to_bytes();
-                self.state = State::Completed { until: now + TIMER_D, ack: ack.clone() };
+                self.state = self.completed(now, &ack);
                 Heard::Refused(ack)
             }
             (State::Completed { ack, .. }, 300..) => Heard::Again(ack.clone()),
             (State::Accepted { .. }, 200..300) => Heard::Accepted,
             _ => Heard::Nothing,
         }
+    }
+
+    /// Takes note that it could not be sent; true if that ends it.
+    pub fn undeliverable(&mut self) -> bool {
+        let ends = self.is_open();
+        if ends {
+            self.state = State::Ended;
+        }
+        ends
+    }
+
+    fn completed(&self, now: Instant, ack: &Bytes) -> State {
+        if self.to.is_reliable() {
+            return State::Ended;
+        }
+        State::Completed { until: now + TIMER_D, ack: ack.clone() }
     }
 
     /// Whether a CANCEL may be sent: only to somebody who has reacted (RFC 3261 §9.1).
@@ -187,6 +207,10 @@ mod tests {
     use crate::sip::reader;
 
     fn invite(now: Instant) -> Invite {
+        invite_to(now, "udp:10.0.0.1:5062")
+    }
+
+    fn invite_to(now: Instant, to: &str) -> Invite {
         let mut request = Request::new(rsip::Method::Invite, "sip:u1@10.0.0.1:5062;line=\"x\"");
         for (name, value) in [
             ("Via", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKi;rport"),
@@ -201,7 +225,7 @@ mod tests {
         ] {
             request.headers.push(name, value);
         }
-        Invite::start(now, request, "z9hG4bKi".into())
+        Invite::start(now, request, "z9hG4bKi".into(), to.parse().unwrap())
     }
 
     fn answer(invite: &Invite, code: u16) -> Response {
@@ -225,6 +249,16 @@ mod tests {
         let times: Vec<_> = seen.iter().map(|(at, _)| *at).collect();
         assert_eq!(times, [500, 1500, 3500, 7500, 15500, 31500, 32000]);
         assert_eq!(seen.iter().filter(|(_, timed_out)| *timed_out).count(), 1);
+    }
+
+    #[test]
+    fn over_a_stream_an_invite_is_sent_once_and_its_refusal_comes_once() {
+        let start = Instant::now();
+        assert_eq!(run(&mut invite_to(start, "tcp:10.0.0.1:5062"), start), [(32000, true)]);
+        let mut invite = invite_to(start, "tls:10.0.0.1:5062");
+        let busy = answer(&invite, 486);
+        assert!(matches!(invite.response(start, &busy), Heard::Refused(_)));
+        assert_eq!((invite.has_ended(), invite.undeliverable()), (true, false));
     }
 
     #[test]

@@ -274,7 +274,7 @@ fn a_device_may_be_called_again_at_once_and_its_account_has_the_place_back_after
 fn a_proxy_takes_the_call_by_the_lines_own_uri() {
     let mut scene = Scene::new();
     let aor = Aor::new("u1", "pbx");
-    scene.call(call(vec![Way::through(at(1), &aor, None)]));
+    scene.call(call(vec![Way::through(at(1).into(), &aor, None)]));
     let invite = scene.heard(1, "INVITE");
     assert_eq!(invite.uri, "sip:u1@pbx");
     scene.challenge(1, &invite, 407, "n");

@@ -7,7 +7,7 @@ use super::manners::ALLOW;
 use super::sender::{Errand, Sender};
 use super::session::session;
 use super::{Call, Fate, Way};
-use crate::sip::command::CallId;
+use crate::sip::command::{CallId, Command};
 use crate::sip::header::wire;
 use crate::sip::login::Login;
 use crate::sip::message::{Request, Response};
@@ -16,7 +16,7 @@ use crate::sip::message::{Request, Response};
 #[derive(Debug)]
 pub struct Leg {
     /// Where it is.
-    pub way: Way,
+    way: Way,
     /// Its INVITEs, the current one last; those before it were challenged.
     invites: Vec<Invite>,
     login: Login,
@@ -74,11 +74,11 @@ impl Leg {
             }
             Heard::Accepted => Turn::Answered,
             Heard::Again(ack) => {
-                sender.send(self.way.to, ack);
+                sender.send(self.invites[at].to, ack);
                 Turn::Nothing
             }
             Heard::Refused(ack) => {
-                sender.send(self.way.to, ack);
+                sender.send(self.invites[at].to, ack);
                 self.refused(response, call, sender)
             }
         }
@@ -94,16 +94,21 @@ impl Leg {
         &self.invites[at].request
     }
 
+    /// The way that INVITE went.
+    pub fn way(&self, at: usize) -> Way {
+        Way { to: self.invites[at].to, ..self.way.clone() }
+    }
+
     /// Stops the ringing, for the reason that was given first. A phone that has not reacted yet is told as soon as it
     /// does.
     pub fn cancel(&mut self, stop: Stop, id: CallId, sender: &mut Sender<'_>) {
         let stop = *self.cancelled.get_or_insert(stop);
         if let Some(invite) = self.invites.last_mut().filter(|invite| invite.can_be_cancelled()) {
-            let (mut cancel, branch) = (invite.cancel(sender.now), invite.branch.clone());
+            let (mut cancel, branch, to) = (invite.cancel(sender.now), invite.branch.clone(), invite.to);
             if stop == Stop::Elsewhere {
                 cancel.headers.push("Reason", "SIP;cause=200;text=\"Call completed elsewhere\"");
             }
-            sender.ask((id, Errand::Cancel), self.way.to, &cancel, &branch);
+            sender.ask((id, Errand::Cancel), to, &cancel, &branch);
         }
     }
 
@@ -138,21 +143,47 @@ impl Leg {
     }
 
     /// Does what is due.
-    pub fn wake(&mut self, sender: &mut Sender<'_>) -> Turn {
-        let mut turn = Turn::Nothing;
+    pub fn wake(&mut self, call: (&Call, &str), sender: &mut Sender<'_>) -> Turn {
+        let mut silent = false;
         for invite in &mut self.invites {
             match invite.due(sender.now) {
-                Some(Due::Resend(datagram)) => sender.send(self.way.to, datagram),
-                Some(Due::TimedOut) => turn = Turn::Lost(Fate::Unreachable(None)),
+                Some(Due::Resend(datagram)) => sender.invite(invite.to, datagram, &invite.branch),
+                Some(Due::TimedOut) => silent = true,
                 None => {}
             }
         }
-        self.note(turn)
+        if silent { self.nobody(call, sender) } else { Turn::Nothing }
+    }
+
+    /// Takes note that one of its INVITEs could not be sent.
+    pub fn undeliverable(&mut self, at: usize, call: (&Call, &str), sender: &mut Sender<'_>) -> Turn {
+        if self.invites[at].undeliverable() { self.nobody(call, sender) } else { Turn::Nothing }
+    }
+
+    /// Nobody is where it rang: it rings at the next place, or is lost.
+    fn nobody(&mut self, call: (&Call, &str), sender: &mut Sender<'_>) -> Turn {
+        if self.rings_elsewhere(call, sender) {
+            return Turn::Nothing;
+        }
+        self.note(Turn::Lost(Fate::Unreachable(None)))
+    }
+
+    fn rings_elsewhere(&mut self, (call, tag): (&Call, &str), sender: &mut Sender<'_>) -> bool {
+        if self.cancelled.is_some() || self.rang || self.way.next.is_empty() {
+            return false;
+        }
+        sender.out.push(Command::Lost(self.way.to));
+        self.way.to = self.way.next.remove(0);
+        self.invite(call, tag, sender);
+        true
     }
 
     fn refused(&mut self, response: &Response, (call, tag): (&Call, &str), sender: &mut Sender<'_>) -> Turn {
         if self.cancelled.is_none() && self.login.is_answered(response) {
             self.invite(call, tag, sender);
+            return Turn::Nothing;
+        }
+        if response.code == 503 && self.rings_elsewhere((call, tag), sender) {
             return Turn::Nothing;
         }
         let fate = Fate::of(response.code);
@@ -169,23 +200,23 @@ impl Leg {
     fn invite(&mut self, call: &Call, tag: &str, sender: &mut Sender<'_>) {
         self.cseq += 1;
         let branch = sender.branch();
-        let mut request =
-            sender.begin(rsip::Method::Invite, self.way.target.as_str(), &branch, &self.way.route);
+        let what = (rsip::Method::Invite, self.way.target.as_str());
+        let mut request = sender.begin(what, &self.way.to, &branch, &self.way.route);
         request.headers.push("From", from(call, tag));
         request.headers.push("To", format!("<{}>", call.aor.uri()));
         request.headers.push("Call-ID", call.call_id.clone());
         request.headers.push("CSeq", format!("{} INVITE", self.cseq));
-        sender.sign(&mut request);
+        sender.sign(&mut request, &self.way.to);
         request.headers.push("Allow", ALLOW);
         request.headers.push("X-KAZOO-AOR", call.aor.uri());
         if call.auto_answer {
             ask_to_answer(&mut request, &call.aor.realm);
         }
         request.headers.push("Content-Type", "application/sdp");
-        request.body = session(sender.local, 1).into();
+        request.body = session(sender.listeners.local(&self.way.to), 1).into();
         self.login.authorize(&mut request, sender.chance);
-        let invite = Invite::start(sender.now, request, branch);
-        sender.send(self.way.to, invite.datagram());
+        let invite = Invite::start(sender.now, request, branch, self.way.to);
+        sender.invite(invite.to, invite.datagram(), &invite.branch);
         self.invites.push(invite);
     }
 }

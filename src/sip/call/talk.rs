@@ -106,6 +106,19 @@ impl Talk {
         }
     }
 
+    /// Takes note that an INVITE could not be sent.
+    pub fn undeliverable(&mut self, branch: &str, sender: &mut Sender<'_>) {
+        let found = self.legs.iter().enumerate().find_map(|(leg, of)| Some((leg, of.find(branch)?)));
+        let Some((leg, at)) = found else { return };
+        let turn = self.legs[leg].undeliverable(at, (&self.call, &self.tag), sender);
+        self.turned(&turn, sender);
+    }
+
+    /// Whether it has sent an INVITE of this branch.
+    pub fn has_sent(&self, branch: &str) -> bool {
+        self.legs.iter().any(|leg| leg.find(branch).is_some())
+    }
+
     /// Takes the final response to any other request of ours.
     pub fn done(&mut self, errand: Errand, response: &Response, sender: &mut Sender<'_>) {
         match errand {
@@ -167,7 +180,7 @@ impl Talk {
     /// Does what is due.
     pub fn wake(&mut self, sender: &mut Sender<'_>) {
         for leg in 0..self.legs.len() {
-            let turn = self.legs[leg].wake(sender);
+            let turn = self.legs[leg].wake((&self.call, &self.tag), sender);
             self.turned(&turn, sender);
         }
         match self.phase {
@@ -188,8 +201,9 @@ impl Talk {
             return;
         }
         let of = &self.legs[leg];
-        let dialog = Dialog::begin(of.request(at), &of.way, response, sender);
-        let login = Login::new(of.way.credentials.clone());
+        let way = of.way(at);
+        let dialog = Dialog::begin(of.request(at), &way, response, sender);
+        let login = Login::new(way.credentials);
         sender.send(dialog.to, dialog.ack.clone());
         self.sides.push(Side { leg, dialog, refer: login.clone(), bye: login, end: End::Open, sessions: 1 });
         if matches!(self.phase, Phase::Ringing { .. }) {
