@@ -183,12 +183,10 @@ async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
     loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
 }
 
-/// Whoever is reached through a proxy may be registered behind it.
+/// Whoever is reached through a proxy may be registered behind it, and nobody says so.
 fn registrations(config: &Config) -> Registrations {
-    match config.outbound_proxy.is_empty() {
-        true => Registrations::default(),
-        false => Registrations::partly_elsewhere(),
-    }
+    let unknown = config.source() == wire::Source::Own && !config.outbound_proxy.is_empty();
+    if unknown { Registrations::partly_elsewhere() } else { Registrations::default() }
 }
 
 async fn sip_side(
@@ -204,6 +202,7 @@ async fn sip_side(
         circle: ground.circle.clone(),
         registrations: ground.registrations.clone(),
         orders,
+        source: config.source(),
         outbound_proxy: Some(config.outbound_proxy.clone()).filter(|proxy| !proxy.is_empty()),
         secret: random(),
         stop,

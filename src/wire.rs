@@ -21,11 +21,14 @@ use crate::store::{Store, StoreError};
 
 mod bindings;
 mod calls;
+mod elsewhere;
+mod kamailio;
 mod lines;
 mod proxy;
 
 use bindings::Writer;
 use calls::{Calls, Entry};
+use elsewhere::Elsewhere;
 use lines::{credentials, line_of};
 use proxy::Proxy;
 
@@ -34,6 +37,22 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The longest UDP payload.
 const DATAGRAM: usize = 65_535;
+
+/// Who knows which phones are registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The registrar in here.
+    Own,
+    /// A Kamailio, asked by JSON-RPC.
+    Kamailio {
+        /// Its `http://` address.
+        rpc: String,
+        /// How long to wait before it is asked again.
+        every: Duration,
+    },
+    /// Whoever answers SUBSCRIBEs at the outbound proxy (RFC 3680).
+    RegEvent,
+}
 
 /// What the SIP side works with.
 pub struct Means {
@@ -45,6 +64,8 @@ pub struct Means {
     pub registrations: Arc<Registrations>,
     /// What the circle asks for.
     pub orders: mpsc::Receiver<Order>,
+    /// Who knows which phones are registered.
+    pub source: Source,
     /// Where NOTIFYs go instead of the phone's own contact, as `host:port`.
     pub outbound_proxy: Option<String>,
     /// Makes nonces and tags unguessable.
@@ -83,7 +104,8 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
     let local = socket.local_addr().map(reachable).map_err(|error| StoreError::Io(error.to_string()))?;
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
     let mut endpoint = Endpoint::new(means.secret, &local.into(), agent);
-    let stored = bindings::load(&*means.store).await?;
+    let elsewhere = elsewhere(&means).await?;
+    let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
     info!(bindings = stored.len(), "SIP bindings restored");
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     let (now, unix) = clock();
@@ -96,6 +118,7 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
         writer: Writer::start(means.store.clone()),
         calls: Calls::new(means.store.clone()),
         proxy: means.outbound_proxy.map(Proxy::new),
+        elsewhere,
         store: means.store,
         circle: means.circle,
         registrations: means.registrations,
@@ -107,6 +130,19 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
         shell.count(&device);
     }
     Ok(shell.run(means.orders, lookups, means.stop))
+}
+
+/// Begins to listen to whoever else knows which phones are registered.
+async fn elsewhere(means: &Means) -> Result<Option<Elsewhere>, StoreError> {
+    let (news, inbox) = mpsc::channel(64);
+    match means.source.clone() {
+        Source::Own => return Ok(None),
+        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news))),
+        Source::RegEvent => drop(news),
+    }
+    let (store, circle, registrations) =
+        (means.store.clone(), means.circle.clone(), means.registrations.clone());
+    Elsewhere::start(store, circle, registrations, inbox).await.map(Some)
 }
 
 /// A device that is being told, perhaps at several contacts.
@@ -124,6 +160,7 @@ struct Shell {
     found: mpsc::Sender<Found>,
     writer: Writer,
     calls: Calls,
+    elsewhere: Option<Elsewhere>,
     store: Arc<dyn Store>,
     circle: Circle,
     registrations: Arc<Registrations>,
@@ -177,6 +214,9 @@ impl Shell {
         self.carry_out(out).await;
         self.calls.finish().await;
         self.writer.finish().await;
+        if let Some(elsewhere) = self.elsewhere {
+            elsewhere.finish().await;
+        }
     }
 
     fn line(&mut self, ticket: Ticket, line: Result<Option<Line>, StoreError>, out: &mut Vec<Command>) {
@@ -287,8 +327,9 @@ impl Shell {
 
     fn find(&self, ticket: Ticket, user: String, realm: String) {
         let (store, found) = (self.store.clone(), self.found.clone());
+        let nobody = self.elsewhere.is_some();
         tokio::spawn(async move {
-            let line = lines::find(&*store, &user, &realm).await;
+            let line = if nobody { Ok(None) } else { lines::find(&*store, &user, &realm).await };
             let _stopped = found.send((ticket, line)).await;
         });
     }

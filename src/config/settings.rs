@@ -150,6 +150,9 @@ fn is_filter(text: &str) -> bool {
     tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }
 
+/// Who may know which phones are registered.
+pub(super) const SOURCES: [&str; 3] = ["own", "kamailio", "reg-event"];
+
 /// All settings, in the order in which they are shown. The table `[site]` and the API key stand apart.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -215,6 +218,35 @@ pub const SETTINGS: &[Setting] = &[
             right: is_host_port,
             expected: "host:port, such as sbc.example.com:5060, or empty",
         },
+    },
+    Setting {
+        name: "registrations_from",
+        env: "CHECKSYNC_REGISTRATIONS_FROM",
+        flag: "",
+        meaning: "Who knows which phones are registered. own: the registrar in here. kamailio: a Kamailio, asked at `kamailio_rpc`. reg-event: whoever answers at `outbound_proxy` a SUBSCRIBE to each line (RFC 3680). Beside a PBX nobody registers here any more.",
+        field: Field::Text {
+            place: |config| &mut config.registrations_from,
+            right: |text| SOURCES.contains(&text),
+            expected: "own, kamailio or reg-event",
+        },
+    },
+    Setting {
+        name: "kamailio_rpc",
+        env: "CHECKSYNC_KAMAILIO_RPC",
+        flag: "",
+        meaning: "Where Kamailio answers JSON-RPC over HTTP (modules jsonrpcs and xhttp). It is asked for `ul.dump`.",
+        field: Field::Text {
+            place: |config| &mut config.kamailio_rpc,
+            right: |text| is_base_url(text) && !text.starts_with("https:"),
+            expected: "an http URL, such as http://127.0.0.1:8090/RPC, or empty",
+        },
+    },
+    Setting {
+        name: "kamailio_seconds",
+        env: "CHECKSYNC_KAMAILIO_SECONDS",
+        flag: "",
+        meaning: "How long to wait before Kamailio is asked again.",
+        field: Field::Number(|config| &mut config.kamailio_seconds, 1..=3600),
     },
     Setting {
         name: "notify_per_second",
@@ -355,6 +387,15 @@ mod tests {
         for wrong in ["sbc.example.com", ":5060", "sbc:0", "sbc:70000", "2001:db8::1", "a b:5060"] {
             assert!(!set("outbound_proxy", wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn registrations_come_from_one_of_three() {
+        assert!(SOURCES.into_iter().all(|source| set("registrations_from", source)));
+        assert!(!set("registrations_from", "") && !set("registrations_from", "Kamailio"));
+        assert!(set("kamailio_rpc", "http://127.0.0.1:8090/RPC") && set("kamailio_rpc", ""));
+        assert!(!set("kamailio_rpc", "https://127.0.0.1/RPC") && !set("kamailio_rpc", "127.0.0.1:8090"));
+        assert!(set("kamailio_seconds", "30") && !set("kamailio_seconds", "0"));
     }
 
     #[test]

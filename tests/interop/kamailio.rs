@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::house::Daemon;
+use crate::house::{Daemon, Shop};
 use crate::peers::{Peer, free_port, has, wait_until};
 use crate::sipp::Sipp;
 
@@ -107,4 +107,69 @@ fn a_password_that_kamailio_does_not_take_is_said() {
     shop.wait_for(&device, "the refusal is noted", |p| {
         p["last_notify"]["outcome"].as_str().is_some_and(|words| words.contains("refused"))
     });
+}
+
+/// A daemon that asks Kamailio every second who is registered.
+fn daemon_that_asks(kamailio: &Kamailio) -> Daemon {
+    let (proxy, rpc) = (kamailio.sip.to_string(), kamailio.rpc.clone());
+    Daemon::configured(move |config| {
+        config.outbound_proxy.clone_from(&proxy);
+        config.kamailio_rpc.clone_from(&rpc);
+        config.registrations_from = "kamailio".to_owned();
+        config.kamailio_seconds = 1;
+    })
+}
+
+/// Whether a device is registered, in all the ways in which the API says so; `None` while they differ, as in the
+/// middle of a change.
+pub(crate) fn registered(shop: &Shop, device: &str) -> Option<bool> {
+    let get = |path: &str| shop.administrator.get(&shop.path(path));
+    let id = device.rsplit('/').next().unwrap();
+    let listed = get("/registrations");
+    let all = [
+        get("/devices?with_status=true")[0]["registered"] == json!(true),
+        get("/devices/status") == json!([{"device_id": id, "registered": true}]),
+        listed[0]["authorizing_id"] == json!(id) && listed[0]["username"] == json!("front"),
+        get("/registrations/count")["count"] == json!(1),
+    ];
+    all.iter().all(|one| *one == all[0]).then_some(all[0])
+}
+
+#[test]
+fn who_is_registered_at_kamailio_is_known_by_its_rpc() {
+    if !has("kamailio") || !has("sipp") {
+        return;
+    }
+    let kamailio = Kamailio::start("MD5", &[("front", "correct")]);
+    let mut daemon = daemon_that_asks(&kamailio);
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    assert_eq!(registered(&shop, &device), Some(false));
+    let sipp = Sipp::registered_at(kamailio.sip, "register_freely.xml");
+    wait_until("the phone is seen", || registered(&shop, &device) == Some(true));
+    daemon.restart();
+    let shop = Shop { administrator: daemon.administrator(), account: shop.account };
+    assert_eq!(registered(&shop, &device), Some(true), "what was seen last holds over a restart");
+    sipp.leaves();
+    wait_until("the phone is gone", || registered(&shop, &device) == Some(false));
+}
+
+#[test]
+fn a_phone_that_appears_at_kamailio_is_told_what_it_has_missed() {
+    if !has("kamailio") || !has("sipp") {
+        return;
+    }
+    let kamailio = Kamailio::start("SHA-256", &[("front", "correct")]);
+    let daemon = daemon_that_asks(&kamailio);
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
+    daemon.phone("805ec0123456", "front").boot();
+    shop.administrator.patch(&device, &json!({"name": "Nobody was there"}));
+    shop.wait_for(&device, "nobody is there", |p| {
+        p["last_notify"]["outcome"].as_str().is_some_and(|words| words.contains("404"))
+    });
+    let sipp = Sipp::registered_at(kamailio.sip, "register_freely.xml");
+    let told = sipp.plays("notified.xml").wait().unwrap();
+    assert!(told.success(), "SIPp was not told as it expects");
 }

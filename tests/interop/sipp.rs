@@ -27,10 +27,21 @@ impl Sipp {
         sipp
     }
 
+    /// It goes from where it has registered freely.
+    pub(crate) fn leaves(&self) {
+        let mut leaving = self.plays_with("register_freely.xml", "0");
+        assert!(leaving.wait().unwrap().success(), "SIPp could not go");
+    }
+
     pub(crate) fn plays(&self, scenario: &str) -> Child {
+        self.plays_with(scenario, "300")
+    }
+
+    fn plays_with(&self, scenario: &str, expires: &str) -> Child {
         let scenario = format!("{}/tests/interop/{scenario}", env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new("sipp");
         command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.port]);
+        command.args(["-key", "expires", expires]);
         command.args(["-m", "1", "-nostdin", "-timeout", "20s", &self.registrar]);
         command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
