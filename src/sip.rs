@@ -8,6 +8,7 @@
 //! ```text
 //! datagram ─▶ reader ─▶ message ─┬─▶ server ─▶ line (who may) ─▶ registrar ─▶ binding (where phones are)
 //!                                ├─▶ client ─▶ transaction (again, again) ─▶ notify (what became of it)
+//!                                ├─▶ subscribe (who is registered at somebody else's)
 //!                                └─▶ call (a phone is rung, and connected to a number)
 //! ```
 //!
@@ -23,6 +24,7 @@ pub mod command;
 pub mod server;
 
 pub mod call;
+pub mod subscribe;
 pub mod line;
 pub mod login;
 pub mod notify;

@@ -25,12 +25,14 @@ mod elsewhere;
 mod kamailio;
 mod lines;
 mod proxy;
+mod regevent;
 
 use bindings::Writer;
 use calls::{Calls, Entry};
 use elsewhere::Elsewhere;
 use lines::{credentials, line_of};
 use proxy::Proxy;
+use regevent::Watch;
 
 /// What a burst of answers may need: with the kernel's default, a window of 500 NOTIFYs loses responses.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -104,7 +106,7 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
     let local = socket.local_addr().map(reachable).map_err(|error| StoreError::Io(error.to_string()))?;
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
     let mut endpoint = Endpoint::new(means.secret, &local.into(), agent);
-    let elsewhere = elsewhere(&means).await?;
+    let (elsewhere, watch) = elsewhere(&means).await?;
     let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
     info!(bindings = stored.len(), "SIP bindings restored");
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
@@ -119,6 +121,7 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
         calls: Calls::new(means.store.clone()),
         proxy: means.outbound_proxy.map(Proxy::new),
         elsewhere,
+        watch,
         store: means.store,
         circle: means.circle,
         registrations: means.registrations,
@@ -132,17 +135,18 @@ pub async fn start(socket: UdpSocket, means: Means) -> Result<impl Future<Output
     Ok(shell.run(means.orders, lookups, means.stop))
 }
 
-/// Begins to listen to whoever else knows which phones are registered.
-async fn elsewhere(means: &Means) -> Result<Option<Elsewhere>, StoreError> {
-    let (news, inbox) = mpsc::channel(64);
+/// Begins to listen to whoever else knows which phones are registered; gives what lines to watch, too.
+async fn elsewhere(means: &Means) -> Result<(Option<Elsewhere>, mpsc::Receiver<Watch>), StoreError> {
+    let ((news, inbox), (sweeping, watch)) = (mpsc::channel(64), mpsc::channel(8));
     match means.source.clone() {
-        Source::Own => return Ok(None),
-        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news))),
-        Source::RegEvent => drop(news),
+        Source::Own => return Ok((None, watch)),
+        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news.clone()))),
+        Source::RegEvent => drop(tokio::spawn(regevent::sweep(means.store.clone(), sweeping))),
     }
     let (store, circle, registrations) =
         (means.store.clone(), means.circle.clone(), means.registrations.clone());
-    Elsewhere::start(store, circle, registrations, inbox).await.map(Some)
+    let elsewhere = Elsewhere::start((store, circle, registrations), (news, inbox)).await?;
+    Ok((Some(elsewhere), watch))
 }
 
 /// A device that is being told, perhaps at several contacts.
@@ -161,6 +165,7 @@ struct Shell {
     writer: Writer,
     calls: Calls,
     elsewhere: Option<Elsewhere>,
+    watch: mpsc::Receiver<Watch>,
     store: Arc<dyn Store>,
     circle: Circle,
     registrations: Arc<Registrations>,
@@ -195,6 +200,9 @@ impl Shell {
                     Some(Order::Forget(device)) => self.endpoint.forget(&device.to_string(), &mut out),
                     None => break,
                 },
+                Some(watch) = self.watch.recv() => {
+                    watch.apply(self.endpoint.subscriptions(), self.proxy.as_mut(), &mut out).await;
+                }
                 () = stop.notified() => break,
                 Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
                 () = tokio::time::sleep_until(deadline.into()) => {
@@ -321,6 +329,14 @@ impl Shell {
             Command::Bound { binding, fresh } => self.bound(&binding, fresh),
             Command::Unbound(binding) => self.unbound(&binding),
             Command::Notified { id, outcome } => self.notified(id, outcome),
+            Command::Registered { aor, contacts } => {
+                if let Some(elsewhere) = &self.elsewhere {
+                    elsewhere.hear(regevent::news(aor, contacts)).await;
+                }
+            }
+            Command::Unwatched { aor, code } => {
+                info!(line = %aor.uri(), code, "nobody says where a line's phones are; it is asked again");
+            }
             Command::Called { id, fate } => self.calls.over(id, fate),
         }
     }

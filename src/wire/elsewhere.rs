@@ -63,6 +63,7 @@ pub(super) enum News {
 
 /// The task that takes the news.
 pub(super) struct Elsewhere {
+    news: mpsc::Sender<News>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -70,17 +71,20 @@ pub(super) struct Elsewhere {
 impl Elsewhere {
     /// Starts with what was noted last, which holds until it ends or there is news.
     pub(super) async fn start(
-        store: Arc<dyn Store>,
-        circle: Circle,
-        registrations: Arc<Registrations>,
-        news: mpsc::Receiver<News>,
+        (store, circle, registrations): (Arc<dyn Store>, Circle, Arc<Registrations>),
+        (news, inbox): (mpsc::Sender<News>, mpsc::Receiver<News>),
     ) -> Result<Self, StoreError> {
         let noted = bindings::load(&*store).await?;
         let writer = Writer::start(store.clone());
         let mut book = Book { store, circle, registrations, writer, known: HashMap::new() };
         book.remember(noted);
         let (stop, stopped) = oneshot::channel();
-        Ok(Self { stop, running: tokio::spawn(book.run(news, stopped)) })
+        Ok(Self { news, stop, running: tokio::spawn(book.run(inbox, stopped)) })
+    }
+
+    /// Takes news.
+    pub(super) async fn hear(&self, news: News) {
+        let _stopped = self.news.send(news).await;
     }
 
     /// Ends when everything is written down.
