@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -9,6 +10,22 @@ use serde_json::{Value, json};
 use crate::house::{Daemon, Shop};
 use crate::peers::{Peer, free_port, has, wait_until};
 use crate::sipp::Sipp;
+
+/// How Kamailio takes what it publishes itself, and whoever subscribes to it.
+const SUBSCRIBE: &str = r#"
+    if (is_method("PUBLISH")) {
+        if (t_newtran()) { handle_publish(); t_release(); }
+        exit;
+    }
+    if (is_method("SUBSCRIBE")) {
+        if ($au == $null || !pv_proxy_authenticate("$fd", "$sht(password=>$au)", "0")) {
+            proxy_challenge("$fd", "1");
+            exit;
+        }
+        if (t_newtran()) { handle_subscribe(); t_release(); }
+        exit;
+    }
+"#;
 
 /// A Kamailio with a configuration of its own.
 pub(crate) struct Kamailio {
@@ -21,17 +38,31 @@ pub(crate) struct Kamailio {
 impl Kamailio {
     /// One that challenges with this algorithm, and knows these users' passwords.
     pub(crate) fn start(algorithm: &str, passwords: &[(&str, &str)]) -> Self {
+        Self::configured(include_str!("kamailio.cfg"), algorithm, passwords)
+    }
+
+    /// The same, which tells whoever subscribes to it who is registered.
+    pub(crate) fn that_tells(algorithm: &str, passwords: &[(&str, &str)]) -> Self {
+        let configuration = include_str!("kamailio.cfg")
+            .replace("#@REGINFO@", include_str!("reginfo.cfg"))
+            .replace("#@SUBSCRIBE@", SUBSCRIBE);
+        Self::configured(&configuration, algorithm, passwords)
+    }
+
+    fn configured(configuration: &str, algorithm: &str, passwords: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (sip, http) = (free_port(), free_port());
         let known = passwords.iter().fold(String::new(), |mut known, (user, password)| {
             let _ = writeln!(known, "$sht(password=>{user}) = \"{password}\";");
             known
         });
-        let configuration = include_str!("kamailio.cfg")
+        let configuration = configuration
+            .replace("@RUN@", home.path().to_str().unwrap())
             .replace("@SIP@", &sip.to_string())
             .replace("@HTTP@", &http.to_string())
             .replace("@ALGORITHM@", algorithm)
             .replace("@PASSWORDS@", &known);
+        tables(&home.path().join("db"));
         let file = home.path().join("kamailio.cfg");
         std::fs::write(&file, configuration).unwrap();
         let mut command = Command::new("kamailio");
@@ -59,6 +90,15 @@ impl Kamailio {
         let domains = dump["result"]["Domains"].as_array().cloned().unwrap_or_default();
         let lines = domains.iter().flat_map(|domain| domain["Domain"]["AoRs"].as_array().cloned());
         lines.flatten().filter_map(|line| Some(line["Info"]["AoR"].as_str()?.to_owned())).collect()
+    }
+}
+
+/// Text tables, without which the presence modules do not start.
+fn tables(folder: &Path) {
+    let shipped = Path::new("/usr/share/kamailio/dbtext/kamailio");
+    std::fs::create_dir(folder).unwrap();
+    for table in ["version", "presentity", "active_watchers", "watchers", "pua", "xcap"] {
+        std::fs::copy(shipped.join(table), folder.join(table)).unwrap();
     }
 }
 
@@ -172,4 +212,27 @@ fn a_phone_that_appears_at_kamailio_is_told_what_it_has_missed() {
     let sipp = Sipp::registered_at(kamailio.sip, "register_freely.xml");
     let told = sipp.plays("notified.xml").wait().unwrap();
     assert!(told.success(), "SIPp was not told as it expects");
+}
+
+#[test]
+fn who_is_registered_at_kamailio_is_known_by_its_reg_events() {
+    if !has("kamailio") || !has("sipp") {
+        return;
+    }
+    let kamailio = Kamailio::that_tells("SHA-256", &[("front", "correct"), ("later", "another")]);
+    let proxy = kamailio.sip.to_string();
+    let daemon = Daemon::configured(move |config| {
+        config.outbound_proxy.clone_from(&proxy);
+        config.registrations_from = "reg-event".to_owned();
+    });
+    let shop = daemon.shop();
+    let device = shop.device("805ec0123456", "yealink/t46s", "front");
+    shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
+    let sipp = Sipp::registered_at(kamailio.sip, "register_freely.xml");
+    wait_until("the phone is seen", || registered(&shop, &device) == Some(true));
+    sipp.leaves();
+    wait_until("the phone is gone", || registered(&shop, &device) == Some(false));
+    let back = sipp.plays("register_freely.xml").wait().unwrap();
+    assert!(back.success(), "SIPp could not come back");
+    wait_until("the phone is seen again", || registered(&shop, &device) == Some(true));
 }
