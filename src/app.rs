@@ -49,6 +49,9 @@ pub enum AppError {
     /// Catalog or templates are wrong, and there is no older set to go on with.
     #[error("the catalog and templates cannot be used:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Templates(Vec<Finding>),
+    /// Phones that ask by multicast cannot be heard.
+    #[error("pnp: {0}")]
+    Pnp(String),
     /// The sample account could not be made.
     #[error(transparent)]
     Plant(#[from] PlantError),
@@ -76,6 +79,7 @@ pub struct App {
     servers: Vec<ServerHandle>,
     stop_sip: Arc<tokio::sync::Notify>,
     watching: JoinHandle<()>,
+    pnp: JoinHandle<()>,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
 }
 
@@ -118,6 +122,7 @@ impl App {
             (bound.sip.local_addr()?, bound.phones.local_addr()?, bound.admin.local_addr()?);
         let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
+        let phones_url = site.phones_url.clone();
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
         let switchboard = Switchboard::new(orders.clone());
@@ -130,6 +135,7 @@ impl App {
         let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
+        let pnp = pnp_side(&config, sip, ground.files.clone(), phones_url)?;
         let servers = [
             phones_server(&ground, bound.phones, &config)?,
             admin_server(&ground, (doorman, imports), bound.admin, &config)?,
@@ -145,7 +151,19 @@ impl App {
             ("the SIP side", tokio::spawn(sip_side)),
             ("the circle", tokio::spawn(turning)),
         ];
-        Ok(Self { phones, admin, sip, new_key, planted, store, servers: handles, stop_sip, watching, tasks })
+        Ok(Self {
+            phones,
+            admin,
+            sip,
+            new_key,
+            planted,
+            store,
+            servers: handles,
+            stop_sip,
+            watching,
+            pnp,
+            tasks,
+        })
     }
 
     /// Waits until some part ends that never should; gives its name.
@@ -167,6 +185,7 @@ impl App {
         futures_util::future::join_all(graceful).await;
         self.watching.abort();
         let _aborted = self.watching.await;
+        self.pnp.abort();
         self.stop_sip.notify_one();
         for (part, task) in self.tasks {
             if !task.is_finished() && tokio::time::timeout(Duration::from_secs(GRACE), task).await.is_err() {
@@ -181,6 +200,23 @@ async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
     let packs = config.packs.clone();
     let loaded = tokio::task::spawn_blocking(move || watch::load(&packs).map(|pack| watch::compile(&pack)));
     loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
+}
+
+/// Tells phones that ask by multicast, where that is wanted.
+fn pnp_side(
+    config: &Config,
+    sip: SocketAddr,
+    files: Arc<Files>,
+    url: String,
+) -> Result<JoinHandle<()>, AppError> {
+    let Ok(interface) = config.pnp.parse() else { return Ok(tokio::spawn(async {})) };
+    let joined = wire::pnp::bind(interface);
+    let sockets = joined.map_err(|error| AppError::Pnp(wire::pnp::explain(interface, sip, &error)))?;
+    Ok(tokio::spawn(async move {
+        if let Err(error) = wire::pnp::run(sockets, files, url, random()).await {
+            tracing::error!(%error, "PnP has ended");
+        }
+    }))
 }
 
 /// Whoever is reached through a proxy may be registered behind it, and nobody says so.

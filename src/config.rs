@@ -46,6 +46,8 @@ pub struct Config {
     pub kamailio_rpc: String,
     /// Seconds before Kamailio is asked again, at least 1.
     pub kamailio_seconds: u32,
+    /// Interface and port of PnP; empty where it is off.
+    pub pnp: String,
     /// NOTIFYs a second, at least 1.
     pub notify_per_second: u32,
     /// NOTIFYs under way at a time, at least 1.
@@ -239,6 +241,7 @@ impl Default for Config {
             registrations_from: "own".to_owned(),
             kamailio_rpc: String::new(),
             kamailio_seconds: 30,
+            pnp: String::new(),
             notify_per_second: 20,
             notify_window: 32,
             cache_mib: 64,

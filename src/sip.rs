@@ -28,6 +28,7 @@ pub mod subscribe;
 pub mod line;
 pub mod login;
 pub mod notify;
+pub mod pnp;
 pub mod registrar;
 pub mod registration;
 

@@ -24,6 +24,7 @@ mod calls;
 mod elsewhere;
 mod kamailio;
 mod lines;
+pub mod pnp;
 mod proxy;
 mod regevent;
 

@@ -1,6 +1,6 @@
 //! Every setting, described once: what reads it, what shows it, and what explains it all come from this table.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -146,6 +146,11 @@ fn is_host_port(text: &str) -> bool {
     text.is_empty() || (port.is_some() && !text.contains(char::is_whitespace))
 }
 
+fn is_interface(text: &str) -> bool {
+    let is_one = |at: &SocketAddrV4| at.port() > 0 && !at.ip().is_unspecified() && !at.ip().is_multicast();
+    text.is_empty() || parsed(text, is_one).is_some()
+}
+
 fn is_filter(text: &str) -> bool {
     tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }
@@ -247,6 +252,17 @@ pub const SETTINGS: &[Setting] = &[
         flag: "",
         meaning: "How long to wait before Kamailio is asked again.",
         field: Field::Number(|config| &mut config.kamailio_seconds, 1..=3600),
+    },
+    Setting {
+        name: "pnp",
+        env: "CHECKSYNC_PNP",
+        flag: "",
+        meaning: "The IPv4 address of the interface, and the port, on which phones that ask by multicast where their configuration lies (SIP PnP) are told, if a device has their MAC address. They ask at port 5060. Empty: nobody is told. Anybody on that network could tell them something else, so use it where you trust it.",
+        field: Field::Text {
+            place: |config| &mut config.pnp,
+            right: is_interface,
+            expected: "an IPv4 address of this machine and a port, such as 192.0.2.1:5060, or empty",
+        },
     },
     Setting {
         name: "notify_per_second",
@@ -396,6 +412,14 @@ mod tests {
         assert!(set("kamailio_rpc", "http://127.0.0.1:8090/RPC") && set("kamailio_rpc", ""));
         assert!(!set("kamailio_rpc", "https://127.0.0.1/RPC") && !set("kamailio_rpc", "127.0.0.1:8090"));
         assert!(set("kamailio_seconds", "30") && !set("kamailio_seconds", "0"));
+    }
+
+    #[test]
+    fn pnp_is_an_interface_and_a_port() {
+        assert!(set("pnp", "192.0.2.1:5060") && set("pnp", ""));
+        for wrong in ["192.0.2.1", "0.0.0.0:5060", "224.0.1.75:5060", "192.0.2.1:0", "[::1]:5060", "eth0"] {
+            assert!(!set("pnp", wrong), "{wrong}");
+        }
     }
 
     #[test]
