@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
+use crate::sightings::Sightings;
 use crate::store::{Span, Store};
 
 mod access;
@@ -55,6 +56,7 @@ mod rows;
 mod schemas;
 mod secrets;
 mod sessions;
+mod sightings;
 mod table;
 mod templates;
 mod trash;
@@ -81,6 +83,8 @@ pub struct Desk {
     pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// Phones that asked by multicast and belong to no device.
+    pub sightings: Arc<Sightings>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
     /// What is being imported, and what was lately.
@@ -125,6 +129,10 @@ fn v2() -> Vec<Place> {
         at("/schemas").get(schemas::list, site::SCHEMAS),
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
+        at("/sightings")
+            .get(sightings::get, phone::SIGHTINGS)
+            .put(sightings::open, phone::SIGHTINGS_OPEN)
+            .delete(sightings::close, phone::SIGHTINGS_CLOSE),
     ];
     of_devices().into_iter().chain(of_users()).chain(of_accounts()).chain(of_the_site).collect()
 }

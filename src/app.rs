@@ -20,6 +20,7 @@ use crate::files::Files;
 use crate::provision::{self, Shelf};
 use crate::registrations::Registrations;
 use crate::resync::Pace;
+use crate::sightings::Sightings;
 use crate::store::{Options, SledStore, Store, StoreError};
 use crate::template::Finding;
 use crate::{watch, wire};
@@ -89,6 +90,7 @@ struct Ground {
     files: Arc<Files>,
     circle: Circle,
     registrations: Arc<Registrations>,
+    sightings: Arc<Sightings>,
     switchboard: Switchboard,
 }
 
@@ -132,10 +134,11 @@ impl App {
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let registrations = Arc::new(registrations(&config));
-        let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
+        let sightings = Arc::default();
+        let ground = Ground { store: store.clone(), files, circle, registrations, sightings, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
-        let pnp = pnp_side(&config, sip, ground.files.clone(), phones_url)?;
+        let pnp = pnp_side(&config, sip, &ground, phones_url)?;
         let servers = [
             phones_server(&ground, bound.phones, &config)?,
             admin_server(&ground, (doorman, imports), bound.admin, &config)?,
@@ -206,14 +209,15 @@ async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
 fn pnp_side(
     config: &Config,
     sip: SocketAddr,
-    files: Arc<Files>,
+    ground: &Ground,
     url: String,
 ) -> Result<JoinHandle<()>, AppError> {
     let Ok(interface) = config.pnp.parse() else { return Ok(tokio::spawn(async {})) };
     let joined = wire::pnp::bind(interface);
     let sockets = joined.map_err(|error| AppError::Pnp(wire::pnp::explain(interface, sip, &error)))?;
+    let host = wire::pnp::Host { files: ground.files.clone(), sightings: ground.sightings.clone() };
     Ok(tokio::spawn(async move {
-        if let Err(error) = wire::pnp::run(sockets, files, url, random()).await {
+        if let Err(error) = wire::pnp::run(sockets, host, url, random()).await {
             tracing::error!(%error, "PnP has ended");
         }
     }))
@@ -269,6 +273,7 @@ fn admin_server(
         circle: ground.circle.clone(),
         switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
+        sightings: ground.sightings.clone(),
         doorman,
         imports,
         kazoo_from: config.kazoo_from.clone(),

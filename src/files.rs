@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 
 use crate::account::Account;
 use crate::catalog::{Asker, Catalog, Entry, Events};
-use crate::device::{Device, Mac};
+use crate::device::{Device, Mac, Make};
 use crate::id::{Digest, Id};
 use crate::render::{Rendered, render};
 use crate::settings::{self, SettingsError, Site};
@@ -256,6 +256,9 @@ fn events(device: &Device, entry: Entry<'_>) -> Events {
 
 fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal> {
     let make = device.make();
+    if make == Make::default() && device.mac().is_none() {
+        return Err(SettingsError::NoMac.into());
+    }
     let missing = || Refusal::NoModel(format!("{}/{}/{}", make.brand, make.family, make.model));
     catalog.find(&make).ok_or_else(missing)
 }

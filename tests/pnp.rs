@@ -9,6 +9,7 @@ use std::time::Duration;
 use checksync::app::{App, AppError};
 use checksync::config::Config;
 use house::{Daemon, header};
+use serde_json::json;
 use socket2::{Domain, Socket, Type};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 1, 75);
@@ -61,6 +62,27 @@ fn a_known_phone_is_told_where_its_configuration_lies_and_a_stranger_is_not() {
     assert_eq!(daemon.phone("805ec0123456", "front").boot().status, 200, "and there it is");
     stranger.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert!(stranger.recv_from(&mut [0; 4096]).is_err(), "a stranger is told nothing");
+}
+
+#[test]
+fn any_phone_is_told_and_seen_while_an_administrator_opens_the_door() {
+    let port = free_port();
+    let daemon = Daemon::configured(move |config| config.pnp = format!("127.0.0.1:{port}"));
+    let administrator = daemon.administrator();
+    assert_eq!(administrator.get("/sightings"), json!({"open_until": null, "phones": []}));
+    let wrong = administrator.call("PUT", "/sightings", &json!({"seconds": 0}));
+    assert_eq!(wrong.0, 400, "{}", wrong.1);
+    let (status, opened) = administrator.call("PUT", "/sightings", &json!({"seconds": 60}));
+    assert!(status == 200 && opened["data"]["open_until"].is_u64(), "{opened}");
+    let stranger = phone();
+    asks(&stranger, port, "805EC0999999");
+    assert!(hears(&stranger).starts_with("SIP/2.0 200"));
+    assert!(hears(&stranger).ends_with(&format!("http://{}/", daemon.phones())));
+    let seen = &administrator.get("/sightings")["phones"][0];
+    let said = ["mac_address", "vendor", "model", "version", "ip"].map(|name| seen[name].as_str().unwrap());
+    assert_eq!(said, ["805ec0999999", "Yealink", "SIP-T46S", "66.84.0.10", "127.0.0.1"]);
+    assert_eq!(administrator.call("DELETE", "/sightings", &json!({})).0, 200);
+    assert_eq!(administrator.get("/sightings"), json!({"open_until": null, "phones": []}));
 }
 
 #[test]

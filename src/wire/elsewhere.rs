@@ -159,8 +159,12 @@ impl Book {
             }
         }
         let gone: Vec<Id> = self.known.keys().filter(|id| !now.contains_key(id)).copied().collect();
-        gone.into_iter().for_each(|id| self.is_at(id, Vec::new()));
-        now.into_iter().for_each(|(id, bindings)| self.is_at(id, bindings));
+        for id in gone {
+            self.is_at(id, Vec::new());
+        }
+        for (id, bindings) in now {
+            self.is_at(id, bindings);
+        }
         Ok(())
     }
 

@@ -55,15 +55,13 @@ fn ask(rpc: &str) -> Result<Vec<Seen>, String> {
     let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
     let agent: ureq::Agent = config.max_redirects(0).build().into();
     let request = agent.post(rpc).header("Content-Type", "application/json");
-    let mut answer = request.send(r#"{"jsonrpc":"2.0","method":"ul.dump","id":1}"#).map_err(words)?;
+    let mut answer =
+        request.send(r#"{"jsonrpc":"2.0","method":"ul.dump","id":1}"#).map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
-    let body = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(words)?;
+    let body =
+        answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(|error| error.to_string())?;
     let (_, unix) = clock();
     read(&body, unix).map_err(|error| format!("{error} (HTTP {status})"))
-}
-
-fn words(error: impl ToString) -> String {
-    error.to_string()
 }
 
 /// The contacts in an answer that came at `unix`.

@@ -12,7 +12,8 @@ use tracing::{debug, info};
 
 use super::clock;
 use crate::device::Mac;
-use crate::files::Files;
+use crate::files::{Files, Refusal};
+use crate::sightings::{Sighting, Sightings};
 use crate::sip::chance::Chance;
 use crate::sip::pnp::{Asking, Teller};
 use crate::sip::{Command, Peer};
@@ -30,6 +31,14 @@ pub struct Sockets {
     mouth: std::net::UdpSocket,
 }
 
+/// Who decides which phones are told.
+pub struct Host {
+    /// What known phones would be given.
+    pub files: Arc<Files>,
+    /// Whether others are told, too.
+    pub sightings: Arc<Sightings>,
+}
+
 /// Joins the group at the interface that has this address, at this port.
 pub fn bind(interface: SocketAddrV4) -> io::Result<Sockets> {
     let mouth = std::net::UdpSocket::bind((*interface.ip(), 0))?;
@@ -42,7 +51,7 @@ pub fn bind(interface: SocketAddrV4) -> io::Result<Sockets> {
 }
 
 /// Tells phones `url` for as long as the future is polled.
-pub async fn run(sockets: Sockets, files: Arc<Files>, url: String, secret: [u8; 32]) -> io::Result<()> {
+pub async fn run(sockets: Sockets, host: Host, url: String, secret: [u8; 32]) -> io::Result<()> {
     let (ear, mouth) = (UdpSocket::from_std(sockets.ear)?, UdpSocket::from_std(sockets.mouth)?);
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
     let mut teller = Teller::new(Chance::new(secret), mouth.local_addr()?.into(), agent);
@@ -53,7 +62,7 @@ pub async fn run(sockets: Sockets, files: Arc<Files>, url: String, secret: [u8; 
         tokio::select! {
             received = ear.recv_from(&mut asked) => match received {
                 Ok((length, from)) => {
-                    if let Some(asking) = known(&files, from, &asked[..length]).await {
+                    if let Some(asking) = host.helps(from, &asked[..length]).await {
                         teller.tell(clock().0, &asking, &url, &mut out);
                     }
                 }
@@ -74,22 +83,27 @@ pub async fn run(sockets: Sockets, files: Arc<Files>, url: String, secret: [u8; 
     }
 }
 
-/// A phone that asks, if it would be given its files.
-async fn known(files: &Files, from: SocketAddr, datagram: &[u8]) -> Option<Asking> {
-    let asking = Asking::read(Peer::from(from), datagram)?;
-    let mac: Mac = asking.mac.parse().ok()?;
-    let given = files.by_mac(mac).await;
-    let [vendor, model, version] = &asking.what;
-    match given {
-        Ok(given) => {
-            info!(device = %given.device, %mac, %from, vendor, model, version, "a phone asks by PnP and is told");
-            Some(asking)
-        }
-        Err(refusal) => {
-            info!(%mac, %from, vendor, model, version, %refusal, "a phone asks by PnP and is not told");
-            None
-        }
+impl Host {
+    /// A phone that asks, if it is told: one that would be given its files, or any while the door is open.
+    async fn helps(&self, from: SocketAddr, datagram: &[u8]) -> Option<Asking> {
+        let asking = Asking::read(Peer::from(from), datagram)?;
+        let mac: Mac = asking.mac.parse().ok()?;
+        let refusal = self.files.by_mac(mac).await.err();
+        let told = match &refusal {
+            None => true,
+            Some(Refusal::Unknown) => self.sightings.see(sighting(&asking, mac, from)),
+            Some(_) => false,
+        };
+        let [vendor, model, version] = &asking.what;
+        let refusal = refusal.map(|refusal| refusal.to_string());
+        info!(%mac, %from, vendor, model, version, told, refusal, "a phone asks by PnP");
+        told.then_some(asking)
     }
+}
+
+fn sighting(asking: &Asking, mac_address: Mac, from: SocketAddr) -> Sighting {
+    let [vendor, model, version] = asking.what.clone();
+    Sighting { mac_address, vendor, model, version, ip: from.ip(), seen: clock().1 }
 }
 
 /// Why the group cannot be joined, in words that say what to do.

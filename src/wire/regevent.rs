@@ -3,6 +3,7 @@
 //! The devices are gone through again when something has changed, and never more than a twentieth of the time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,12 +105,14 @@ async fn line(
     if let Some(realm) = device.realm() {
         return Ok(Some(Aor::new(user, &realm)));
     }
-    let account = device.account();
-    if !realms.contains_key(&account) {
-        let realm = store.account(account).await?.and_then(|account| account.realm());
-        realms.insert(account, realm);
-    }
-    Ok(realms.get(&account).and_then(Option::as_ref).map(|realm| Aor::new(user, realm)))
+    let realm = match realms.entry(device.account()) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            let account = store.account(device.account()).await?;
+            unknown.insert(account.and_then(|account| account.realm()))
+        }
+    };
+    Ok(realm.as_ref().map(|realm| Aor::new(user, realm)))
 }
 
 /// What makes of the lines that were `known` those that are `now`.
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn many_lines_are_handed_over_in_parts() {
-        let users: Vec<String> = (0..BATCH * 2 + 1).map(|n| format!("u{n}")).collect();
+        let users: Vec<String> = (0..=BATCH * 2).map(|n| format!("u{n}")).collect();
         let now = users.iter().map(|user| (Aor::new(user, "pbx"), None)).collect();
         let parts = changes(&mut HashMap::new(), now);
         assert_eq!((parts.len(), counts(&parts).0), (3, BATCH * 2 + 1));

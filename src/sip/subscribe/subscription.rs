@@ -208,11 +208,11 @@ impl Subscription {
         self.refresh_within(now, granted.min(self.expires));
     }
 
-    /// Refreshes when three quarters of the time are over, and half a minute before its end where that is later.
+    /// Refreshes when three quarters of the time are over, and five minutes before its end where that is later.
     fn refresh_within(&mut self, now: Instant, seconds: u32) {
         let whole = Duration::from_secs(seconds.max(4).into());
-        let margin = (whole / 4).min(Duration::from_secs(300));
-        self.due = Some(now + (whole - margin));
+        let margin = (whole / 4).min(Duration::from_mins(5));
+        self.due = Some(now + whole.saturating_sub(margin));
     }
 
     /// Whether a server wants a longer time than we asked for, and is given it.

@@ -205,7 +205,7 @@ fn one_that_the_server_ends_is_begun_again_when_it_says() {
     ] {
         let (mut stage, asked) = Stage::watching();
         assert_eq!(stage.notify(&asked, 1, state, "").0, 200);
-        let early = stage.asked_after(Duration::from_secs(shortest) - Duration::from_millis(1));
+        let early = stage.asked_after(Duration::from_millis(shortest * 1000 - 1));
         assert!(early.is_none(), "{state}: too early");
         let again = stage.asked_after(Duration::from_secs(longest - shortest));
         assert!(again.is_some(), "{state}: too late");
