@@ -44,6 +44,9 @@ pub enum AppError {
     /// An address could not be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] wire::TlsError),
     /// A pack cannot be read.
     #[error(transparent)]
     Pack(#[from] watch::LoadError),
@@ -70,8 +73,10 @@ pub struct App {
     pub phones: SocketAddr,
     /// Where administrators work.
     pub admin: SocketAddr,
-    /// Where SIP is spoken.
+    /// Where SIP is spoken, by UDP and TCP.
     pub sip: SocketAddr,
+    /// Where it is spoken besides, as listed in `sip_listen`.
+    pub sip_also: Vec<wire::Listen>,
     /// The master account's API key, when it was made at this start and nobody gave it.
     pub new_key: Option<String>,
     /// The sample account, when it was planted.
@@ -120,8 +125,8 @@ impl App {
         let planted =
             if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
         let bound = listeners::bind(&config, &*store).await?;
-        let (sip, phones, admin) =
-            (bound.sip.local_addr()?, bound.phones.local_addr()?, bound.admin.local_addr()?);
+        let (phones, admin) = (bound.phones.local_addr()?, bound.admin.local_addr()?);
+        let (sip, sip_also) = listeners::of_sip(&bound.sip);
         let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
         let phones_url = site.phones_url.clone();
@@ -154,14 +159,16 @@ impl App {
             ("the SIP side", tokio::spawn(sip_side)),
             ("the circle", tokio::spawn(turning)),
         ];
+        let servers = handles;
         Ok(Self {
             phones,
             admin,
             sip,
+            sip_also,
             new_key,
             planted,
             store,
-            servers: handles,
+            servers,
             stop_sip,
             watching,
             pnp,
@@ -230,13 +237,12 @@ fn registrations(config: &Config) -> Registrations {
 }
 
 async fn sip_side(
-    socket: std::net::UdpSocket,
+    listeners: Vec<wire::Listener>,
     ground: &Ground,
     orders: mpsc::Receiver<circle::Order>,
     config: &Config,
     stop: Arc<tokio::sync::Notify>,
 ) -> Result<impl Future<Output = ()> + use<>, AppError> {
-    let socket = tokio::net::UdpSocket::from_std(socket)?;
     let means = wire::Means {
         store: ground.store.clone(),
         circle: ground.circle.clone(),
@@ -244,10 +250,17 @@ async fn sip_side(
         orders,
         source: config.source(),
         outbound_proxy: Some(config.outbound_proxy.clone()).filter(|proxy| !proxy.is_empty()),
+        identity: identity(config)?,
         secret: random(),
         stop,
     };
-    Ok(wire::start(socket, means).await?)
+    Ok(wire::start(listeners, means).await?)
+}
+
+/// What phones see by TLS, where that is spoken.
+fn identity(config: &Config) -> Result<Option<Arc<wire::Identity>>, wire::TlsError> {
+    let secure = config.sip_listen.iter().any(|listen| listen.transport == crate::sip::Transport::Tls);
+    secure.then(|| wire::identity(&config.sip_tls_certificate, &config.sip_tls_key)).transpose()
 }
 
 fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {

@@ -30,15 +30,21 @@ pub struct Config {
     pub phones: SocketAddr,
     /// Where administrators reach the API.
     pub admin: SocketAddr,
-    /// Where SIP is spoken, over UDP.
+    /// Where SIP is spoken, over UDP and TCP.
     pub sip: SocketAddr,
+    /// Where SIP is spoken besides.
+    pub sip_listen: Vec<wire::Listen>,
+    /// The PEM file of the certificate for SIP over TLS; empty where there is none.
+    pub sip_tls_certificate: PathBuf,
+    /// The PEM file of its key.
+    pub sip_tls_key: PathBuf,
     /// Pack folders, a later one lying over those before it.
     pub packs: Vec<PathBuf>,
     /// Whether samples are added to an empty database.
     pub demo: bool,
     /// What is written into phones; empty to derive it. Use [`Config::site`].
     pub phones_url: String,
-    /// `host:port` of the proxy for NOTIFYs; empty for the embedded registrar.
+    /// Where the proxy for NOTIFYs is, as [`wire::is_proxy`] takes it; empty for the embedded registrar.
     pub outbound_proxy: String,
     /// Who knows which phones are registered: `own`, `kamailio` or `reg-event`. Use [`Config::source`].
     pub registrations_from: String,
@@ -234,6 +240,9 @@ impl Default for Config {
             phones: SocketAddr::new(any, 8080),
             admin: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
             sip: SocketAddr::new(any, 5060),
+            sip_listen: Vec::new(),
+            sip_tls_certificate: PathBuf::new(),
+            sip_tls_key: PathBuf::new(),
             packs: Vec::new(),
             demo: false,
             phones_url: String::new(),
@@ -328,7 +337,7 @@ pub fn layer(
         if let Some(text) = env(setting.env) {
             let texts = match setting.field {
                 settings::Field::Folders(_) => text.split(':').map(str::to_owned).collect(),
-                settings::Field::Networks(_) => settings::listed(&text),
+                settings::Field::Networks(_) | settings::Field::Listeners(_) => settings::listed(&text),
                 _ => vec![text],
             };
             effective.set(setting, &texts, Origin::Env(setting.env))?;

@@ -36,10 +36,12 @@ pub mod binding;
 pub mod guard;
 pub mod hop;
 pub mod listeners;
+pub mod locate;
 pub mod peer;
 pub mod transaction;
 
 pub mod digest;
+pub mod framing;
 pub mod message;
 pub mod reader;
 

@@ -76,6 +76,23 @@ impl Drop for Process {
 }
 
 #[test]
+fn listeners_of_sip_are_told_after_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = serve(dir.path());
+    command
+        .env("CHECKSYNC_SIP_LISTEN", "tcp:127.0.0.1:0,udp:[::]:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<String> = lines.filter(|line| line.starts_with("sip ")).take(3).collect();
+    let begins = ["sip udp:127.0.0.1:", "sip tcp:127.0.0.1:", "sip udp:[::1]:"];
+    assert!(begins.iter().zip(&told).all(|(begin, line)| line.starts_with(begin)), "{told:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn it_says_where_it_listens_and_both_listeners_are_healthy() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Process::start(&mut serve(dir.path()));

@@ -48,7 +48,7 @@ fn hears(phone: &UdpSocket) -> String {
 #[test]
 fn a_known_phone_is_told_where_its_configuration_lies_and_a_stranger_is_not() {
     let port = free_port();
-    let daemon = Daemon::configured(move |config| config.pnp = format!("127.0.0.1:{port}"));
+    let daemon = Daemon::configured(move |config, _| config.pnp = format!("127.0.0.1:{port}"));
     let shop = daemon.shop();
     shop.device("805ec0123456", "yealink/t46s", "front");
     let (known, stranger) = (phone(), phone());
@@ -67,7 +67,7 @@ fn a_known_phone_is_told_where_its_configuration_lies_and_a_stranger_is_not() {
 #[test]
 fn any_phone_is_told_and_seen_while_an_administrator_opens_the_door() {
     let port = free_port();
-    let daemon = Daemon::configured(move |config| config.pnp = format!("127.0.0.1:{port}"));
+    let daemon = Daemon::configured(move |config, _| config.pnp = format!("127.0.0.1:{port}"));
     let administrator = daemon.administrator();
     assert_eq!(administrator.get("/sightings"), json!({"open_until": null, "phones": []}));
     let wrong = administrator.call("PUT", "/sightings", &json!({"seconds": 0}));
@@ -88,7 +88,7 @@ fn any_phone_is_told_and_seen_while_an_administrator_opens_the_door() {
 #[test]
 fn a_phone_that_has_not_heard_is_told_again() {
     let port = free_port();
-    let daemon = Daemon::configured(move |config| config.pnp = format!("127.0.0.1:{port}"));
+    let daemon = Daemon::configured(move |config, _| config.pnp = format!("127.0.0.1:{port}"));
     daemon.shop().device("805ec0123456", "yealink/t46s", "front");
     let phone = phone();
     asks(&phone, port, "805ec0123456");

@@ -4,7 +4,7 @@
 //! tried first at the next start, so that a restart does not change what every phone is given.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 
 use tracing::debug;
 
@@ -13,26 +13,34 @@ use crate::id::Digest;
 use crate::resync::Scope;
 use crate::settings::Site;
 use crate::store::{Change, Note, Step, Store, StoreError, Table};
-use crate::wire;
+use crate::wire::{Listen, Listener};
+
+/// The setting that lists further places for SIP.
+const ALSO: &str = "sip_listen";
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} for {what}: {source}. {}", advice(source, what))]
+#[error("cannot listen on {address} for {what}: {source}. {}", advice(source, &setting(what)))]
 pub struct ListenError {
     what: &'static str,
     address: SocketAddr,
     source: io::Error,
 }
 
-fn advice(error: &io::Error, what: &str) -> String {
+/// What a person sets to choose another address.
+fn setting(what: &str) -> String {
+    if what == ALSO { format!("`{ALSO}`") } else { format!("--{what}") }
+}
+
+fn advice(error: &io::Error, setting: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("Another program has this port: stop it, or choose another with --{what}")
+            format!("Another program has this port: stop it, or choose another with {setting}")
         }
         io::ErrorKind::PermissionDenied => {
-            format!("Ports below 1024 need a privilege: choose another with --{what}")
+            format!("Ports below 1024 need a privilege: choose another with {setting}")
         }
-        _ => format!("Choose an address of this machine with --{what}"),
+        _ => format!("Choose an address of this machine with {setting}"),
     }
 }
 
@@ -40,19 +48,31 @@ fn advice(error: &io::Error, what: &str) -> String {
 pub(super) struct Bound {
     pub(super) phones: TcpListener,
     pub(super) admin: TcpListener,
-    pub(super) sip: UdpSocket,
+    /// UDP and TCP on one port, and those that are listed besides.
+    pub(super) sip: Vec<Listener>,
 }
 
 /// Opens all sockets, or none.
 pub(super) async fn bind(config: &Config, store: &dyn Store) -> Result<Bound, super::AppError> {
     let phones = listen("phones", config.phones, store, tcp).await?;
     let admin = listen("admin", config.admin, store, tcp).await?;
-    let sip = listen("sip", config.sip, store, wire::bind).await?;
-    let ports =
-        [("phones", phones.local_addr()?), ("admin", admin.local_addr()?), ("sip", sip.local_addr()?)];
+    let mut sip = listen("sip", config.sip, store, Listener::open_both).await?;
+    let of_sip = sip.first().map_or(config.sip, |udp| udp.address);
+    for also in &config.sip_listen {
+        let refused = |source| ListenError { what: ALSO, address: also.address, source };
+        sip.push(Listener::open(*also).map_err(refused)?);
+    }
+    let ports = [("phones", phones.local_addr()?), ("admin", admin.local_addr()?), ("sip", of_sip)];
     let notes = ports.map(|(name, address)| remember(name, address.port().to_string().into_bytes()));
     store.jot(notes.into()).await?;
     Ok(Bound { phones, admin, sip })
+}
+
+/// Where SIP is spoken by UDP and TCP, and where besides.
+pub(super) fn of_sip(listeners: &[Listener]) -> (SocketAddr, Vec<Listen>) {
+    let both = listeners.first().map_or_else(|| ([0, 0, 0, 0], 0).into(), |udp| udp.address);
+    let listed = |of: &Listener| Listen { transport: of.transport, address: of.address };
+    (both, listeners.iter().skip(2).map(listed).collect())
 }
 
 async fn listen<S>(

@@ -3,14 +3,17 @@
 use std::env;
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{App, AppError, log};
 use crate::config::Config;
 use crate::demo;
+use crate::wire::Listen;
 
 /// glibc keeps a heap for each of many threads, and what one has freed the others cannot use: with a large fleet that
 /// took hundreds of MiB. Its number of heaps is read from the environment before `main`, so the program starts itself
@@ -28,10 +31,20 @@ fn share_heaps() {
     }
 }
 
+/// Every connection is a file to the system, and of those a program may have 1,024 unless it asks for more.
+fn allow_connections() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the number of connections stays limited by the system (ulimit -n)");
+    }
+}
+
 /// Runs the daemon until SIGTERM or Ctrl-C.
 pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     share_heaps();
     let _lines_are_written_until_the_end = log::start(&config)?;
+    allow_connections();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("checksync").build()?;
     runtime.block_on(async {
@@ -60,6 +73,9 @@ fn announce(app: &App, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "api key {key} (of the master account; shown this once)")?;
     }
     writeln!(out, "phones {phones}\nadmin {admin}\nsip udp:{}", shown(app.sip))?;
+    for also in &app.sip_also {
+        writeln!(out, "sip {}", Listen { address: shown(also.address), ..*also })?;
+    }
     if let Some(planted) = &app.planted {
         let key = app.new_key.as_ref().map_or_else(String::new, |key| format!("KEY={key}\n"));
         writeln!(out, "\n{key}{}", demo::hints(planted, &phones, &admin))?;
@@ -70,7 +86,8 @@ fn announce(app: &App, out: &mut impl Write) -> io::Result<()> {
 /// An address that can be typed on this machine.
 fn shown(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
     if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        let v4 = address.is_ipv4();
+        address.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
     }
     address
 }

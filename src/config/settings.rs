@@ -7,6 +7,10 @@ use std::str::FromStr;
 
 use super::{Config, LogFormat};
 use crate::api::Network;
+use crate::wire::{self, Listen};
+
+#[cfg(test)]
+mod tests;
 
 /// A setting of the daemon.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub(super) enum Field {
     Folder(fn(&mut Config) -> &mut PathBuf),
     Folders(fn(&mut Config) -> &mut Vec<PathBuf>),
     Networks(fn(&mut Config) -> &mut Vec<Network>),
+    Listeners(fn(&mut Config) -> &mut Vec<Listen>),
+    File(fn(&mut Config) -> &mut PathBuf),
     Number(fn(&mut Config) -> &mut u32, RangeInclusive<u32>),
     Switch(fn(&mut Config) -> &mut bool),
     Format(fn(&mut Config) -> &mut LogFormat),
@@ -52,15 +58,19 @@ impl Field {
         if let Self::Networks(place) = self {
             return put(place(config), texts.iter().map(|text| text.parse().ok()).collect());
         }
+        if let Self::Listeners(place) = self {
+            return put(place(config), texts.iter().map(|text| text.parse().ok()).collect());
+        }
         let [text] = texts else { return false };
         match self {
             Self::Address(place) => put(place(config), text.parse().ok()),
             Self::Folder(place) => put(place(config), (!text.is_empty()).then(|| PathBuf::from(text))),
+            Self::File(place) => put(place(config), Some(PathBuf::from(text))),
             Self::Number(place, range) => put(place(config), parsed(text, |number| range.contains(number))),
             Self::Switch(place) => put(place(config), switch(text)),
             Self::Format(place) => put(place(config), LogFormat::named(text)),
             Self::Text { place, right, .. } => put(place(config), right(text).then(|| text.clone())),
-            Self::Folders(_) | Self::Networks(_) => false,
+            Self::Folders(_) | Self::Networks(_) | Self::Listeners(_) => false,
         }
     }
 
@@ -73,6 +83,11 @@ impl Field {
             Self::Networks(_) => {
                 "networks such as 192.0.2.0/24: a list in TOML, joined with `,` in the environment".to_owned()
             }
+            Self::Listeners(_) => {
+                "listeners such as tcp:[::]:5060 or tls:0.0.0.0:5061: a list in TOML, joined with `,` in the environment"
+                    .to_owned()
+            }
+            Self::File(_) => "a file, or empty".to_owned(),
             Self::Number(_, range) => format!("a whole number from {} to {}", range.start(), range.end()),
             Self::Switch(_) => "true or false".to_owned(),
             Self::Format(_) => "text or json".to_owned(),
@@ -86,9 +101,12 @@ impl Field {
         let path = |path: &PathBuf| path.display().to_string();
         match self {
             Self::Address(place) => place(config).to_string().into(),
-            Self::Folder(place) => path(place(config)).into(),
+            Self::Folder(place) | Self::File(place) => path(place(config)).into(),
             Self::Folders(place) => place(config).iter().map(path).collect::<Vec<_>>().into(),
             Self::Networks(place) => place(config).iter().map(ToString::to_string).collect::<Vec<_>>().into(),
+            Self::Listeners(place) => {
+                place(config).iter().map(ToString::to_string).collect::<Vec<_>>().into()
+            }
             Self::Number(place, _) => i64::from(*place(config)).into(),
             Self::Switch(place) => (*place(config)).into(),
             Self::Format(place) => place(config).name().into(),
@@ -101,7 +119,7 @@ impl Field {
         match self {
             Self::Number(..) => value.is_integer(),
             Self::Switch(_) => value.is_bool(),
-            Self::Folders(_) | Self::Networks(_) => {
+            Self::Folders(_) | Self::Networks(_) | Self::Listeners(_) => {
                 value.as_array().is_some_and(|all| all.iter().all(toml::Value::is_str))
             }
             _ => value.is_str(),
@@ -134,16 +152,6 @@ fn is_base_url(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let plain = |rest: &str| !rest.contains(char::is_whitespace) && !rest.contains(['?', '#', '"', '<']);
     text.is_empty() || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && plain(rest))
-}
-
-fn is_host_port(text: &str) -> bool {
-    let port = text.rsplit_once(':').filter(|(host, port)| {
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        !host.is_empty()
-            && (bracketed || !host.contains(':'))
-            && parsed(port, |port: &u16| *port > 0).is_some()
-    });
-    text.is_empty() || (port.is_some() && !text.contains(char::is_whitespace))
 }
 
 fn is_interface(text: &str) -> bool {
@@ -185,8 +193,29 @@ pub const SETTINGS: &[Setting] = &[
         name: "sip",
         env: "CHECKSYNC_SIP",
         flag: "--sip",
-        meaning: "Where phones register and NOTIFYs leave, by SIP over UDP.",
+        meaning: "Where phones register and NOTIFYs leave, by SIP over UDP, and over TCP at the same port.",
         field: Field::Address(|config| &mut config.sip),
+    },
+    Setting {
+        name: "sip_listen",
+        env: "CHECKSYNC_SIP_LISTEN",
+        flag: "",
+        meaning: "Where SIP is spoken besides: `udp:`, `tcp:` or `tls:` and an address with its port. Every address of IPv6, `[::]`, is IPv6 alone.",
+        field: Field::Listeners(|config| &mut config.sip_listen),
+    },
+    Setting {
+        name: "sip_tls_certificate",
+        env: "CHECKSYNC_SIP_TLS_CERTIFICATE",
+        flag: "",
+        meaning: "The PEM file of the certificate that phones see by SIP over TLS, and of those above it after it. It is read at the start.",
+        field: Field::File(|config| &mut config.sip_tls_certificate),
+    },
+    Setting {
+        name: "sip_tls_key",
+        env: "CHECKSYNC_SIP_TLS_KEY",
+        flag: "",
+        meaning: "The PEM file of the key of that certificate.",
+        field: Field::File(|config| &mut config.sip_tls_key),
     },
     Setting {
         name: "pack",
@@ -217,11 +246,11 @@ pub const SETTINGS: &[Setting] = &[
         name: "outbound_proxy",
         env: "CHECKSYNC_OUTBOUND_PROXY",
         flag: "",
-        meaning: "The SIP proxy, host:port, to which all NOTIFYs go. Empty: to where phones registered here.",
+        meaning: "The SIP proxy to which all NOTIFYs go: host, host:port, either with ;transport=udp, tcp or tls, or a sip: or sips: URI. A host alone is looked up by NAPTR and SRV. Empty: to where phones registered here.",
         field: Field::Text {
             place: |config| &mut config.outbound_proxy,
-            right: is_host_port,
-            expected: "host:port, such as sbc.example.com:5060, or empty",
+            right: |text| text.is_empty() || wire::is_proxy(text),
+            expected: "a host such as sbc.example.com, sbc.example.com:5060 or sbc.example.com;transport=tls, a sip: or sips: URI, or empty",
         },
     },
     Setting {
@@ -350,91 +379,4 @@ fn distance(one: &str, other: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(name: &str, text: &str) -> bool {
-        setting(name).unwrap().field.set(&mut Config::default(), &[text.to_owned()])
-    }
-
-    #[test]
-    fn every_setting_takes_the_value_it_shows() {
-        for Setting { name, field, .. } in SETTINGS {
-            let value = field.value(&Config::default());
-            assert!(field.takes(&value), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_environment_and_the_flags_are_named_after_the_setting() {
-        for Setting { name, env, flag, .. } in SETTINGS {
-            assert_eq!(*env, format!("CHECKSYNC_{}", name.to_uppercase()));
-            assert!(flag.is_empty() || *flag == format!("--{}", name.replace('_', "-")));
-        }
-    }
-
-    #[test]
-    fn addresses_numbers_and_switches_have_bounds() {
-        assert!(set("phones", "[::]:8080") && !set("phones", "0.0.0.0:65536") && !set("phones", "8080"));
-        assert!(set("cache_mib", "1") && !set("cache_mib", "0") && !set("cache_mib", "64M"));
-        assert!(set("demo", "true") && !set("demo", "maybe"));
-        assert!(set("log_format", "json") && !set("log_format", "xml"));
-        assert!(set("log", "info,checksync=debug") && !set("log", "info,=,x=loud"));
-    }
-
-    #[test]
-    fn a_base_url_is_one_to_which_a_file_name_can_be_added() {
-        for right in ["", "http://10.0.0.1:8080", "https://prov.example.com/phones/"] {
-            assert!(set("phones_url", right), "{right}");
-        }
-        for wrong in ["prov.example.com", "ftp://x", "http://", "http:///x", "http://x/?mac=", "http://x y"] {
-            assert!(!set("phones_url", wrong), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_proxy_has_a_host_and_a_port() {
-        for right in ["", "sbc.example.com:5060", "[2001:db8::1]:5060"] {
-            assert!(set("outbound_proxy", right), "{right}");
-        }
-        for wrong in ["sbc.example.com", ":5060", "sbc:0", "sbc:70000", "2001:db8::1", "a b:5060"] {
-            assert!(!set("outbound_proxy", wrong), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn registrations_come_from_one_of_three() {
-        assert!(SOURCES.into_iter().all(|source| set("registrations_from", source)));
-        assert!(!set("registrations_from", "") && !set("registrations_from", "Kamailio"));
-        assert!(set("kamailio_rpc", "http://127.0.0.1:8090/RPC") && set("kamailio_rpc", ""));
-        assert!(!set("kamailio_rpc", "https://127.0.0.1/RPC") && !set("kamailio_rpc", "127.0.0.1:8090"));
-        assert!(set("kamailio_seconds", "30") && !set("kamailio_seconds", "0"));
-    }
-
-    #[test]
-    fn pnp_is_an_interface_and_a_port() {
-        assert!(set("pnp", "192.0.2.1:5060") && set("pnp", ""));
-        for wrong in ["192.0.2.1", "0.0.0.0:5060", "224.0.1.75:5060", "192.0.2.1:0", "[::1]:5060", "eth0"] {
-            assert!(!set("pnp", wrong), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn networks_are_listed() {
-        assert!(set("kazoo_from", "192.0.2.0/24") && set("kazoo_from", "2001:db8::7"));
-        assert!(!set("kazoo_from", "192.0.2.0/33") && !set("kazoo_from", "kazoo.example.com"));
-        assert_eq!(listed(" 192.0.2.0/24,::1, "), ["192.0.2.0/24", "::1"]);
-        assert!(listed("").is_empty());
-    }
-
-    #[test]
-    fn the_nearest_name_is_the_one_with_the_fewest_wrong_letters() {
-        assert_eq!(nearest("notify_per_secnd"), "notify_per_second");
-        assert_eq!(nearest("packs"), "pack");
-        assert_eq!(nearest("sites"), "site");
-        assert_eq!(distance("kitten", "sitting"), 3);
-    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::address::{Aor, Target};
 use super::agent::state_of_unasked;
 use super::digest::Credentials;
+use super::hop::Hop;
 use super::notify::Notify;
 use super::peer::Peer;
 use super::timers::Timers;
@@ -58,6 +59,14 @@ impl Binding {
             content: None,
             credentials: self.credentials.clone(),
         }
+    }
+
+    /// The name that has to be looked up to reach this phone should its connection be gone; `None` where there is none.
+    pub fn name(&self) -> Option<Hop> {
+        let hop = Peer::nearest(&self.contact, &self.path)?;
+        let transport = hop.transport.unwrap_or(self.source.transport);
+        let is_name = hop.ip().is_none() && transport.is_reliable() && self.source.is_reliable();
+        is_name.then_some(Hop { transport: Some(transport), ..hop })
     }
 
     fn key(&self) -> Key {
@@ -201,6 +210,21 @@ pub(crate) mod tests {
             ("udp:192.0.2.7:5062".into(), vec!["<sip:edge;lr>".into()])
         );
         assert_eq!(notify.credentials, binding(1, 1).credentials);
+    }
+
+    #[test]
+    fn a_phone_behind_a_connection_may_have_a_name_to_look_up() {
+        let name = |source: &str, contact: &str, path: Vec<String>| {
+            let contact = Target::new(contact).unwrap();
+            let binding = Binding { source: source.parse().unwrap(), contact, path, ..binding(1, 1) };
+            binding.name().map(|hop| (hop.host, hop.transport.unwrap().to_string()))
+        };
+        let found = |host: &str, transport: &str| Some((host.to_owned(), transport.to_owned()));
+        let edge = vec!["<sip:edge.example;lr>".to_owned()];
+        assert_eq!(name("tls:10.0.0.1:1", "sip:u1@phone.example", vec![]), found("phone.example", "tls"));
+        assert_eq!(name("tcp:10.0.0.1:1", "sip:u1@10.0.0.1", edge), found("edge.example", "tcp"));
+        assert_eq!(name("tcp:10.0.0.1:1", "sip:u1@10.0.0.1", vec![]), None);
+        assert_eq!(name("udp:10.0.0.1:1", "sip:u1@phone.example;transport=tcp", vec![]), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::listeners::Listeners;
 use super::message::Message;
 use super::notify::Notify;
 use super::peer::Peer;
-use super::reader;
+use super::reader::{self, Malformed};
 use super::server::Server;
 use super::subscribe::Subscriptions;
 
@@ -70,6 +70,22 @@ impl Endpoint {
             }
             Err(malformed) => self.server.malformed(from, malformed, out),
         }
+    }
+
+    /// Answers a message that is not taken, as far as its head can be read.
+    pub fn refuse(
+        &self,
+        from: Peer,
+        head: &[u8],
+        (code, reason): (u16, &'static str),
+        out: &mut Vec<Command>,
+    ) {
+        let request = match reader::read(head) {
+            Ok(Message::Request(request)) => Box::new(request),
+            Err(Malformed::Answerable { request, .. }) => request,
+            _ => return,
+        };
+        self.server.malformed(from, Malformed::Answerable { request, code, reason }, out);
     }
 
     /// Takes the answer to [`Command::FindLine`]: `None` if there is no such line. An answer that comes late,

@@ -119,14 +119,19 @@ impl Peer {
         Self { address, ..self }
     }
 
+    /// What the phone says of where it, or the proxy nearest to us on the way to it, is.
+    pub fn nearest(contact: &Target, path: &[String]) -> Option<Hop> {
+        let proxy = path.first().and_then(|proxy| NameAddr::read(proxy)).map(|proxy| proxy.uri);
+        Hop::read(proxy.unwrap_or(contact.as_str()))
+    }
+
     /// Where else a phone may be reached that registered from here: one whose connection is gone, at the address in
     /// its contact, or that of the proxy it came by, and where it listens (RFC 5626 §5.3). Nowhere else by UDP.
     pub fn otherwise(&self, contact: &Target, path: &[String]) -> Vec<Self> {
         if !self.is_reliable() {
             return Vec::new();
         }
-        let nearest = path.first().and_then(|proxy| NameAddr::read(proxy)).map(|proxy| proxy.uri);
-        let written = Hop::read(nearest.unwrap_or(contact.as_str())).and_then(|hop| hop.peer(self.transport));
+        let written = Self::nearest(contact, path).and_then(|hop| hop.peer(self.transport));
         let written = written.filter(Self::is_reliable).map(|peer| Self { local: self.local, ..peer });
         let source = self.flow.map(|_| Self { flow: None, ..*self });
         let mut all: Vec<Self> = written.into_iter().chain(source).collect();

@@ -10,14 +10,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use super::clock;
 use super::elsewhere::{News, Seen};
 use super::lines::credentials;
-use super::{Proxy, clock};
+use super::shell::Shell;
 use crate::device::Device;
 use crate::id::{Digest, Id};
 use crate::resync::Scope;
 use crate::sip::subscribe::reginfo::Contact;
-use crate::sip::subscribe::{MAX_WATCHED, Subscriptions, subscription};
+use crate::sip::subscribe::{MAX_WATCHED, subscription};
 use crate::sip::{Aor, Command, Credentials};
 use crate::store::{Span, Store, StoreError};
 
@@ -131,22 +132,20 @@ fn changes(known: &mut HashMap<Aor, Digest>, now: HashMap<Aor, Option<Credential
     unwatch.chain(watch).collect()
 }
 
-impl Watch {
-    /// Hands it to the machine that asks, if the proxy is somewhere.
-    pub(super) async fn apply(
-        self,
-        subscriptions: &mut Subscriptions,
-        proxy: Option<&mut Proxy>,
-        out: &mut Vec<Command>,
-    ) {
-        if let Some(proxy) = proxy
-            && let Some(address) = proxy.address().await
-        {
-            subscriptions.through(address.into());
+impl Shell {
+    /// Takes lines to watch; all of them are asked for where the proxy is now.
+    pub(super) fn watch(&mut self, watch: Watch, out: &mut Vec<Command>) {
+        if let Some(proxy) = &self.proxy {
+            if self.finder.lacks(proxy) {
+                self.finder.look_up(vec![proxy.clone()], self.events.clone());
+            }
+            if let Some(place) = self.finder.places(proxy).first() {
+                self.endpoint.subscriptions().through(*place);
+            }
         }
-        let (now, _) = clock();
-        self.unwatch.iter().for_each(|aor| subscriptions.unwatch(aor, out));
-        for (aor, credentials) in self.watch {
+        let (subscriptions, (now, _)) = (self.endpoint.subscriptions(), clock());
+        watch.unwatch.iter().for_each(|aor| subscriptions.unwatch(aor, out));
+        for (aor, credentials) in watch.watch {
             subscriptions.watch(now, aor, credentials);
         }
     }

@@ -8,7 +8,7 @@
 )]
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use checksync::app::App;
@@ -21,32 +21,50 @@ pub struct Daemon {
     app: Option<App>,
     runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
-    set: Box<dyn Fn(&mut Config)>,
+    set: Box<dyn Fn(&mut Config, &Path)>,
 }
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 impl Daemon {
     pub fn start() -> Self {
-        Self::configured(|_| {})
+        Self::configured(|_, _| {})
     }
 
     pub fn with_packs(packs: Vec<PathBuf>) -> Self {
-        Self::configured(move |config| config.packs.clone_from(&packs))
+        Self::configured(move |config, _| config.packs.clone_from(&packs))
     }
 
     /// A daemon whose NOTIFYs go to a proxy.
     pub fn behind(proxy: SocketAddr) -> Self {
-        Self::configured(move |config| config.outbound_proxy = proxy.to_string())
+        Self::behind_name(&proxy.to_string())
     }
 
-    /// A daemon with settings of its own.
-    pub fn configured(set: impl Fn(&mut Config) + 'static) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut daemon = Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), set: Box::new(set) };
+    /// A daemon whose NOTIFYs go to a proxy that is looked up.
+    pub fn behind_name(proxy: &str) -> Self {
+        let proxy = proxy.to_owned();
+        Self::configured(move |config, _| config.outbound_proxy.clone_from(&proxy))
+    }
+
+    /// A daemon with settings of its own, which may name files in a folder that is there before it starts.
+    pub fn configured(set: impl Fn(&mut Config, &Path) + 'static) -> Self {
+        let mut daemon = Self::unstarted(Box::new(set));
         daemon.resume();
         daemon
+    }
+
+    /// Why a daemon with such settings does not start.
+    pub fn refused(set: impl Fn(&mut Config, &Path) + 'static) -> String {
+        let mut daemon = Self::unstarted(Box::new(set));
+        let started = daemon.runtime.block_on(App::start(daemon.config()));
+        daemon.set = Box::new(|_, _| ());
+        started.err().expect("it should not start").to_string()
+    }
+
+    fn unstarted(set: Box<dyn Fn(&mut Config, &Path)>) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), set }
     }
 
     fn config(&self) -> Config {
@@ -61,7 +79,7 @@ impl Daemon {
             workers: 1,
             ..Config::default()
         };
-        (self.set)(&mut config);
+        (self.set)(&mut config, self.dir.path());
         config
     }
 
@@ -95,6 +113,16 @@ impl Daemon {
 
     pub fn sip(&self) -> SocketAddr {
         self.app().sip
+    }
+
+    /// The listeners that `sip_listen` lists.
+    pub fn sip_also(&self) -> Vec<SocketAddr> {
+        self.app().sip_also.iter().map(|listen| listen.address).collect()
+    }
+
+    /// The folder in which its settings may name files.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Signs in with the master key.
@@ -307,17 +335,7 @@ impl Phone {
         if !first.starts_with("SIP/2.0 401") {
             return status(&first);
         }
-        let nonce = first.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
-        let hash = |text: String| checksync::id::hex(&Md5::digest(text));
-        let secret = hash(format!("{}:shop.example:{password}", self.line));
-        let what = hash("REGISTER:sip:shop.example".to_owned());
-        let response = hash(format!("{secret}:{nonce}:00000001:abc:auth:{what}"));
-        let header = format!(
-            "Authorization: Digest username=\"{}\", realm=\"shop.example\", nonce=\"{nonce}\", \
-             uri=\"sip:shop.example\", response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"abc\"\r\n",
-            self.line
-        );
-        status(&self.request_register(&header))
+        status(&self.request_register(&authorization(&first, &self.line, password)))
     }
 
     fn request_register(&mut self, authorization: &str) -> String {
@@ -367,11 +385,24 @@ impl Phone {
     }
 }
 
-fn status(response: &str) -> u16 {
+/// What a line answers to the challenge of its REGISTER, as a header.
+pub fn authorization(challenge: &str, line: &str, password: &str) -> String {
+    let nonce = challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let hash = |text: String| checksync::id::hex(&Md5::digest(text));
+    let secret = hash(format!("{line}:shop.example:{password}"));
+    let what = hash("REGISTER:sip:shop.example".to_owned());
+    let response = hash(format!("{secret}:{nonce}:00000001:abc:auth:{what}"));
+    format!(
+        "Authorization: Digest username=\"{line}\", realm=\"shop.example\", nonce=\"{nonce}\", \
+         uri=\"sip:shop.example\", response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"abc\"\r\n"
+    )
+}
+
+pub fn status(response: &str) -> u16 {
     response.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-fn answer_to(request: &str) -> String {
+pub fn answer_to(request: &str) -> String {
     let kept = ["Via:", "From:", "Call-ID:", "CSeq:"];
     let mut answer = vec!["SIP/2.0 200 OK".to_owned()];
     for line in request.lines() {

@@ -152,7 +152,7 @@ fn a_password_that_kamailio_does_not_take_is_said() {
 /// A daemon that asks Kamailio every second who is registered.
 fn daemon_that_asks(kamailio: &Kamailio) -> Daemon {
     let (proxy, rpc) = (kamailio.sip.to_string(), kamailio.rpc.clone());
-    Daemon::configured(move |config| {
+    Daemon::configured(move |config, _| {
         config.outbound_proxy.clone_from(&proxy);
         config.kamailio_rpc.clone_from(&rpc);
         config.registrations_from = "kamailio".to_owned();
@@ -221,7 +221,7 @@ fn who_is_registered_at_kamailio_is_known_by_its_reg_events() {
     }
     let kamailio = Kamailio::that_tells("SHA-256", &[("front", "correct"), ("later", "another")]);
     let proxy = kamailio.sip.to_string();
-    let daemon = Daemon::configured(move |config| {
+    let daemon = Daemon::configured(move |config, _| {
         config.outbound_proxy.clone_from(&proxy);
         config.registrations_from = "reg-event".to_owned();
     });

@@ -223,6 +223,14 @@ impl Scene {
         assert_eq!(self.fates.len(), 1, "{:?}", self.fates);
     }
 
+    /// A request of ours could not be sent.
+    pub(super) fn undeliverable(&mut self, request: &Request) {
+        let via = request.headers.get("Via").and_then(crate::sip::address::Via::read).unwrap();
+        let mut out = Vec::new();
+        self.endpoint.undeliverable(self.now, via.branch, &mut out);
+        self.carry_out(out);
+    }
+
     /// A datagram comes from where a phone is.
     pub(super) fn receive(&mut self, phone: u8, datagram: &[u8]) {
         let mut out = Vec::new();

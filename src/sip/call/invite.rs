@@ -113,9 +113,9 @@ impl Invite {
         }
     }
 
-    /// Takes note that it could not be sent; true if that ends it.
+    /// Takes note that it could not be sent; true if that ends it. One that was heard may be answered otherwise.
     pub fn undeliverable(&mut self) -> bool {
-        let ends = self.is_open();
+        let ends = matches!(self.state, State::Calling { .. });
         if ends {
             self.state = State::Ended;
         }

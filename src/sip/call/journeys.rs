@@ -80,6 +80,49 @@ fn a_phone_that_does_not_react_is_called_until_timer_b_and_is_unreachable() {
 }
 
 #[test]
+fn a_phone_whose_connection_is_gone_is_rung_at_the_next_place() {
+    let mut scene = Scene::new();
+    let [tcp, next, last] = ["tcp:10.0.0.1:5062", "10.0.0.2:5062", "10.0.0.3:5062"];
+    let next = vec![next.parse().unwrap(), last.parse().unwrap()];
+    scene.call(call(vec![Way { to: tcp.parse().unwrap(), next, ..way(1) }]));
+    let first = scene.heard(1, "INVITE");
+    assert!(field(&first, "Via").starts_with("SIP/2.0/TCP 192.0.2.1:5060;"));
+    assert_eq!(field(&first, "Contact"), "<sip:192.0.2.1:5060;transport=tcp>");
+    scene.undeliverable(&first);
+    scene.undeliverable(&first);
+    let second = scene.heard(2, "INVITE");
+    assert_eq!((field(&second, "CSeq"), second.uri == first.uri), ("2 INVITE", true));
+    scene.reply(2, &second, 503);
+    scene.heard(2, "ACK");
+    let third = scene.heard(3, "INVITE");
+    scene.answer(3, &third);
+    assert_eq!(scene.methods(3), ["ACK", "REFER"]);
+    scene.news(3, &third, "active", "SIP/2.0 200 OK");
+    assert_eq!(scene.fate(), Some(Fate::Connected(200)));
+    scene.ends();
+}
+
+#[test]
+fn a_phone_that_is_nowhere_is_unreachable_at_once_and_one_that_is_lost_is_let_go() {
+    let (mut scene, invites) = Scene::calling(&[1]);
+    scene.undeliverable(&invites[0]);
+    assert_eq!(scene.fate(), Some(Fate::Unreachable(None)));
+    scene.ends();
+
+    let (mut scene, invites) = Scene::calling(&[1]);
+    scene.reply(1, &invites[0], 180);
+    scene.undeliverable(&invites[0]);
+    assert_eq!(scene.fate(), None, "who rings may answer otherwise");
+    scene.answer(1, &invites[0]);
+    let refer = scene.all(1).remove(1);
+    scene.undeliverable(&refer);
+    assert_eq!(scene.fate(), Some(Fate::TransferFailed(None)));
+    let bye = scene.heard(1, "BYE");
+    scene.undeliverable(&bye);
+    scene.ends();
+}
+
+#[test]
 fn a_phone_that_nobody_takes_is_cancelled_to_the_second() {
     let (mut scene, invites) = Scene::calling(&[1]);
     scene.reply(1, &invites[0], 180);
