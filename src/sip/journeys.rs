@@ -63,6 +63,23 @@ fn a_notify_survives_the_loss_of_its_first_datagrams() {
 }
 
 #[test]
+fn a_phone_is_told_over_the_connection_and_from_the_listener_it_registered_by() {
+    let mut world = World::new([Phone::new(1)]);
+    let local = Some(([192, 0, 2, 9], 5060).into());
+    for from in [
+        Peer { transport: Transport::Tcp, flow: Some(Flow(7)), local, ..world.phone(1).at.into() },
+        Peer { local, ..world.phone(1).at.into() },
+    ] {
+        world.phone(1).answers.clear();
+        let register = world.phone(1).register(300);
+        world.receive(from, &register);
+        assert_eq!(world.phone(1).codes(), [401, 200]);
+        let binding = world.endpoint.bindings("d1").next().unwrap();
+        assert_eq!((binding.source, binding.notify("x").to), (from, from));
+    }
+}
+
+#[test]
 fn a_silent_phone_is_unreachable_after_32_seconds() {
     let mut world = World::new([Phone::new(1)]);
     world.register(1, 300);

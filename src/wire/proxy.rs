@@ -2,6 +2,7 @@
 //! go to what is found says [`crate::sip::locate`]; this asks.
 
 use std::collections::HashMap;
+use std::iter::repeat;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use crate::sip::locate::{MAX_PLACES, Naptr, Place, Plan, Service, Srv, peers, pl
 /// How long what was found is good for, and how long that nothing was.
 const KNOWN: Duration = Duration::from_mins(1);
 const UNKNOWN: Duration = Duration::from_secs(5);
-/// How long to look for one name.
+/// How long to look for one name: for NAPTR, SRV and addresses, each asked twice.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a place where nobody answered comes last.
 const LOST: Duration = Duration::from_mins(1);
@@ -55,7 +56,9 @@ impl Finder {
     pub(super) fn look_up(&self, hops: Vec<Hop>, events: mpsc::Sender<Event>) {
         let ask = self.ask.clone();
         tokio::spawn(async move {
-            let found = join_all(hops.iter().map(|hop| ask.find(hop))).await;
+            let asked = hops.clone();
+            let found = async move { join_all(asked.iter().map(|hop| ask.find(hop))).await };
+            let found = tokio::spawn(found).await.unwrap_or_default().into_iter().chain(repeat(Vec::new()));
             let _stopped = events.send(Event::Found(hops.into_iter().zip(found).collect())).await;
         });
     }
@@ -91,8 +94,11 @@ impl Finder {
         places
     }
 
-    /// Takes note that nobody answers at a place.
+    /// Takes note that nobody answers at a place; a connection that is gone says nothing of one.
     pub(super) fn lost(&mut self, place: Peer) {
+        if place.flow.is_some() {
+            return;
+        }
         let now = clock().0;
         if self.lost.len() >= MAX_KNOWN {
             self.lost.retain(|_, until| *until > now);
@@ -114,7 +120,8 @@ impl Ask {
 
     fn build() -> Option<TokioResolver> {
         let built = TokioResolver::builder_tokio().and_then(|mut builder| {
-            builder.options_mut().timeout = Duration::from_secs(2);
+            builder.options_mut().timeout = Duration::from_secs(1);
+            builder.options_mut().attempts = 1;
             builder.build()
         });
         let none = |error| warn!(%error, "no DNS servers are set on this machine; names are found in its hosts file only");

@@ -169,6 +169,27 @@ impl ServerCertVerifier for Phone {
 mod tests {
     use super::*;
 
+    /// Whether our side, as whom these names make it, takes the certificate of the other.
+    async fn agree(name: Option<&str>) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join("certificate"), folder.path().join("key"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let tls = Tls::new(Some(identity(&certificate, &key).unwrap()));
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (connector, name) = tls.connector("127.0.0.1:5061".parse().unwrap(), name).unwrap();
+        let (connected, _) =
+            tokio::join!(connector.connect(name, ours), tls.acceptor().unwrap().accept(theirs));
+        connected.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_phone_may_make_its_own_certificate_and_a_proxy_may_not() {
+        assert!(agree(None).await);
+        assert!(!agree(Some("localhost")).await);
+    }
+
     #[test]
     fn a_certificate_and_its_key_are_taken_and_anything_else_is_named() {
         let folder = tempfile::tempdir().unwrap();
