@@ -16,12 +16,15 @@ use checksync::config::Config;
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
+/// What changes the settings of a daemon, given its folder.
+type Setter = Box<dyn Fn(&mut Config, &Path)>;
+
 /// A running daemon; stopped, and its database checked, when it is dropped.
 pub struct Daemon {
     app: Option<App>,
     runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
-    set: Box<dyn Fn(&mut Config, &Path)>,
+    set: Setter,
 }
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -61,7 +64,7 @@ impl Daemon {
         started.err().expect("it should not start").to_string()
     }
 
-    fn unstarted(set: Box<dyn Fn(&mut Config, &Path)>) -> Self {
+    fn unstarted(set: Setter) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), set }

@@ -88,7 +88,7 @@ impl Kamailio {
     pub(crate) fn registered(&self) -> Vec<String> {
         let dump = self.asked("ul.dump").unwrap_or_default();
         let domains = dump["result"]["Domains"].as_array().cloned().unwrap_or_default();
-        let lines = domains.iter().flat_map(|domain| domain["Domain"]["AoRs"].as_array().cloned());
+        let lines = domains.iter().filter_map(|domain| domain["Domain"]["AoRs"].as_array().cloned());
         lines.flatten().filter_map(|line| Some(line["Info"]["AoR"].as_str()?.to_owned())).collect()
     }
 }
@@ -155,7 +155,7 @@ fn daemon_that_asks(kamailio: &Kamailio) -> Daemon {
     Daemon::configured(move |config, _| {
         config.outbound_proxy.clone_from(&proxy);
         config.kamailio_rpc.clone_from(&rpc);
-        config.registrations_from = "kamailio".to_owned();
+        "kamailio".clone_into(&mut config.registrations_from);
         config.kamailio_seconds = 1;
     })
 }
@@ -223,7 +223,7 @@ fn who_is_registered_at_kamailio_is_known_by_its_reg_events() {
     let proxy = kamailio.sip.to_string();
     let daemon = Daemon::configured(move |config, _| {
         config.outbound_proxy.clone_from(&proxy);
-        config.registrations_from = "reg-event".to_owned();
+        "reg-event".clone_into(&mut config.registrations_from);
     });
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
