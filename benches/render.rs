@@ -41,7 +41,7 @@ fn identify(c: &mut Criterion) {
     let set = Set::compile(&Pack::shipped()).unwrap();
     let catalog = set.catalog();
     c.bench_function("find the MAC in a file name", |b| {
-        b.iter(|| catalog.mac_in_name(black_box("snomD785-000413ABCDEF.htm")));
+        b.iter(|| catalog.asker(black_box("snomD785-000413ABCDEF.htm")));
     });
     let agent = "Yealink SIP-T46S 66.86.0.15 80:5e:c0:00:00:01";
     c.bench_function("find the MAC in a User-Agent", |b| {

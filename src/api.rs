@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
+use crate::sightings::Sightings;
 use crate::store::{Span, Store};
 
 mod access;
@@ -56,6 +57,7 @@ mod rows;
 mod schemas;
 mod secrets;
 mod sessions;
+mod sightings;
 mod table;
 mod templates;
 mod trash;
@@ -85,6 +87,8 @@ pub struct Desk {
     pub switchboard: Switchboard,
     /// Who is registered.
     pub registrations: Arc<Registrations>,
+    /// Phones that asked by multicast and belong to no device.
+    pub sightings: Arc<Sightings>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
     /// What is being imported, and what was lately.
@@ -131,6 +135,10 @@ fn v2() -> Vec<Place> {
         at("/templates").get(templates::get, site::TEMPLATES),
         at("/resync").get(resync::list, campaign::LIST).post(resync::control_all, campaign::CONTROL_ALL),
         at("/resync/{campaign}").get(resync::get, campaign::GET).post(resync::control, campaign::CONTROL),
+        at("/sightings")
+            .get(sightings::get, phone::SIGHTINGS)
+            .put(sightings::open, phone::SIGHTINGS_OPEN)
+            .delete(sightings::close, phone::SIGHTINGS_CLOSE),
     ];
     of_devices().into_iter().chain(of_users()).chain(of_accounts()).chain(of_the_site).collect()
 }

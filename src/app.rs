@@ -20,6 +20,7 @@ use crate::files::Files;
 use crate::provision::{self, Shelf};
 use crate::registrations::Registrations;
 use crate::resync::Pace;
+use crate::sightings::Sightings;
 use crate::store::{Options, SledStore, Store, StoreError};
 use crate::template::Finding;
 use crate::{watch, wire};
@@ -52,6 +53,9 @@ pub enum AppError {
     /// Catalog or templates are wrong, and there is no older set to go on with.
     #[error("the catalog and templates cannot be used:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Templates(Vec<Finding>),
+    /// Phones that ask by multicast cannot be heard.
+    #[error("pnp: {0}")]
+    Pnp(String),
     /// The sample account could not be made.
     #[error(transparent)]
     Plant(#[from] PlantError),
@@ -81,6 +85,7 @@ pub struct App {
     servers: Vec<ServerHandle>,
     stop_sip: Arc<tokio::sync::Notify>,
     watching: JoinHandle<()>,
+    pnp: JoinHandle<()>,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
 }
 
@@ -90,6 +95,7 @@ struct Ground {
     files: Arc<Files>,
     circle: Circle,
     registrations: Arc<Registrations>,
+    sightings: Arc<Sightings>,
     switchboard: Switchboard,
 }
 
@@ -123,6 +129,7 @@ impl App {
         let (sip, sip_also) = listeners::of_sip(&bound.sip);
         let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
+        let phones_url = site.phones_url.clone();
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
         let switchboard = Switchboard::new(orders.clone());
@@ -141,10 +148,12 @@ impl App {
         };
         let (circle, turning) = circle::start(means).await?;
         watch::announce(&*store, &circle, &files.set(), None).await?;
-        let registrations = Arc::default();
-        let ground = Ground { store: store.clone(), files, circle, registrations, switchboard };
+        let registrations = Arc::new(registrations(&config));
+        let sightings = Arc::default();
+        let ground = Ground { store: store.clone(), files, circle, registrations, sightings, switchboard };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
+        let pnp = pnp_side(&config, sip, &ground, phones_url)?;
         let servers = [
             phones_server(&ground, bound.phones, &config)?,
             admin_server(&ground, (doorman, imports), bound.admin, &config)?,
@@ -161,7 +170,20 @@ impl App {
             ("the circle", tokio::spawn(turning)),
         ];
         let servers = handles;
-        Ok(Self { phones, admin, sip, sip_also, new_key, planted, store, servers, stop_sip, watching, tasks })
+        Ok(Self {
+            phones,
+            admin,
+            sip,
+            sip_also,
+            new_key,
+            planted,
+            store,
+            servers,
+            stop_sip,
+            watching,
+            pnp,
+            tasks,
+        })
     }
 
     /// Waits until some part ends that never should; gives its name.
@@ -183,6 +205,7 @@ impl App {
         futures_util::future::join_all(graceful).await;
         self.watching.abort();
         let _aborted = self.watching.await;
+        self.pnp.abort();
         self.stop_sip.notify_one();
         for (part, task) in self.tasks {
             if !task.is_finished() && tokio::time::timeout(Duration::from_secs(GRACE), task).await.is_err() {
@@ -199,6 +222,30 @@ async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
     loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
 }
 
+/// Tells phones that ask by multicast, where that is wanted.
+fn pnp_side(
+    config: &Config,
+    sip: SocketAddr,
+    ground: &Ground,
+    url: String,
+) -> Result<JoinHandle<()>, AppError> {
+    let Ok(interface) = config.pnp.parse() else { return Ok(tokio::spawn(async {})) };
+    let joined = wire::pnp::bind(interface);
+    let sockets = joined.map_err(|error| AppError::Pnp(wire::pnp::explain(interface, sip, &error)))?;
+    let host = wire::pnp::Host { files: ground.files.clone(), sightings: ground.sightings.clone() };
+    Ok(tokio::spawn(async move {
+        if let Err(error) = wire::pnp::run(sockets, host, url, random()).await {
+            tracing::error!(%error, "PnP has ended");
+        }
+    }))
+}
+
+/// Whoever is reached through a proxy may be registered behind it, and nobody says so.
+fn registrations(config: &Config) -> Registrations {
+    let unknown = config.source() == wire::Source::Own && !config.outbound_proxy.is_empty();
+    if unknown { Registrations::partly_elsewhere() } else { Registrations::default() }
+}
+
 async fn sip_side(
     listeners: Vec<wire::Listener>,
     ground: &Ground,
@@ -211,6 +258,7 @@ async fn sip_side(
         circle: ground.circle.clone(),
         registrations: ground.registrations.clone(),
         orders,
+        source: config.source(),
         outbound_proxy: Some(config.outbound_proxy.clone()).filter(|proxy| !proxy.is_empty()),
         identity: identity(config)?,
         secret: random(),
@@ -248,6 +296,7 @@ fn admin_server(
         circle: ground.circle.clone(),
         switchboard: ground.switchboard.clone(),
         registrations: ground.registrations.clone(),
+        sightings: ground.sightings.clone(),
         doorman,
         imports,
         kazoo_from: config.kazoo_from.clone(),

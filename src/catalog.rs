@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Mac, Make};
+use crate::id::Id;
 
 mod agent;
 pub mod name;
 
 pub use agent::Agent;
-pub use name::Pattern;
+pub use name::{Asker, Pattern};
 
 /// How a file is written, which decides how values are escaped in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,11 +104,16 @@ pub struct Brand {
     pub families: BTreeMap<String, Family>,
 }
 
+/// What may stand after what, in file names.
+type Names = HashMap<String, HashSet<String>>;
+
 /// Everything that is known about phones.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     brands: BTreeMap<String, Brand>,
-    names: HashMap<String, HashSet<String>>,
+    /// What stands before and after a MAC address in file names, and before and after a device's id.
+    by_mac: Names,
+    by_id: Names,
 }
 
 /// Where a model stands in the catalog.
@@ -149,13 +155,15 @@ impl Catalog {
             brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
             catalog.brands.insert(id.to_owned(), brand);
         }
-        let mut names: HashMap<String, HashSet<String>> = HashMap::new();
+        let (mut by_mac, mut by_id) = (Names::new(), Names::new());
         for entry in catalog.entries() {
-            for (before, after) in entry.files().map(|file| file.name.around(entry.model)) {
+            for file in entry.files() {
+                let (before, after) = file.name.around(entry.model);
+                let names = if file.name.needs_mac() { &mut by_mac } else { &mut by_id };
                 names.entry(before).or_default().insert(after);
             }
         }
-        catalog.names = names;
+        (catalog.by_mac, catalog.by_id) = (by_mac, by_id);
         Ok(catalog)
     }
 
@@ -188,12 +196,14 @@ impl Catalog {
         })
     }
 
-    /// The MAC address in a file name, when the whole name is one that some phone asks for.
-    pub fn mac_in_name(&self, file_name: &str) -> Option<Mac> {
+    /// Who asks for a file, when the whole name is one that some phone asks for.
+    pub fn asker(&self, file_name: &str) -> Option<Asker> {
         let name = file_name.to_ascii_lowercase();
-        let known =
-            |before: &str, after: &str| self.names.get(before).is_some_and(|afters| afters.contains(after));
-        name::macs(&name).find_map(|(mac, before, after)| known(before, after).then_some(mac))
+        let known = |asker: Asker, before: &str, after: &str| {
+            let names = if matches!(asker, Asker::Mac(_)) { &self.by_mac } else { &self.by_id };
+            names.get(before).is_some_and(|afters| afters.contains(after))
+        };
+        name::askers(&name).find_map(|(asker, before, after)| known(asker, before, after).then_some(asker))
     }
 
     /// The MAC address that a `User-Agent` states. Only one of a known vendor counts: twelve digits may be a
@@ -245,8 +255,9 @@ impl<'c> Entry<'c> {
     }
 
     /// The file of this model that has this name, for this phone.
-    pub fn file_named(self, file_name: &str, mac: Mac) -> Option<&'c File> {
-        self.files().find(|file| file.name.of(self.model, mac).eq_ignore_ascii_case(file_name))
+    pub fn file_named(self, file_name: &str, device: Id, mac: Option<Mac>) -> Option<&'c File> {
+        let is_named = |name: String| name.eq_ignore_ascii_case(file_name);
+        self.files().find(|file| file.name.of(self.model, device, mac).is_some_and(is_named))
     }
 
     /// How it is told to resync.
@@ -295,23 +306,38 @@ mod tests {
     #[test]
     fn a_file_name_gives_its_mac_in_any_case_and_only_when_the_whole_name_is_known() {
         let catalog = snom();
-        let mac = "000413abcdef".parse().ok();
-        assert_eq!(catalog.mac_in_name("snomD785-000413ABCDEF.htm"), mac);
-        assert_eq!(catalog.mac_in_name("SNOMd717-000413abcdef.HTM"), mac);
+        let mac = "000413abcdef".parse().ok().map(Asker::Mac);
+        assert_eq!(catalog.asker("snomD785-000413ABCDEF.htm"), mac);
+        assert_eq!(catalog.asker("SNOMd717-000413abcdef.HTM"), mac);
         for unknown in
             ["snomD999-000413ABCDEF.htm", "000413ABCDEF.htm", "snomD785-000413ABCDE.htm", "snomD785.htm", ""]
         {
-            assert_eq!(catalog.mac_in_name(unknown), None, "{unknown}");
+            assert_eq!(catalog.asker(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_phone_without_a_mac_asks_by_its_devices_id() {
+        let catalog = Catalog::parse([("snom", SNOM.replace("{MAC}", "{id}").as_str())]).unwrap();
+        let id = "d0".repeat(16);
+        let asker = Some(Asker::Device(Id::from_bytes([0xd0; 16])));
+        assert_eq!(catalog.asker(&format!("snomD785-{id}.htm")), asker);
+        assert_eq!(catalog.asker(&format!("SNOMd785-{}.HTM", id.to_uppercase())), asker);
+        for unknown in
+            [format!("snomD785-{id}0.htm"), format!("{id}.htm"), "snomD785-000413ABCDEF.htm".into()]
+        {
+            assert_eq!(catalog.asker(&unknown), None, "{unknown}");
         }
     }
 
     #[test]
     fn a_phone_is_given_the_files_of_its_own_model_only() {
         let catalog = snom();
-        let mac = "000413abcdef".parse().unwrap();
+        let (device, mac) = (Id::from_bytes([0xd0; 16]), "000413abcdef".parse().ok());
         let entry = catalog.find(&make("snom", "", "d785")).unwrap();
-        assert!(entry.file_named("snomd785-000413ABCDEF.htm", mac).is_some());
-        assert!(entry.file_named("snomd717-000413ABCDEF.htm", mac).is_none());
+        assert!(entry.file_named("snomd785-000413ABCDEF.htm", device, mac).is_some());
+        assert!(entry.file_named("snomd717-000413ABCDEF.htm", device, mac).is_none());
+        assert!(entry.file_named("snomd785-000413ABCDEF.htm", device, None).is_none());
     }
 
     #[test]

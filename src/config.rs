@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::api::Network;
 use crate::document::Body;
@@ -45,6 +46,14 @@ pub struct Config {
     pub phones_url: String,
     /// Where the proxy for NOTIFYs is, as [`wire::is_proxy`] takes it; empty for the embedded registrar.
     pub outbound_proxy: String,
+    /// Who knows which phones are registered: `own`, `kamailio` or `reg-event`. Use [`Config::source`].
+    pub registrations_from: String,
+    /// Where Kamailio answers JSON-RPC; empty where it is not asked.
+    pub kamailio_rpc: String,
+    /// Seconds before Kamailio is asked again, at least 1.
+    pub kamailio_seconds: u32,
+    /// Interface and port of PnP; empty where it is off.
+    pub pnp: String,
     /// NOTIFYs a second, at least 1.
     pub notify_per_second: u32,
     /// NOTIFYs under way at a time, at least 1.
@@ -201,6 +210,16 @@ pub enum ConfigError {
         /// What is wrong with it.
         problems: Invalid,
     },
+    /// A setting is of no use without another.
+    #[error("registrations_from is {value:?}, which needs {lacks} too: {why}")]
+    Lacks {
+        /// What `registrations_from` is.
+        value: String,
+        /// The setting that is empty.
+        lacks: &'static str,
+        /// What it is for.
+        why: &'static str,
+    },
     /// The API key has another form.
     #[error(
         "{API_KEY} should be 64 hexadecimal digits; `openssl rand -hex 32` makes some (what it is now is not shown)"
@@ -228,6 +247,10 @@ impl Default for Config {
             demo: false,
             phones_url: String::new(),
             outbound_proxy: String::new(),
+            registrations_from: "own".to_owned(),
+            kamailio_rpc: String::new(),
+            kamailio_seconds: 30,
+            pnp: String::new(),
             notify_per_second: 20,
             notify_window: 32,
             cache_mib: 64,
@@ -251,6 +274,37 @@ impl Config {
             url => format!("{url}/"),
         };
         Site { phones_url, body: self.site.clone() }
+    }
+
+    /// Who knows which phones are registered.
+    pub fn source(&self) -> wire::Source {
+        match self.registrations_from.as_str() {
+            "kamailio" => wire::Source::Kamailio {
+                rpc: self.kamailio_rpc.clone(),
+                every: Duration::from_secs(self.kamailio_seconds.into()),
+            },
+            "reg-event" => wire::Source::RegEvent,
+            _ => wire::Source::Own,
+        }
+    }
+
+    /// Settings that are right one by one may be of no use together.
+    fn check(&self) -> Result<(), ConfigError> {
+        let source = self.source();
+        let lacks = |lacks, why| {
+            let value = self.registrations_from.clone();
+            Err(ConfigError::Lacks { value, lacks, why })
+        };
+        match source {
+            wire::Source::Own => Ok(()),
+            _ if self.outbound_proxy.is_empty() => {
+                lacks("outbound_proxy", "phones that are registered elsewhere are told through it")
+            }
+            wire::Source::Kamailio { rpc, .. } if rpc.is_empty() => {
+                lacks("kamailio_rpc", "Kamailio is asked there, for instance at http://127.0.0.1:8090/RPC")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -292,6 +346,7 @@ pub fn layer(
             effective.set(setting, texts, Origin::Flag(setting.flag))?;
         }
     }
+    effective.config.check()?;
     effective.config.api_key = env(API_KEY).map(|text| text.parse()).transpose()?;
     Ok(effective)
 }

@@ -120,7 +120,7 @@ async fn find(store: &dyn Store, catalog: &Catalog, account: Id) -> Result<Plant
 fn describe(catalog: &Catalog, device: &Device) -> Option<PlantedDevice> {
     let entry = catalog.find(&device.make())?;
     let mac = device.mac()?;
-    let files = entry.files().map(|file| file.name.of(entry.model, mac)).collect();
+    let files = entry.files().filter_map(|file| file.name.of(entry.model, device.id(), Some(mac))).collect();
     let name = device.document.text("name").unwrap_or_default().to_owned();
     Some(PlantedDevice { id: device.id(), name, mac, model: entry.path(), files })
 }
@@ -235,7 +235,9 @@ mod tests {
         let (_dir, store) = store_with(&[0xff]).await;
         let set = Set::compile(&Pack::shipped()).unwrap();
         let planted = plant(&*store, set.catalog(), random, 7).await.unwrap().unwrap();
-        let families: BTreeSet<_> = set.catalog().entries().map(|e| (e.brand_id, e.family_id)).collect();
+        let has_mac = |entry: &crate::catalog::Entry<'_>| entry.files().any(|file| file.name.needs_mac());
+        let entries = set.catalog().entries().filter(has_mac);
+        let families: BTreeSet<_> = entries.map(|e| (e.brand_id, e.family_id)).collect();
         assert_eq!(planted.devices.len(), families.len());
         let ouis: Vec<_> =
             set.catalog().entries().flat_map(|entry| &entry.brand.mac_prefixes).cloned().collect();

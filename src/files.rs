@@ -8,8 +8,8 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::account::Account;
-use crate::catalog::{Catalog, Entry, Events};
-use crate::device::{Device, Mac};
+use crate::catalog::{Asker, Catalog, Entry, Events};
+use crate::device::{Device, Mac, Make};
 use crate::id::{Digest, Id};
 use crate::render::{Rendered, render};
 use crate::settings::{self, SettingsError, Site};
@@ -59,7 +59,7 @@ pub struct Given {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     /// No device has this MAC address.
-    #[error("no device has this MAC address")]
+    #[error("no device has this MAC address or id")]
     Unknown,
     /// The device or its account is switched off.
     #[error("the device or its account is switched off")]
@@ -111,14 +111,14 @@ pub struct Files {
     set: ArcSwap<Set>,
     refused: ArcSwap<Vec<Finding>>,
     site: Site,
-    remembered: Cache<Mac, Arc<Given>, Bytes>,
+    remembered: Cache<Asker, Arc<Given>, Bytes>,
 }
 
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<Mac, Arc<Given>> for Bytes {
-    fn weight(&self, _: &Mac, given: &Arc<Given>) -> u64 {
+impl Weighter<Asker, Arc<Given>> for Bytes {
+    fn weight(&self, _: &Asker, given: &Arc<Given>) -> u64 {
         1024 + given.files.iter().map(|file| file.rendered.body.len() as u64).sum::<u64>()
     }
 }
@@ -156,19 +156,27 @@ impl Files {
 
     /// What the phone with this MAC address would be given; from memory while nothing moved.
     pub async fn by_mac(&self, mac: Mac) -> Result<Arc<Given>, Refusal> {
-        match self.remembered.get(&mac) {
+        self.for_asker(Asker::Mac(mac)).await
+    }
+
+    /// What the phone that asks so would be given; from memory while nothing moved.
+    pub async fn for_asker(&self, asker: Asker) -> Result<Arc<Given>, Refusal> {
+        match self.remembered.get(&asker) {
             Some(given) if self.store.changes().is_current(&given.stamp) => Ok(given),
             _ => {
                 let sequence = self.store.changes().latest();
-                let device = self.store.device_by_mac(mac).await?.ok_or(Refusal::Unknown)?;
-                self.make(mac, &device, sequence).await
+                let device = match asker {
+                    Asker::Mac(mac) => self.store.device_by_mac(mac).await?,
+                    Asker::Device(id) => self.store.device(id).await?,
+                };
+                self.make(asker, &device.ok_or(Refusal::Unknown)?, sequence).await
             }
         }
     }
 
     /// What this device would be given, as it is stored now. Its MAC address may have gone to another device.
     pub async fn of(&self, device: &Device) -> Result<Arc<Given>, Refusal> {
-        let given = self.by_mac(device.mac().ok_or(SettingsError::NoMac)?).await?;
+        let given = self.for_asker(device.mac().map_or(Asker::Device(device.id()), Asker::Mac)).await?;
         if given.device == device.id() { Ok(given) } else { Err(Refusal::Unknown) }
     }
 
@@ -191,13 +199,13 @@ impl Files {
         self.give(device, &documents, sequence, sight)
     }
 
-    async fn make(&self, mac: Mac, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {
+    async fn make(&self, asker: Asker, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {
         let documents = Documents::load(&*self.store, device).await?;
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
             return Err(Refusal::Disabled);
         }
         let given = Arc::new(self.give(device, &documents, sequence, Sight::Whole)?);
-        self.remembered.insert(mac, given.clone());
+        self.remembered.insert(asker, given.clone());
         Ok(given)
     }
 
@@ -210,15 +218,15 @@ impl Files {
     ) -> Result<Given, Refusal> {
         let set = self.set.load();
         let entry = entry(set.catalog(), device)?;
-        let mac = device.mac().ok_or(SettingsError::NoMac)?;
         let mut assembled = settings::assemble(documents.parts(&self.site, device, entry))?;
         if sight == Sight::Masked {
             assembled.settings.mask();
         }
         let files = entry.files().map(|file| {
+            let name = file.name.of(entry.model, device.id(), device.mac()).ok_or(SettingsError::NoMac)?;
             let rendered = render(&set, entry, file, &assembled.settings).map_err(Refusal::Template)?;
             let etag = format!("\"{}\"", rendered.digest);
-            Ok(GivenFile { name: file.name.of(entry.model, mac), rendered, etag, secret: file.secret })
+            Ok(GivenFile { name, rendered, etag, secret: file.secret })
         });
         Ok(Given {
             device: device.id(),
@@ -248,6 +256,9 @@ fn events(device: &Device, entry: Entry<'_>) -> Events {
 
 fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal> {
     let make = device.make();
+    if make == Make::default() && device.mac().is_none() {
+        return Err(SettingsError::NoMac.into());
+    }
     let missing = || Refusal::NoModel(format!("{}/{}/{}", make.brand, make.family, make.model));
     catalog.find(&make).ok_or_else(missing)
 }

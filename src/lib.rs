@@ -33,6 +33,7 @@ pub mod auth;
 pub mod store;
 pub mod files;
 pub mod registrations;
+pub mod sightings;
 pub mod circle;
 
 // Doors.

@@ -12,8 +12,8 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use tracing::info;
 
+use crate::catalog::Asker;
 use crate::circle::Circle;
-use crate::device::Mac;
 use crate::files::{Files, Given, GivenFile, Refusal};
 use crate::store::Store;
 
@@ -118,10 +118,10 @@ impl Shelf {
             return Err("the name is too long");
         }
         let set = self.files.set();
-        let mac = set.catalog().mac_in_name(asked.name).ok_or("no phone asks for such a file")?;
+        let asker = set.catalog().asker(asked.name).ok_or("no phone asks for such a file")?;
         let stated = set.catalog().mac_in_user_agent(asked.user_agent);
-        let given = self.files.by_mac(mac).await.map_err(|refusal| reason(&refusal, mac))?;
-        if stated.is_some_and(|stated| stated != mac) {
+        let given = self.files.for_asker(asker).await.map_err(|refusal| reason(&refusal, asker))?;
+        if stated.is_some_and(|stated| matches!(asker, Asker::Mac(mac) if mac != stated)) {
             return Err("path and User-Agent name different phones");
         }
         let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
@@ -140,13 +140,13 @@ impl Shelf {
 }
 
 /// What the log says of a refusal; the phone hears nothing of it.
-fn reason(refusal: &Refusal, mac: Mac) -> &'static str {
+fn reason(refusal: &Refusal, asker: Asker) -> &'static str {
     match refusal {
-        Refusal::Unknown => "no device has this MAC address",
+        Refusal::Unknown => "no device has this MAC address or id",
         Refusal::Disabled => "the device or its account is switched off",
         Refusal::NoModel(_) => "the catalog has no such model",
         Refusal::Settings(_) | Refusal::Template(_) | Refusal::Store(_) => {
-            tracing::error!(%mac, %refusal, "a phone's file could not be made");
+            tracing::error!(?asker, %refusal, "a phone's file could not be made");
             "the file could not be made"
         }
     }

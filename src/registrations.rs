@@ -9,17 +9,30 @@ pub mod agents;
 
 /// How many contacts each device has registered.
 #[derive(Debug, Default)]
-pub struct Registrations(RwLock<HashMap<Id, usize>>);
+pub struct Registrations {
+    devices: RwLock<HashMap<Id, usize>>,
+    elsewhere: bool,
+}
 
 impl Registrations {
+    /// Where phones may be registered elsewhere as well, without our knowing.
+    pub fn partly_elsewhere() -> Self {
+        Self { elsewhere: true, ..Self::default() }
+    }
+
+    /// False when no phone can be registered for this device.
+    pub fn may_contain(&self, device: Id) -> bool {
+        self.elsewhere || self.contains(device)
+    }
+
     /// True while a phone is registered for this device.
     pub fn contains(&self, device: Id) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&device)
+        self.devices.read().unwrap_or_else(PoisonError::into_inner).contains_key(&device)
     }
 
     /// Says how many contacts a device has now.
     pub fn set(&self, device: Id, contacts: usize) {
-        let mut devices = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
         match contacts {
             0 => drop(devices.remove(&device)),
             _ => drop(devices.insert(device, contacts)),
@@ -37,6 +50,12 @@ mod tests {
         registrations.set(phone, 2);
         assert!(registrations.contains(phone));
         registrations.set(phone, 0);
-        assert!(!registrations.contains(phone));
+        assert!(!registrations.contains(phone) && !registrations.may_contain(phone));
+    }
+
+    #[test]
+    fn a_device_that_may_be_registered_elsewhere_is_not_known_to_be_registered() {
+        let (registrations, phone) = (Registrations::partly_elsewhere(), Id::from_bytes([1; 16]));
+        assert!(!registrations.contains(phone) && registrations.may_contain(phone));
     }
 }

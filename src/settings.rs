@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::account::Account;
 use crate::catalog::Entry;
-use crate::device::{Device, Mac};
+use crate::device::Device;
 use crate::document::Body;
 use crate::id::Id;
 use crate::user::User;
@@ -82,11 +82,11 @@ pub struct DeviceFacts {
     pub id: Id,
     /// Its name in the administrator's list.
     pub name: String,
-    /// MAC address, twelve lower-case digits.
+    /// MAC address, twelve lower-case digits; empty where there is none.
     pub mac: String,
-    /// MAC address, twelve upper-case digits.
+    /// MAC address, twelve upper-case digits; empty where there is none.
     pub mac_upper: String,
-    /// MAC address, lower case, with colons.
+    /// MAC address, lower case, with colons; empty where there is none.
     pub mac_colons: String,
     /// Brand id.
     pub brand: String,
@@ -210,7 +210,7 @@ pub struct Parts<'a> {
 /// Why there are no settings for a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A phone without a MAC address cannot be told from others.
+    /// The model's phones ask by their MAC address, and there is none.
     #[error("the device has no MAC address")]
     NoMac,
     /// The device's account is not there.
@@ -235,14 +235,13 @@ pub struct Assembled {
 
 /// Merges the documents into what the phone's templates see.
 pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
-    let mac = parts.device.mac().ok_or(SettingsError::NoMac)?;
     let account = parts.accounts.first().ok_or(SettingsError::NoAccount)?;
     let owner = parts.device.owner().and_then(|id| parts.users.get(&id));
     let layers = Layers::of(parts, owner);
     let mut warnings = Vec::new();
     let keys = keys::place(parts.device, parts.users, parts.entry.model, &mut warnings);
     let settings = Settings {
-        device: device_facts(parts.device, mac, parts.entry),
+        device: device_facts(parts.device, parts.entry),
         phone: phone_facts(parts.entry),
         account: account_facts(account),
         user: owner.map(user_facts).unwrap_or_default(),
@@ -267,13 +266,15 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
     Ok(Assembled { settings, auto_sync, warnings })
 }
 
-fn device_facts(device: &Device, mac: Mac, entry: Entry<'_>) -> DeviceFacts {
+fn device_facts(device: &Device, entry: Entry<'_>) -> DeviceFacts {
+    let mac = device.mac();
+    let digits = mac.map(|mac| mac.to_string()).unwrap_or_default();
     DeviceFacts {
         id: device.id(),
         name: device.document.text("name").unwrap_or_default().to_owned(),
-        mac: mac.to_string(),
-        mac_upper: mac.to_string().to_uppercase(),
-        mac_colons: mac.with_colons(),
+        mac_upper: digits.to_uppercase(),
+        mac: digits,
+        mac_colons: mac.map(|mac| mac.with_colons()).unwrap_or_default(),
         brand: entry.brand_id.to_owned(),
         family: entry.family_id.to_owned(),
         model: entry.model_id.to_owned(),

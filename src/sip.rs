@@ -8,6 +8,7 @@
 //! ```text
 //! datagram ─▶ reader ─▶ message ─┬─▶ server ─▶ line (who may) ─▶ registrar ─▶ binding (where phones are)
 //!                                ├─▶ client ─▶ transaction (again, again) ─▶ notify (what became of it)
+//!                                ├─▶ subscribe (who is registered at somebody else's)
 //!                                └─▶ call (a phone is rung, and connected to a number)
 //! ```
 //!
@@ -23,10 +24,12 @@ pub mod command;
 pub mod server;
 
 pub mod call;
+pub mod subscribe;
 pub mod line;
 pub mod login;
 pub mod notify;
 pub mod overwrite;
+pub mod pnp;
 pub mod registrar;
 pub mod registration;
 
@@ -48,6 +51,7 @@ pub mod refusal;
 pub mod uri;
 
 pub mod address;
+pub mod agent;
 pub mod chance;
 pub mod fingerprint;
 pub mod header;

@@ -3,10 +3,11 @@
 //!
 //! [`listeners`] are opened by whoever starts us. UDP is read by the [`shell`] itself; each [`connection`] has a task of
 //! its own, and [`streams`] knows them all. [`telling`] says where a device's phones are, asking [`proxy`] where names
-//! lead.
+//! lead. Where phones register with somebody else, [`elsewhere`] notes what [`kamailio`] says, or the answers to what
+//! [`regevent`] asks. [`pnp`] stands apart: it helps phones that know nothing yet.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tracing::info;
@@ -21,9 +22,13 @@ mod calls;
 mod connection;
 mod ends;
 mod ledger;
+mod elsewhere;
+mod kamailio;
 mod lines;
 mod listeners;
+pub mod pnp;
 mod proxy;
+mod regevent;
 mod shell;
 mod streams;
 mod telling;
@@ -34,7 +39,25 @@ pub use tls::{TlsError, identity};
 /// What phones see that connect by TLS.
 pub use tokio_rustls::rustls::ServerConfig as Identity;
 
+use elsewhere::Elsewhere;
+use regevent::Watch;
 use shell::Shell;
+
+/// Who knows which phones are registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The registrar in here.
+    Own,
+    /// A Kamailio, asked by JSON-RPC.
+    Kamailio {
+        /// Its `http://` address.
+        rpc: String,
+        /// How long to wait before it is asked again.
+        every: Duration,
+    },
+    /// Whoever answers SUBSCRIBEs at the outbound proxy (RFC 3680).
+    RegEvent,
+}
 
 /// What the SIP side works with.
 pub struct Means {
@@ -46,6 +69,8 @@ pub struct Means {
     pub registrations: Arc<Registrations>,
     /// What the circle asks for.
     pub orders: mpsc::Receiver<Order>,
+    /// Who knows which phones are registered.
+    pub source: Source,
     /// Where NOTIFYs go instead of the phone's own contact: what [`is_proxy`] takes.
     pub outbound_proxy: Option<String>,
     /// What phones see that connect by TLS; without it none can.
@@ -71,16 +96,32 @@ pub async fn start(
         Listeners::new(listeners.iter().map(Listener::known).map(|peer| (peer.transport, peer.address)));
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
     let mut endpoint = Endpoint::new(means.secret, &known, agent);
-    let stored = bindings::load(&*means.store).await?;
+    let (elsewhere, watch) = elsewhere(&means).await?;
+    let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
     info!(bindings = stored.len(), "SIP bindings restored");
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     let (now, unix) = clock();
     endpoint.restore(now, unix, stored);
     let shell = Shell::new(listeners, endpoint, means).map_err(|error| StoreError::Io(error.to_string()))?;
+    let shell = shell.beside(elsewhere, watch);
     for device in devices {
         shell.count(&device);
     }
     Ok(shell.run())
+}
+
+/// Begins to listen to whoever else knows which phones are registered; gives what lines to watch, too.
+async fn elsewhere(means: &Means) -> Result<(Option<Elsewhere>, mpsc::Receiver<Watch>), StoreError> {
+    let ((news, inbox), (sweeping, watch)) = (mpsc::channel(64), mpsc::channel(8));
+    match means.source.clone() {
+        Source::Own => return Ok((None, watch)),
+        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news.clone()))),
+        Source::RegEvent => drop(tokio::spawn(regevent::sweep(means.store.clone(), sweeping))),
+    }
+    let (store, circle, registrations) =
+        (means.store.clone(), means.circle.clone(), means.registrations.clone());
+    let elsewhere = Elsewhere::start((store, circle, registrations), (news, inbox)).await?;
+    Ok((Some(elsewhere), watch))
 }
 
 /// Both clocks: one for timers, one in Unix seconds for registrations.

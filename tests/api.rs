@@ -606,7 +606,10 @@ fn sync_asks_for_the_phone_and_is_never_stored() {
         assert_eq!(world.get(&path).await.data().get("sync"), None);
         world.turn().await;
         let row = world.get(&format!("{path}/provisioning")).await.data();
-        assert_eq!(row["pending"], json!({"since": NOW, "attempts": 0, "next": NOW}), "{row}");
+        let waits = json!({
+            "since": NOW, "attempts": 0, "next": NOW, "asked": "reread", "stage": "waiting", "campaign": null,
+        });
+        assert_eq!(row["pending"], waits, "{row}");
     });
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use checksync::config::{self, Config, ConfigError, Effective, Flags, LogFormat, Origin, SETTINGS};
+use checksync::wire::Source;
 use serde_json::json;
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
@@ -176,4 +177,17 @@ fn phones_are_sent_to_an_address_that_they_can_reach() {
     assert!(derived.ends_with(":8080/") && !derived.contains("0.0.0.0"), "{derived}");
     let chosen = from_env("CHECKSYNC_PHONES_URL", "https://prov.example.com/p").unwrap().config;
     assert_eq!(chosen.site("0.0.0.0:8080".parse().unwrap()).phones_url, "https://prov.example.com/p/");
+}
+
+#[test]
+fn registrations_from_elsewhere_need_to_know_where() {
+    let proxy = "outbound_proxy = \"pbx.example.com:5060\"\n";
+    let kamailio = "registrations_from = \"kamailio\"\n";
+    let rpc = "kamailio_rpc = \"http://127.0.0.1:8090/RPC\"\n";
+    assert!(refused(kamailio).contains("needs outbound_proxy"));
+    assert!(refused(&format!("{proxy}{kamailio}")).contains("needs kamailio_rpc"));
+    assert!(refused("registrations_from = \"reg-event\"").contains("needs outbound_proxy"));
+    let source = from_file(&format!("{proxy}{kamailio}{rpc}")).unwrap().config.source();
+    let every = std::time::Duration::from_secs(30);
+    assert_eq!(source, Source::Kamailio { rpc: "http://127.0.0.1:8090/RPC".to_owned(), every });
 }

@@ -16,7 +16,7 @@ use checksync::template::lint::{Sample, lint};
 use serde_json::Value;
 
 /// One model of each family stands for it.
-const MODELS: [&str; 5] = ["t46s", "t54w", "vvx450", "grp2614", "d785"];
+const MODELS: [&str; 6] = ["t46s", "t54w", "vvx450", "grp2614", "d785", "softphone"];
 const SAMPLES: [&str; 2] = ["plain", "full"];
 
 fn set() -> Set {
@@ -38,10 +38,13 @@ fn lines<T: ToString>(findings: &[T]) -> String {
 /// The files of a phone that has a sample's documents: their paths below `tests/golden`, and their texts.
 fn rendered(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<(PathBuf, String)> {
     let settings = sample.settings(entry).unwrap().settings;
-    let mac = settings.device.mac.parse().unwrap();
+    let (id, mac) = (settings.device.id, settings.device.mac.parse().ok());
     let folder = Path::new(entry.brand_id).join(entry.family_id).join(entry.model_id).join(name);
     let render = |file| String::from_utf8(set.render(entry, file, &settings).unwrap()).unwrap();
-    entry.files().map(|file| (folder.join(file.name.of(entry.model, mac)), render(file))).collect()
+    entry
+        .files()
+        .map(|file| (folder.join(file.name.of(entry.model, id, mac).unwrap()), render(file)))
+        .collect()
 }
 
 fn all_rendered() -> BTreeMap<PathBuf, String> {

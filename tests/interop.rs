@@ -2,49 +2,23 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod house;
+#[path = "interop/baresip.rs"]
+mod baresip;
+#[path = "interop/kamailio.rs"]
+mod kamailio;
+#[path = "interop/linphone.rs"]
+mod linphone;
+#[path = "interop/peers.rs"]
+mod peers;
+#[path = "interop/sipp.rs"]
+mod sipp;
 
-use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use house::{Daemon, Shop};
+use peers::has;
 use serde_json::{Value, json};
-
-/// True when a peer is installed. Without it a test says so, and fails where everything must be there.
-fn has(peer: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {peer}")]).stdout(Stdio::null()).status();
-    let found = found.is_ok_and(|status| status.success());
-    if !found {
-        assert!(std::env::var_os("CI").is_none(), "{peer} is missing: scripts/test --install installs it");
-        eprintln!("NOT RUN: {peer} is missing; scripts/test --install installs it");
-    }
-    found
-}
-
-/// SIPp as the phone of one line, always at the same port.
-struct Sipp {
-    daemon: String,
-    port: String,
-    work: tempfile::TempDir,
-}
-
-impl Sipp {
-    /// A phone that has registered for the line `front`.
-    fn registered(daemon: &Daemon) -> Self {
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-        let sipp = Self { daemon: daemon.sip().to_string(), port, work: tempfile::tempdir().unwrap() };
-        assert!(sipp.plays("register.xml").wait().unwrap().success(), "SIPp could not register");
-        sipp
-    }
-
-    fn plays(&self, scenario: &str) -> Child {
-        let scenario = format!("{}/tests/interop/{scenario}", env!("CARGO_MANIFEST_DIR"));
-        let mut command = Command::new("sipp");
-        command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.port]);
-        command.args(["-m", "1", "-nostdin", "-timeout", "20s", &self.daemon]);
-        command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-}
+use sipp::Sipp;
 
 /// A shop whose device `front` has SIPp as its phone; gives the device's path too.
 fn front(daemon: &Daemon) -> (Shop, String, Sipp) {

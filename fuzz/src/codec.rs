@@ -7,6 +7,7 @@ use crate::sip::digest::{Asked, Challenge, Credentials, Password};
 use crate::sip::message::{Message, Request, Response};
 use crate::sip::reader::{MAX_DATAGRAM, Malformed, read};
 use crate::sip::registration::{MAX_CONTACTS, Registration, Wish};
+use crate::sip::{Peer, Transport};
 use crate::strict::Sent;
 
 /// Reads a datagram and holds all that follows from it against the rules.
@@ -69,7 +70,9 @@ fn addresses(request: &Request) {
 }
 
 fn registers(request: &Request) {
-    if let Ok(Registration { wish: Wish::Bind(contacts), .. }) = Registration::read(request, phone()) {
+    if let Ok(Registration { wish: Wish::Bind(contacts), .. }) =
+        Registration::read(request, Peer::new(Transport::Udp, phone()))
+    {
         assert!(
             (1..=MAX_CONTACTS).contains(&contacts.len()) && contacts.iter().all(|contact| contact.q <= 1000)
         );

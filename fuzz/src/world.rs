@@ -223,6 +223,7 @@ impl World {
             Command::Notified { id, .. } => assert!(self.notifies.remove(&id), "told once"),
             Command::Called { id, .. } => assert!(self.calls.remove(&id), "told once"),
             Command::Send { .. } | Command::FindLine { .. } | Command::Lost(_) => {}
+            Command::Registered { .. } | Command::Unwatched { .. } => unreachable!("nobody was asked"),
         }
     }
 

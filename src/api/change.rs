@@ -19,6 +19,7 @@ use crate::files::Refusal;
 use crate::id::Id;
 use crate::resync::{Ask, Asked, Scope};
 use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
+use crate::settings::SettingsError;
 use crate::store::{Change, Entity, Noun, Step};
 use crate::user::User;
 use crate::zone::Zone;
@@ -313,11 +314,8 @@ pub(super) fn scope(entity: &Entity) -> Scope {
 /// phone, and a model may be added later.
 pub(super) async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Failure> {
     let Entity::Device(device) = entity else { return Ok(()) };
-    if device.mac().is_none() {
-        return Ok(());
-    }
     match desk.files.trial(device).await {
-        Ok(_) | Err(Refusal::NoModel(_)) => Ok(()),
+        Ok(_) | Err(Refusal::NoModel(_) | Refusal::Settings(SettingsError::NoMac)) => Ok(()),
         Err(refusal) => Err(Failure::unrenderable(refusal)),
     }
 }

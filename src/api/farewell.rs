@@ -23,7 +23,7 @@ impl Farewell {
     pub(super) async fn of(desk: &Desk, entity: &Entity, before: Option<&Document>) -> Option<Self> {
         let (Entity::Device(after), Some(before)) = (entity, before) else { return None };
         let device = Device { document: before.clone() };
-        if !desk.registrations.contains(device.id()) {
+        if !desk.registrations.may_contain(device.id()) {
             return None;
         }
         let is_off = device.enabled() && !after.enabled();
@@ -39,7 +39,7 @@ impl Farewell {
     /// To a device that is about to be deleted.
     pub(super) async fn of_deleted(desk: &Desk, entity: &Entity) -> Option<Self> {
         let Entity::Device(device) = entity else { return None };
-        if !desk.registrations.contains(device.id()) {
+        if !desk.registrations.may_contain(device.id()) {
             return None;
         }
         let given = desk.files.of(device).await.ok();

@@ -1,54 +1,99 @@
-//! File names with a MAC address in them.
+//! File names that say whose file it is.
 
 use serde::Deserialize;
 
 use super::Model;
 use crate::device::Mac;
+use crate::id::Id;
 
-/// A file name with exactly one MAC address in it: `{mac}` in lower case or `{MAC}` in upper case, and
-/// optionally `{model}`, the model's name. Names are compared without regard to case.
+/// Who asks for a file, as its name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// The phone with this MAC address.
+    Mac(Mac),
+    /// The phone of this device, which has no MAC address or does not say it.
+    Device(Id),
+}
+
+/// What of a phone stands in a file name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    LowerMac,
+    UpperMac,
+    Id,
+}
+
+const MARKS: [(&str, Mark); 3] = [("{mac}", Mark::LowerMac), ("{MAC}", Mark::UpperMac), ("{id}", Mark::Id)];
+
+/// A file name with exactly one phone in it: `{mac}`, its MAC address in lower case, or `{MAC}` in upper case, or
+/// `{id}`, the device's id; and optionally `{model}`, the model's name. Names are compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern {
     before: String,
     after: String,
-    upper: bool,
+    mark: Mark,
 }
 
 impl TryFrom<String> for Pattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let upper = text.contains("{MAC}");
-        let (before, after) = text
-            .split_once(if upper { "{MAC}" } else { "{mac}" })
-            .ok_or_else(|| format!("the file name {text:?} has no {{mac}} in it"))?;
+        let (before, after, mark) = MARKS
+            .into_iter()
+            .find_map(|(name, mark)| text.split_once(name).map(|(before, after)| (before, after, mark)))
+            .ok_or_else(|| format!("the file name {text:?} has neither {{mac}} nor {{id}} in it"))?;
         let rest = format!("{before}{after}").replace("{model}", "");
         if rest.contains(['{', '}', '/']) {
             return Err(format!(
-                "the file name {text:?} may hold {{mac}} or {{MAC}} once, {{model}}, and no folder"
+                "the file name {text:?} may hold one of {{mac}}, {{MAC}} and {{id}} once, {{model}}, and no folder"
             ));
         }
-        Ok(Self { before: before.to_owned(), after: after.to_owned(), upper })
+        Ok(Self { before: before.to_owned(), after: after.to_owned(), mark })
     }
 }
 
 impl Pattern {
-    /// The name of this file for a phone, in the vendor's own case.
-    pub fn of(&self, model: &Model, mac: Mac) -> String {
-        let mac = if self.upper { mac.to_string().to_uppercase() } else { mac.to_string() };
-        format!("{}{mac}{}", self.before, self.after).replace("{model}", &model.name)
+    /// The name of this file for a phone, in the vendor's own case; `None` where it has a MAC address in it and
+    /// the phone has none.
+    pub fn of(&self, model: &Model, device: Id, mac: Option<Mac>) -> Option<String> {
+        let mark = match self.mark {
+            Mark::LowerMac => mac?.to_string(),
+            Mark::UpperMac => mac?.to_string().to_uppercase(),
+            Mark::Id => device.to_string(),
+        };
+        Some(format!("{}{mark}{}", self.before, self.after).replace("{model}", &model.name))
     }
 
-    /// What stands before and after the MAC address, in lower case.
+    /// True when only a phone with a MAC address can ask for it.
+    pub fn needs_mac(&self) -> bool {
+        self.mark != Mark::Id
+    }
+
+    /// What stands before and after the phone, in lower case.
     pub fn around(&self, model: &Model) -> (String, String) {
         let fill = |text: &str| text.replace("{model}", &model.name).to_ascii_lowercase();
         (fill(&self.before), fill(&self.after))
     }
 }
 
+/// Everyone whom a name may mean, with what stands before and after it.
+pub(super) fn askers(name: &str) -> impl Iterator<Item = (Asker, &str, &str)> {
+    let macs = macs(name).map(|(mac, before, after)| (Asker::Mac(mac), before, after));
+    macs.chain(ids(name).map(|(id, before, after)| (Asker::Device(id), before, after)))
+}
+
+/// Every run of 32 hexadecimal digits in a name, with what stands before and after it.
+fn ids(name: &str) -> impl Iterator<Item = (Id, &str, &str)> {
+    let starts = 0..(name.len() + 1).saturating_sub(32);
+    starts.filter_map(|start| {
+        let id = name.get(start..start + 32)?.parse().ok()?;
+        Some((id, name.get(..start)?, name.get(start + 32..)?))
+    })
+}
+
 /// Every run of twelve hexadecimal digits in a name, with what stands before and after it.
-pub(super) fn macs(name: &str) -> impl Iterator<Item = (Mac, &str, &str)> {
+fn macs(name: &str) -> impl Iterator<Item = (Mac, &str, &str)> {
     let starts = 0..(name.len() + 1).saturating_sub(12);
     starts.filter_map(|start| {
         let mac = Mac::from_digits(name.as_bytes().get(start..start + 12)?)?;
@@ -88,13 +133,16 @@ mod tests {
     #[test]
     fn a_name_is_emitted_in_the_vendors_case() {
         let mac = "000413abcdef".parse().unwrap();
-        assert_eq!(pattern("snom{model}-{MAC}.htm").of(&model(), mac), "snomD785-000413ABCDEF.htm");
-        assert_eq!(pattern("cfg{mac}.xml").of(&model(), mac), "cfg000413abcdef.xml");
+        let named = |text: &str, mac| pattern(text).of(&model(), Id::from_bytes([0xd0; 16]), mac);
+        assert_eq!(named("snom{model}-{MAC}.htm", Some(mac)).unwrap(), "snomD785-000413ABCDEF.htm");
+        assert_eq!(named("cfg{mac}.xml", Some(mac)).unwrap(), "cfg000413abcdef.xml");
+        assert_eq!(named("cfg{mac}.xml", None), None);
+        assert_eq!(named("soft-{id}.xml", None).unwrap(), format!("soft-{}.xml", "d0".repeat(16)));
     }
 
     #[test]
-    fn a_pattern_without_a_mac_is_refused() {
-        for wrong in ["phone.cfg", "{mac}/{mac}.cfg", "{mac}{serial}.cfg", "a/{mac}.cfg"] {
+    fn a_pattern_that_does_not_say_whose_file_it_is_is_refused() {
+        for wrong in ["phone.cfg", "{mac}/{mac}.cfg", "{mac}{serial}.cfg", "a/{mac}.cfg", "{id}{mac}.cfg"] {
             assert!(Pattern::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
@@ -117,5 +165,7 @@ mod tests {
         assert_eq!(macs("äöüäöüäöüäöü").count(), 0);
         assert_eq!(macs("é805ec0123456é").count(), 1);
         assert_eq!(macs("").count(), 0);
+        assert_eq!(ids(&format!("é{}é", "0f".repeat(16))).count(), 1);
+        assert_eq!(ids("äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü").count(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Every setting, described once: what reads it, what shows it, and what explains it all come from this table.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -154,9 +154,17 @@ fn is_base_url(text: &str) -> bool {
     text.is_empty() || rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && plain(rest))
 }
 
+fn is_interface(text: &str) -> bool {
+    let is_one = |at: &SocketAddrV4| at.port() > 0 && !at.ip().is_unspecified() && !at.ip().is_multicast();
+    text.is_empty() || parsed(text, is_one).is_some()
+}
+
 fn is_filter(text: &str) -> bool {
     tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }
+
+/// Who may know which phones are registered.
+pub(super) const SOURCES: [&str; 3] = ["own", "kamailio", "reg-event"];
 
 /// All settings, in the order in which they are shown. The table `[site]` and the API key stand apart.
 pub const SETTINGS: &[Setting] = &[
@@ -243,6 +251,46 @@ pub const SETTINGS: &[Setting] = &[
             place: |config| &mut config.outbound_proxy,
             right: |text| text.is_empty() || wire::is_proxy(text),
             expected: "a host such as sbc.example.com, sbc.example.com:5060 or sbc.example.com;transport=tls, a sip: or sips: URI, or empty",
+        },
+    },
+    Setting {
+        name: "registrations_from",
+        env: "CHECKSYNC_REGISTRATIONS_FROM",
+        flag: "",
+        meaning: "Who knows which phones are registered. own: the registrar in here. kamailio: a Kamailio, asked at `kamailio_rpc`. reg-event: whoever answers at `outbound_proxy` a SUBSCRIBE to each line (RFC 3680). Beside a PBX nobody registers here any more.",
+        field: Field::Text {
+            place: |config| &mut config.registrations_from,
+            right: |text| SOURCES.contains(&text),
+            expected: "own, kamailio or reg-event",
+        },
+    },
+    Setting {
+        name: "kamailio_rpc",
+        env: "CHECKSYNC_KAMAILIO_RPC",
+        flag: "",
+        meaning: "Where Kamailio answers JSON-RPC over HTTP (modules jsonrpcs and xhttp). It is asked for `ul.dump`.",
+        field: Field::Text {
+            place: |config| &mut config.kamailio_rpc,
+            right: |text| is_base_url(text) && !text.starts_with("https:"),
+            expected: "an http URL, such as http://127.0.0.1:8090/RPC, or empty",
+        },
+    },
+    Setting {
+        name: "kamailio_seconds",
+        env: "CHECKSYNC_KAMAILIO_SECONDS",
+        flag: "",
+        meaning: "How long to wait before Kamailio is asked again.",
+        field: Field::Number(|config| &mut config.kamailio_seconds, 1..=3600),
+    },
+    Setting {
+        name: "pnp",
+        env: "CHECKSYNC_PNP",
+        flag: "",
+        meaning: "The IPv4 address of the interface, and the port, on which phones that ask by multicast where their configuration lies (SIP PnP) are told, if a device has their MAC address. They ask at port 5060. Empty: nobody is told. Anybody on that network could tell them something else, so use it where you trust it.",
+        field: Field::Text {
+            place: |config| &mut config.pnp,
+            right: is_interface,
+            expected: "an IPv4 address of this machine and a port, such as 192.0.2.1:5060, or empty",
         },
     },
     Setting {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::address::{Aor, Target};
+use super::agent::state_of_unasked;
 use super::digest::Credentials;
 use super::fingerprint::Fingerprint;
 use super::hop::Hop;
@@ -54,7 +55,7 @@ impl Binding {
             next: self.source.otherwise(&self.contact, &self.path),
             route: self.path.clone(),
             event: event.to_owned(),
-            state: None,
+            state: state_of_unasked(&self.user_agent),
             content: None,
             credentials: self.credentials.clone(),
         }

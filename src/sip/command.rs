@@ -4,11 +4,13 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::address::Aor;
 use super::binding::Binding;
 use super::call::Fate;
 use super::notify::Outcome;
 use super::peer::Peer;
 use super::registrar::End;
+use super::subscribe::reginfo::Contact;
 
 /// One thing to do. Carry commands out in their order: a binding is told before the phone hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,20 @@ pub enum Command {
         id: NotifyId,
         /// What became of it.
         outcome: Outcome,
+    },
+    /// Somebody else's registrar says where the phones of a line are, all of them.
+    Registered {
+        /// The line.
+        aor: Aor,
+        /// Where its phones are.
+        contacts: Vec<Contact>,
+    },
+    /// A line is not watched for now: the code of the refusal, or nobody answered. It is tried again by itself.
+    Unwatched {
+        /// The line.
+        aor: Aor,
+        /// Why.
+        code: Option<u16>,
     },
     /// It is known what became of a call.
     Called {

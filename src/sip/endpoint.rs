@@ -16,6 +16,7 @@ use super::peer::Peer;
 use super::reader::{self, Malformed};
 use super::registrar::End;
 use super::server::Server;
+use super::subscribe::Subscriptions;
 
 /// The longest sleep before the wall clock is looked at again.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
@@ -27,6 +28,7 @@ const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 pub struct Endpoint {
     client: Client,
     calls: Calls,
+    subscriptions: Subscriptions,
     server: Server,
     clock: Option<(Instant, u64)>,
 }
@@ -38,7 +40,9 @@ impl Endpoint {
         let chance = Chance::new(secret);
         let client = Client::new(chance.clone(), listeners.clone(), user_agent);
         let calls = Calls::new(chance.derived("calls"), listeners.clone(), user_agent);
-        Self { client, calls, server: Server::new(chance, user_agent), clock: None }
+        let subscriptions =
+            Subscriptions::new(chance.derived("subscriptions"), listeners.clone(), user_agent);
+        Self { client, calls, subscriptions, server: Server::new(chance, user_agent), clock: None }
     }
 
     /// Takes back stored bindings. Those that have ended meanwhile are told by the next [`Endpoint::wake`].
@@ -54,13 +58,16 @@ impl Endpoint {
         self.clock = Some((now, unix));
         match reader::read(datagram) {
             Ok(Message::Request(request)) => {
-                if !self.calls.request(now, from, &request, out) {
+                if !self.subscriptions.request(now, from, &request, out)
+                    && !self.calls.request(now, from, &request, out)
+                {
                     self.server.request(now, from, request, datagram.len(), out);
                 }
             }
             Ok(Message::Response(response)) => {
                 self.client.response(now, &response, out);
                 self.calls.response(now, &response, out);
+                self.subscriptions.response(now, &response, out);
             }
             Err(malformed) => self.server.malformed(from, malformed, out),
         }
@@ -115,6 +122,7 @@ impl Endpoint {
     pub fn undeliverable(&mut self, now: Instant, branch: &str, out: &mut Vec<Command>) {
         self.client.undeliverable(now, branch, out);
         self.calls.undeliverable(now, branch, out);
+        self.subscriptions.undeliverable(now, branch, out);
     }
 
     /// How many NOTIFYs wait for an answer; a phone that is gone holds its place for 32 seconds.
@@ -138,6 +146,11 @@ impl Endpoint {
         self.calls.under_way()
     }
 
+    /// The lines that are watched at somebody else's registrar. What it says comes with [`Command::Registered`].
+    pub fn subscriptions(&mut self) -> &mut Subscriptions {
+        &mut self.subscriptions
+    }
+
     /// Where the phones of a device are.
     pub fn bindings(&self, device: &str) -> impl Iterator<Item = &Binding> {
         self.server.bindings.of_device(device)
@@ -152,7 +165,8 @@ impl Endpoint {
 
     /// When to call [`Endpoint::wake`]; ask again after every other call.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers = [self.client.deadline(), self.calls.deadline(), self.server.deadline()];
+        let subscriptions = self.subscriptions.deadline();
+        let timers = [self.client.deadline(), self.calls.deadline(), self.server.deadline(), subscriptions];
         timers.into_iter().flatten().chain(self.next_end()).min()
     }
 
@@ -161,6 +175,7 @@ impl Endpoint {
         self.clock = Some((now, unix));
         self.client.wake(now, out);
         self.calls.wake(now, out);
+        self.subscriptions.wake(now, out);
         self.server.wake(now);
         self.server.expire(unix, out);
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use rsip::Method::{Ack, Cancel, Info, Options, Register, Update};
 
 use super::address::Aor;
+use super::agent::takes_md5_alone;
 use super::binding::Bindings;
 use super::call::manners::{ALLOW, unknown_extensions};
 use super::chance::Chance;
@@ -219,7 +220,9 @@ impl Server {
         let (realm, from) = (&pending.registration.aor.realm, pending.from);
         let challenges = self.gate.guard.challenges(realm, from.ip(), unix, stale);
         let response = self.answer(&pending.request, 401, from);
-        challenges.into_iter().fold(response, |response, offer| response.with("WWW-Authenticate", offer))
+        let agent = pending.request.headers.get("User-Agent").unwrap_or_default();
+        let offered = challenges.into_iter().take(if takes_md5_alone(agent) { 1 } else { 2 });
+        offered.fold(response, |response, offer| response.with("WWW-Authenticate", offer))
     }
 
     fn busy(&self, pending: &Pending) -> Response {

@@ -15,9 +15,11 @@ use tracing::{debug, info, warn};
 
 use super::bindings::Writer;
 use super::calls::Calls;
+use super::elsewhere::Elsewhere;
 use super::ends::Ends;
 use super::listeners::Open;
 use super::proxy::Finder;
+use super::regevent::{self, Watch};
 use super::streams::{Event, Streams};
 use super::tls::Tls;
 use super::{Listener, Means, clock, lines};
@@ -60,6 +62,7 @@ pub(super) struct Shell {
     pub(super) messages: HashMap<NotifyId, u64>,
     pub(super) tickets: u64,
     inbox: Inbox,
+    elsewhere: Option<Elsewhere>,
     found: mpsc::Sender<Found>,
     writer: Writer,
     ends: Ends,
@@ -72,6 +75,7 @@ struct Inbox {
     orders: mpsc::Receiver<Order>,
     events: mpsc::Receiver<Event>,
     lookups: mpsc::Receiver<Found>,
+    watch: mpsc::Receiver<Watch>,
     stop: Arc<tokio::sync::Notify>,
 }
 
@@ -101,7 +105,14 @@ impl Shell {
             told: HashMap::new(),
             messages: HashMap::new(),
             tickets: 0,
-            inbox: Inbox { orders: means.orders, events: heard, lookups, stop: means.stop },
+            inbox: Inbox {
+                orders: means.orders,
+                events: heard,
+                lookups,
+                watch: mpsc::channel(1).1,
+                stop: means.stop,
+            },
+            elsewhere: None,
             found,
             writer: Writer::start(means.store.clone()),
             ends: Ends::start(means.store.clone()),
@@ -111,13 +122,20 @@ impl Shell {
         })
     }
 
+    /// Somebody else knows which phones are registered, if anybody does, and may be asked for these lines.
+    pub(super) fn beside(mut self, elsewhere: Option<Elsewhere>, watch: mpsc::Receiver<Watch>) -> Self {
+        self.elsewhere = elsewhere;
+        self.inbox.watch = watch;
+        self
+    }
+
     /// Runs until it is stopped, or nobody gives orders any more.
     pub(super) async fn run(mut self) {
         let mut datagram = vec![0; DATAGRAM];
         loop {
             let mut out = Vec::new();
             let deadline = self.endpoint.deadline().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
-            let Inbox { orders, events, lookups, stop } = &mut self.inbox;
+            let Inbox { orders, events, lookups, watch, stop } = &mut self.inbox;
             tokio::select! {
                 (received, local) = receive(&self.sockets, &mut datagram) => match received {
                     Ok((length, from)) => {
@@ -132,6 +150,7 @@ impl Shell {
                 },
                 () = stop.notified() => break,
                 Some(event) = events.recv() => self.event(event, &mut out).await,
+                Some(watch) = watch.recv() => self.watch(watch, &mut out),
                 Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let (now, unix) = clock();
@@ -153,6 +172,9 @@ impl Shell {
         self.calls.finish().await;
         self.ends.finish().await;
         self.writer.finish().await;
+        if let Some(elsewhere) = self.elsewhere {
+            elsewhere.finish().await;
+        }
     }
 
     fn hear(&mut self, from: Peer, message: &[u8], out: &mut Vec<Command>) {
@@ -215,6 +237,14 @@ impl Shell {
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),
+            Command::Registered { aor, contacts } => {
+                if let Some(elsewhere) = &self.elsewhere {
+                    elsewhere.hear(regevent::news(aor, contacts)).await;
+                }
+            }
+            Command::Unwatched { aor, code } => {
+                info!(line = %aor.uri(), code, "nobody says where a line's phones are; it is asked again");
+            }
         }
     }
 
@@ -241,8 +271,9 @@ impl Shell {
 
     fn find(&self, ticket: Ticket, user: String, realm: String) {
         let (store, found) = (self.store.clone(), self.found.clone());
+        let nobody = self.elsewhere.is_some();
         tokio::spawn(async move {
-            let line = lines::find(&*store, &user, &realm).await;
+            let line = if nobody { Ok(None) } else { lines::find(&*store, &user, &realm).await };
             let _stopped = found.send((ticket, line)).await;
         });
     }

@@ -119,6 +119,7 @@ impl World {
             circle,
             switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
+            sightings: Arc::default(),
             doorman,
             imports: api::Imports::default(),
             kazoo_from: vec![KAZOO.parse().unwrap()],

@@ -16,62 +16,58 @@ use checksync::config::Config;
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
+/// What changes the settings of a daemon, given its folder.
+type Setter = Box<dyn Fn(&mut Config, &Path)>;
+
 /// A running daemon; stopped, and its database checked, when it is dropped.
 pub struct Daemon {
     app: Option<App>,
     runtime: tokio::runtime::Runtime,
     dir: tempfile::TempDir,
-    packs: Vec<PathBuf>,
-    proxy: String,
-    set: fn(&mut Config, &Path),
+    set: Setter,
 }
 
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 impl Daemon {
     pub fn start() -> Self {
-        Self::with(Vec::new(), String::new())
+        Self::configured(|_, _| {})
     }
 
     pub fn with_packs(packs: Vec<PathBuf>) -> Self {
-        Self::with(packs, String::new())
+        Self::configured(move |config, _| config.packs.clone_from(&packs))
     }
 
     /// A daemon whose NOTIFYs go to a proxy.
     pub fn behind(proxy: SocketAddr) -> Self {
-        Self::with(Vec::new(), proxy.to_string())
+        Self::behind_name(&proxy.to_string())
     }
 
     /// A daemon whose NOTIFYs go to a proxy that is looked up.
     pub fn behind_name(proxy: &str) -> Self {
-        Self::with(Vec::new(), proxy.to_owned())
+        let proxy = proxy.to_owned();
+        Self::configured(move |config, _| config.outbound_proxy.clone_from(&proxy))
     }
 
     /// A daemon with settings of its own, which may name files in a folder that is there before it starts.
-    pub fn configured(set: fn(&mut Config, &Path)) -> Self {
-        let mut daemon = Self::unstarted(Vec::new(), String::new(), set);
+    pub fn configured(set: impl Fn(&mut Config, &Path) + 'static) -> Self {
+        let mut daemon = Self::unstarted(Box::new(set));
         daemon.resume();
         daemon
     }
 
     /// Why a daemon with such settings does not start.
-    pub fn refused(set: fn(&mut Config, &Path)) -> String {
-        let mut daemon = Self::unstarted(Vec::new(), String::new(), set);
+    pub fn refused(set: impl Fn(&mut Config, &Path) + 'static) -> String {
+        let mut daemon = Self::unstarted(Box::new(set));
         let started = daemon.runtime.block_on(App::start(daemon.config()));
-        daemon.set = |_, _| ();
+        daemon.set = Box::new(|_, _| ());
         started.err().expect("it should not start").to_string()
     }
 
-    fn with(packs: Vec<PathBuf>, proxy: String) -> Self {
-        let mut daemon = Self::unstarted(packs, proxy, |_, _| ());
-        daemon.resume();
-        daemon
-    }
-
-    fn unstarted(packs: Vec<PathBuf>, proxy: String, set: fn(&mut Config, &Path)) -> Self {
+    fn unstarted(set: Setter) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), packs, proxy, set }
+        Self { app: None, runtime, dir: tempfile::tempdir().unwrap(), set }
     }
 
     fn config(&self) -> Config {
@@ -81,11 +77,9 @@ impl Daemon {
             phones: anywhere,
             admin: anywhere,
             sip: anywhere,
-            packs: self.packs.clone(),
             api_key: Some(KEY.parse().unwrap()),
             notify_per_second: 1000,
             workers: 1,
-            outbound_proxy: self.proxy.clone(),
             ..Config::default()
         };
         (self.set)(&mut config, self.dir.path());
@@ -114,6 +108,10 @@ impl Daemon {
 
     pub fn admin(&self) -> SocketAddr {
         self.app().admin
+    }
+
+    pub fn phones(&self) -> SocketAddr {
+        self.app().phones
     }
 
     pub fn sip(&self) -> SocketAddr {

@@ -18,6 +18,26 @@ pub(in crate::api) const REGISTRATION_COUNT: Op = read(
     Gives::Data("registration_count"),
 );
 
+pub(in crate::api) const SIGHTINGS: Op = read(
+    Tag::Phones,
+    "listSightings",
+    "Phones that asked by SIP PnP, belong to no device and were told where to go, and until when more are",
+    Gives::Data("sightings"),
+);
+pub(in crate::api) const SIGHTINGS_OPEN: Op = change(
+    Tag::Phones,
+    "openToSightings",
+    "For a while phones that belong to no device are told by SIP PnP where to go, too",
+    Gives::Data("sightings"),
+)
+.takes("sightings_open");
+pub(in crate::api) const SIGHTINGS_CLOSE: Op = change(
+    Tag::Phones,
+    "closeToSightings",
+    "Phones that belong to no device are told nothing any more, and forgotten",
+    Gives::Data("sightings"),
+);
+
 pub(in crate::api) const SYNC: Op = change(
     Tag::Phones,
     "syncDevice",

@@ -269,6 +269,16 @@ fn bulk() -> Value {
 
 fn provisioner() -> Value {
     json!({
+        "sightings": record(&["open_until", "phones"], json!({
+            "open_until": {"type": ["integer", "null"], "description": "Unix seconds; null while the door is shut"},
+            "phones": {"type": "array", "items": record(&["mac_address", "ip", "seen"], json!({
+                "mac_address": text(), "vendor": text(), "model": text(), "version": text(), "ip": text(),
+                "seen": whole("Unix seconds"),
+            }))},
+        })),
+        "sightings_open": record(&[], json!({
+            "seconds": {"type": "integer", "minimum": 1, "maximum": 86400, "default": 600},
+        })),
         "owner": record(&["account_id"], json!({"account_id": id()})),
         "pushed": record(&["account_id"], json!({"account_id": text(), "mac_address": text()})),
         "words": record(&["message"], json!({"message": text()})),

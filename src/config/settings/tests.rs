@@ -75,3 +75,20 @@ fn the_nearest_name_is_the_one_with_the_fewest_wrong_letters() {
     assert_eq!(nearest("sites"), "site");
     assert_eq!(distance("kitten", "sitting"), 3);
 }
+
+#[test]
+fn registrations_come_from_one_of_three() {
+    assert!(SOURCES.into_iter().all(|source| set("registrations_from", source)));
+    assert!(!set("registrations_from", "") && !set("registrations_from", "Kamailio"));
+    assert!(set("kamailio_rpc", "http://127.0.0.1:8090/RPC") && set("kamailio_rpc", ""));
+    assert!(!set("kamailio_rpc", "https://127.0.0.1/RPC") && !set("kamailio_rpc", "127.0.0.1:8090"));
+    assert!(set("kamailio_seconds", "30") && !set("kamailio_seconds", "0"));
+}
+
+#[test]
+fn pnp_is_an_interface_and_a_port() {
+    assert!(set("pnp", "192.0.2.1:5060") && set("pnp", ""));
+    for wrong in ["192.0.2.1", "0.0.0.0:5060", "224.0.1.75:5060", "192.0.2.1:0", "[::1]:5060", "eth0"] {
+        assert!(!set("pnp", wrong), "{wrong}");
+    }
+}

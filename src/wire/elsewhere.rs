@@ -1,0 +1,265 @@
+//! Registrations that somebody else keeps: what a PBX says takes the place of our own registrar.
+//!
+//! It is noted where our registrar notes its own, so that whoever asks who is registered need not know who says so.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::bindings::{self, Writer};
+use super::clock;
+use crate::circle::Circle;
+use crate::id::Id;
+use crate::registrations::Registrations;
+use crate::sip::hop::Hop;
+use crate::sip::peer::Transport;
+use crate::sip::{Aor, Binding, Target};
+use crate::store::{Store, StoreError};
+
+/// The most contacts of one line that are kept; others are left out.
+const MAX_CONTACTS: usize = 32;
+
+/// How long after its end a contact is kept, in seconds: the PBX may say in a moment that it was refreshed.
+const GRACE: u64 = 60;
+
+/// How much the end of a contact may differ from what is noted before it is written down anew, in seconds: whoever says
+/// how long it still has rounds.
+const ROUNDING: u64 = 5;
+
+/// How often ends are looked for.
+const TICK: Duration = Duration::from_secs(10);
+
+/// One contact, as somebody else says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    /// The line.
+    pub(super) aor: Aor,
+    /// Where the phone is.
+    pub(super) contact: Target,
+    /// Where its REGISTER came from, as a URI, where that is known.
+    pub(super) received: Option<String>,
+    /// Its `User-Agent`, or nothing.
+    pub(super) user_agent: String,
+    /// The `Call-ID` of its REGISTER, or nothing.
+    pub(super) call_id: String,
+    /// When it ends, in Unix seconds.
+    pub(super) expires_at: u64,
+}
+
+/// What is new.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Everything that is registered now.
+    All(Vec<Seen>),
+    /// Everything that is registered now for one line.
+    Line(Aor, Vec<Seen>),
+}
+
+/// The task that takes the news.
+pub(super) struct Elsewhere {
+    news: mpsc::Sender<News>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Elsewhere {
+    /// Starts with what was noted last, which holds until it ends or there is news.
+    pub(super) async fn start(
+        (store, circle, registrations): (Arc<dyn Store>, Circle, Arc<Registrations>),
+        (news, inbox): (mpsc::Sender<News>, mpsc::Receiver<News>),
+    ) -> Result<Self, StoreError> {
+        let noted = bindings::load(&*store).await?;
+        let writer = Writer::start(store.clone());
+        let mut book = Book { store, circle, registrations, writer, known: HashMap::new() };
+        book.remember(noted);
+        let (stop, stopped) = oneshot::channel();
+        Ok(Self { news, stop, running: tokio::spawn(book.run(inbox, stopped)) })
+    }
+
+    /// Takes news.
+    pub(super) async fn hear(&self, news: News) {
+        let _stopped = self.news.send(news).await;
+    }
+
+    /// Ends when everything is written down.
+    pub(super) async fn finish(self) {
+        let _ended = self.stop.send(());
+        let _panicked = self.running.await;
+    }
+}
+
+/// What is known.
+struct Book {
+    store: Arc<dyn Store>,
+    circle: Circle,
+    registrations: Arc<Registrations>,
+    writer: Writer,
+    known: HashMap<Id, Vec<Binding>>,
+}
+
+impl Book {
+    async fn run(mut self, mut news: mpsc::Receiver<News>, mut stopped: oneshot::Receiver<()>) {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                _ = tick.tick() => self.expire(),
+                Some(news) = news.recv() => {
+                    if let Err(error) = self.take(news).await {
+                        warn!(%error, "who is registered elsewhere is not noted");
+                    }
+                }
+            }
+        }
+        self.writer.finish().await;
+    }
+
+    fn remember(&mut self, noted: Vec<Binding>) {
+        for binding in noted {
+            if let Ok(device) = binding.device.parse() {
+                self.known.entry(device).or_default().push(binding);
+            }
+        }
+        for (device, bindings) in &self.known {
+            self.registrations.set(*device, bindings.len());
+        }
+    }
+
+    async fn take(&mut self, news: News) -> Result<(), StoreError> {
+        match news {
+            News::All(seen) => self.all(seen).await,
+            News::Line(aor, seen) => {
+                let found = self.store.device_by_line(&aor.user, &aor.realm).await?;
+                let Some(device) = found.map(|device| device.id()) else { return Ok(()) };
+                self.is_at(device, seen.into_iter().map(|seen| seen.of(device)).collect());
+                Ok(())
+            }
+        }
+    }
+
+    async fn all(&mut self, seen: Vec<Seen>) -> Result<(), StoreError> {
+        let mut lines: HashMap<Aor, Option<Id>> = HashMap::new();
+        let mut now: HashMap<Id, Vec<Binding>> = HashMap::new();
+        for seen in seen {
+            let device = match lines.entry(seen.aor.clone()) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => {
+                    let found = self.store.device_by_line(&seen.aor.user, &seen.aor.realm).await?;
+                    *unknown.insert(found.map(|device| device.id()))
+                }
+            };
+            if let Some(device) = device {
+                now.entry(device).or_default().push(seen.of(device));
+            }
+        }
+        let gone: Vec<Id> = self.known.keys().filter(|id| !now.contains_key(id)).copied().collect();
+        for id in gone {
+            self.is_at(id, Vec::new());
+        }
+        for (id, bindings) in now {
+            self.is_at(id, bindings);
+        }
+        Ok(())
+    }
+
+    /// Takes note of where a device's phones are now, and writes down what differs.
+    fn is_at(&mut self, device: Id, mut now: Vec<Binding>) {
+        now.truncate(MAX_CONTACTS);
+        let before = self.known.remove(&device).unwrap_or_default();
+        let same = |one: &Binding, other: &Binding| one.aor == other.aor && one.contact == other.contact;
+        for gone in before.iter().filter(|old| !now.iter().any(|new| same(old, new))) {
+            info!(%device, line = %gone.aor.uri(), "a registration ended, as the PBX says");
+            self.writer.remove(gone);
+        }
+        for new in &now {
+            match before.iter().find(|old| same(old, new)) {
+                None => {
+                    info!(%device, line = %new.aor.uri(), "a phone registered, as the PBX says");
+                    self.writer.put(new, true);
+                    self.circle.arrived(device);
+                }
+                Some(old) if old.expires_at.abs_diff(new.expires_at) > ROUNDING => {
+                    self.writer.put(new, false);
+                }
+                Some(_) => {}
+            }
+        }
+        self.registrations.set(device, now.len());
+        if !now.is_empty() {
+            self.known.insert(device, now);
+        }
+    }
+
+    /// Lets go of what has ended without anybody saying so, as while the PBX cannot be asked.
+    fn expire(&mut self) {
+        let (_, unix) = clock();
+        let is_over = |binding: &Binding| binding.expires_at.saturating_add(GRACE) < unix;
+        let over: Vec<Id> = self
+            .known
+            .iter()
+            .filter(|(_, bindings)| bindings.iter().any(is_over))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in over {
+            let left = self.known.get(&id).into_iter().flatten().filter(|binding| !is_over(binding));
+            let left = left.cloned().collect();
+            self.is_at(id, left);
+        }
+    }
+}
+
+impl Seen {
+    /// The binding of a device. Nobody is told anything there: that goes through the proxy.
+    fn of(self, device: Id) -> Binding {
+        let place = self.received.as_deref().unwrap_or(self.contact.as_str());
+        let source = Hop::read(place).and_then(|hop| hop.peer(Transport::Udp));
+        Binding {
+            source: source.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into()),
+            aor: self.aor,
+            contact: self.contact,
+            device: device.to_string(),
+            credentials: None,
+            path: Vec::new(),
+            user_agent: self.user_agent,
+            instance: None,
+            flow: None,
+            call_id: self.call_id,
+            cseq: 0,
+            q: 1000,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    fn seen(contact: &str) -> Seen {
+        Seen {
+            aor: Aor::new("front", "shop.example"),
+            contact: Target::new(contact).unwrap(),
+            received: None,
+            user_agent: String::new(),
+            call_id: String::new(),
+            expires_at: 1000,
+        }
+    }
+
+    #[test]
+    fn a_phone_is_where_its_register_came_from_else_where_its_contact_says() {
+        let device = Id::from_bytes([1; 16]);
+        let source = |seen: Seen| seen.of(device).source.to_string();
+        assert_eq!(source(seen("sip:front@10.0.0.1:5062")), "udp:10.0.0.1:5062");
+        let received = Some("sip:203.0.113.9:40000;transport=tcp".to_owned());
+        assert_eq!(source(Seen { received, ..seen("sip:front@10.0.0.1") }), "tcp:203.0.113.9:40000");
+        assert_eq!(source(seen("sip:front@phone.example")), "udp:0.0.0.0:0");
+    }
+}

@@ -1,0 +1,203 @@
+//! Which lines are watched at somebody else's registrar: those of all devices that are switched on and have one.
+//!
+//! The devices are gone through again when something has changed, and never more than a twentieth of the time.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use super::clock;
+use super::elsewhere::{News, Seen};
+use super::lines::credentials;
+use super::shell::Shell;
+use crate::device::Device;
+use crate::id::{Digest, Id};
+use crate::resync::Scope;
+use crate::sip::subscribe::reginfo::Contact;
+use crate::sip::subscribe::{MAX_WATCHED, subscription};
+use crate::sip::{Aor, Command, Credentials};
+use crate::store::{Span, Store, StoreError};
+
+/// How many lines are handed over at a time, and devices read.
+const BATCH: usize = 256;
+
+/// The shortest pause before devices are gone through again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long what a NOTIFY said holds at least, in seconds: registrars need not tell of a refresh, and another NOTIFY
+/// comes when the subscription is refreshed.
+const HOLDS: u32 = subscription::EXPIRES + 300;
+
+/// What has changed of the lines to watch.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// New ones, and ones with other credentials.
+    watch: Vec<(Aor, Option<Credentials>)>,
+    /// Those that are no more.
+    unwatch: Vec<Aor>,
+}
+
+/// Tells of lines until nobody listens. Something comes every few seconds, even if nothing has changed.
+pub(super) async fn sweep(store: Arc<dyn Store>, watch: mpsc::Sender<Watch>) {
+    let mut swept = None;
+    let mut known = HashMap::new();
+    loop {
+        let (begun, _) = clock();
+        let latest = store.changes().latest();
+        if swept != Some(latest) {
+            match lines(&*store).await {
+                Ok(now) => {
+                    swept = Some(latest);
+                    for change in changes(&mut known, now) {
+                        if watch.send(change).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                Err(error) => warn!(%error, "which lines to watch cannot be found out now"),
+            }
+        }
+        if watch.send(Watch::default()).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(PAUSE.max(clock().0.duration_since(begun) * 20)).await;
+    }
+}
+
+/// Every line, with what it proves itself with.
+async fn lines(store: &dyn Store) -> Result<HashMap<Aor, Option<Credentials>>, StoreError> {
+    let (mut lines, mut realms) = (HashMap::new(), HashMap::new());
+    let (mut after, mut too_many) = (None, 0_usize);
+    loop {
+        let span = Span::ascending(after, BATCH).only(&["enabled", "sip"]);
+        let page = store.devices(&Scope::Everything, span).await?;
+        for device in page.rows.iter().filter(|device| device.enabled()) {
+            let Some(aor) = line(store, device, &mut realms).await? else { continue };
+            if lines.len() < MAX_WATCHED {
+                lines.insert(aor, credentials(device));
+            } else {
+                too_many += 1;
+            }
+        }
+        after = page.last;
+        if after.is_none() {
+            break;
+        }
+    }
+    if too_many > 0 {
+        warn!(
+            too_many,
+            MAX_WATCHED, "not all lines are watched; a Kamailio can be asked for all by its RPC instead"
+        );
+    }
+    Ok(lines)
+}
+
+async fn line(
+    store: &dyn Store,
+    device: &Device,
+    realms: &mut HashMap<Id, Option<String>>,
+) -> Result<Option<Aor>, StoreError> {
+    let Some(user) = device.username() else { return Ok(None) };
+    if let Some(realm) = device.realm() {
+        return Ok(Some(Aor::new(user, &realm)));
+    }
+    let realm = match realms.entry(device.account()) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            let account = store.account(device.account()).await?;
+            unknown.insert(account.and_then(|account| account.realm()))
+        }
+    };
+    Ok(realm.as_ref().map(|realm| Aor::new(user, realm)))
+}
+
+/// What makes of the lines that were `known` those that are `now`.
+fn changes(known: &mut HashMap<Aor, Digest>, now: HashMap<Aor, Option<Credentials>>) -> Vec<Watch> {
+    let gone: Vec<Aor> = known.keys().filter(|aor| !now.contains_key(aor)).cloned().collect();
+    known.retain(|aor, _| now.contains_key(aor));
+    let mut news = Vec::new();
+    for (aor, credentials) in now {
+        let digest = Digest::of(&serde_json::to_vec(&credentials).unwrap_or_default());
+        if known.insert(aor.clone(), digest) != Some(digest) {
+            news.push((aor, credentials));
+        }
+    }
+    let unwatch = gone.chunks(BATCH).map(|gone| Watch { unwatch: gone.to_vec(), watch: Vec::new() });
+    let watch = news.chunks(BATCH).map(|new| Watch { watch: new.to_vec(), unwatch: Vec::new() });
+    unwatch.chain(watch).collect()
+}
+
+impl Shell {
+    /// Takes lines to watch; all of them are asked for where the proxy is now.
+    pub(super) fn watch(&mut self, watch: Watch, out: &mut Vec<Command>) {
+        if let Some(proxy) = &self.proxy {
+            if self.finder.lacks(proxy) {
+                self.finder.look_up(vec![proxy.clone()], self.events.clone());
+            }
+            if let Some(place) = self.finder.places(proxy).first() {
+                self.endpoint.subscriptions().through(*place);
+            }
+        }
+        let (subscriptions, (now, _)) = (self.endpoint.subscriptions(), clock());
+        watch.unwatch.iter().for_each(|aor| subscriptions.unwatch(aor, out));
+        for (aor, credentials) in watch.watch {
+            subscriptions.watch(now, aor, credentials);
+        }
+    }
+}
+
+/// What a NOTIFY says, as news.
+pub(super) fn news(aor: Aor, contacts: Vec<Contact>) -> News {
+    let (_, unix) = clock();
+    let seen = contacts.into_iter().map(|contact| Seen {
+        aor: aor.clone(),
+        contact: contact.uri,
+        received: None,
+        user_agent: String::new(),
+        call_id: contact.call_id,
+        expires_at: unix.saturating_add(contact.expires.unwrap_or(0).max(HOLDS).into()),
+    });
+    let seen = seen.collect();
+    News::Line(aor, seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Password;
+
+    fn lines(passwords: &[(&str, &str)]) -> HashMap<Aor, Option<Credentials>> {
+        let line = |(user, password): &(&str, &str)| {
+            let credentials = Credentials { user: (*user).to_owned(), password: Password::new(*password) };
+            (Aor::new(user, "pbx"), Some(credentials))
+        };
+        passwords.iter().map(line).collect()
+    }
+
+    fn counts(changes: &[Watch]) -> (usize, usize) {
+        let count = |of: fn(&Watch) -> usize| changes.iter().map(of).sum();
+        (count(|change| change.watch.len()), count(|change| change.unwatch.len()))
+    }
+
+    #[test]
+    fn only_what_changes_is_told() {
+        let mut known = HashMap::new();
+        assert_eq!(counts(&changes(&mut known, lines(&[("a", "1"), ("b", "1")]))), (2, 0));
+        assert_eq!(counts(&changes(&mut known, lines(&[("a", "1"), ("b", "1")]))), (0, 0));
+        assert_eq!(counts(&changes(&mut known, lines(&[("a", "2"), ("c", "1")]))), (2, 1));
+        assert_eq!(known.len(), 2);
+    }
+
+    #[test]
+    fn many_lines_are_handed_over_in_parts() {
+        let users: Vec<String> = (0..=BATCH * 2).map(|n| format!("u{n}")).collect();
+        let now = users.iter().map(|user| (Aor::new(user, "pbx"), None)).collect();
+        let parts = changes(&mut HashMap::new(), now);
+        assert_eq!((parts.len(), counts(&parts).0), (3, BATCH * 2 + 1));
+    }
+}
