@@ -278,7 +278,7 @@ async fn what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on(store
 }
 
 async fn a_users_devices_are_summarised_as_they_are_now(store: &dyn Store) {
-    let scope = |number| Scope::User(id(50 + number));
+    let scope = |number: u128| Scope::User(id(50 + number));
     let of = async |number, span| store.devices(&scope(number), span).await.unwrap().rows;
     let summaries = Span::ascending(None, 9).only(Device::SUMMARY);
     let mut phone = phone(1, CHILD);

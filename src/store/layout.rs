@@ -328,11 +328,9 @@ mod tests {
         let guests = json!({"users": {guest.to_string(): {}, owner.to_string(): {}}});
         let entity = device(&json!({"owner_id": owner.to_string(), "hotdesk": guests, "provision": keys}));
         let found = indexes(&entity);
-        let listing = |user: Id| {
-            let begin = shown_by(user);
-            found.iter().find(|(key, _)| key.starts_with(&begin)).map(|(_, payload)| payload.len() > 16)
-        };
-        assert_eq!([owner, guest, watched].map(listing), [Some(true), Some(false), Some(false)]);
+        let listing = |user| found.iter().find(|(key, _)| key.starts_with(&shown_by(user)));
+        let covers = |user| listing(user).map(|(_, payload)| payload.len() > 16);
+        assert_eq!([owner, guest, watched].map(covers), [Some(true), Some(false), Some(false)]);
     }
 
     #[test]
