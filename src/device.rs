@@ -40,6 +40,21 @@ impl fmt::Debug for Device {
 }
 
 impl Device {
+    /// The members, by their dotted paths, that a list says of a device, and that say who may see it. The store keeps
+    /// them a second time beside the device's owner, so there is nothing secret among them.
+    pub const SUMMARY: &'static [&'static str] = &[
+        "name",
+        "owner_id",
+        "enabled",
+        "call_recording",
+        "mobile",
+        "flags",
+        "sip.username",
+        "mac_address",
+        "device_type",
+        "hotdesk.users",
+    ];
+
     /// The device's id.
     pub fn id(&self) -> Id {
         self.document.id

@@ -58,6 +58,18 @@ impl Document {
         self.at(path)?.as_str().filter(|text| !text.is_empty())
     }
 
+    /// The same document with nothing in its body but what is at these dotted paths.
+    #[must_use]
+    pub fn only(&self, paths: &[&str]) -> Self {
+        let mut body = Body::new();
+        for path in paths {
+            if let Some(value) = self.at(path) {
+                put_at(&mut body, path, value.clone());
+            }
+        }
+        Self { body, ..*self }
+    }
+
     /// The boolean at a dotted path.
     pub fn flag(&self, path: &str) -> Option<bool> {
         self.at(path)?.as_bool()
@@ -69,6 +81,24 @@ pub fn at<'b>(body: &'b Body, path: &str) -> Option<&'b Value> {
     let mut parts = path.split('.');
     let first = body.get(parts.next()?)?;
     parts.try_fold(first, |value, part| value.get(part)).filter(|value| !value.is_null())
+}
+
+/// Sets the value at a dotted path of `body`, and makes the objects on the way there; a value in the way stays.
+pub fn put_at(body: &mut Body, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(body.insert(path.to_owned(), value)),
+        Some((first, rest)) => {
+            let below = body.entry(first.to_owned()).or_insert_with(|| Body::new().into());
+            if let Some(below) = below.as_object_mut() {
+                put_at(below, rest, value);
+            }
+        }
+    }
+}
+
+/// True when `path` leads to, or into, what is at the path `above`.
+pub fn leads_into(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn bytes(body: &Body) -> Vec<u8> {
@@ -95,6 +125,21 @@ mod tests {
         assert_eq!(document.at("sip.route"), None);
         assert_eq!(document.at("sip.username.first"), None);
         assert_eq!(document.flag("enabled"), Some(false));
+    }
+
+    #[test]
+    fn a_document_can_be_cut_down_to_a_few_paths() {
+        let whole =
+            document(&json!({"name": "n", "sip": {"username": "u", "password": "p", "ip": null}, "x": 1}));
+        let cut = whole.only(&["name", "sip.username", "sip.ip", "name.first", "none.at.all"]);
+        assert_eq!(cut, Document { body: cut.body.clone(), ..whole });
+        assert_eq!(Value::Object(cut.body), json!({"name": "n", "sip": {"username": "u"}}));
+    }
+
+    #[test]
+    fn a_path_leads_into_itself_and_those_above_it_and_not_into_like_names() {
+        assert!(leads_into("sip", "sip") && leads_into("sip.username", "sip"));
+        assert!(!leads_into("sip", "sip.username") && !leads_into("sips.x", "sip"));
     }
 
     #[test]

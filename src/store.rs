@@ -28,6 +28,7 @@ mod evaluate;
 mod folder;
 mod keeper;
 mod layout;
+mod listing;
 mod meta;
 mod nudge;
 mod opened;

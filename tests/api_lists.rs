@@ -112,6 +112,40 @@ async fn a_user_has_the_devices_it_owns_and_those_it_is_signed_in_to() {
 }
 
 #[tokio::test]
+async fn an_owners_devices_are_filtered_by_what_a_summary_has_and_by_what_it_lacks() {
+    let (world, path) = office().await;
+    let users = format!("/v2/accounts/{}/users", world.master);
+    let ada = world.send("PUT", &users, json!({"first_name": "Ada", "last_name": "X"})).await.id();
+    for (name, realm) in [("one", "a.example"), ("two", "b.example")] {
+        let sip = json!({"username": name, "realm": realm, "password": "hidden-from-all"});
+        let own = json!({"name": name, "owner_id": ada, "sip": sip, "flags": [name], "presence_id": name});
+        assert_eq!(world.send("PUT", &path, own).await.status, 201);
+    }
+    for query in [
+        "filter_name=two",
+        "filter_sip.username=two",
+        "filter_sip.realm=b.example",
+        "filter_presence_id=two",
+        "filter_array_intersect_any_flags=[\"two\"]",
+        "filter_not_sip.realm=a.example",
+    ] {
+        let query = query.replace('"', "%22").replace('[', "%5B").replace(']', "%5D");
+        for list in
+            [format!("{path}?filter_owner_id={ada}&{query}"), format!("{users}/{ada}/devices?{query}")]
+        {
+            assert_eq!(names(&world.get(&list).await), ["two"], "{list}");
+        }
+    }
+    let full = world.get(&format!("{path}?filter_owner_id={ada}&filter_name=one&full_docs=true")).await;
+    assert_eq!(full.data()[0]["sip"]["realm"], "a.example");
+    let row = world.get(&format!("{path}?filter_owner_id={ada}&filter_name=one")).await.data()[0].clone();
+    let id = row["id"].clone();
+    let expected = json!({"id": id, "name": "one", "owner_id": ada, "enabled": true, "flags": ["one"],
+        "username": "one", "mac_address": "", "device_type": "sip_device"});
+    assert_eq!(row, expected);
+}
+
+#[tokio::test]
 async fn how_phones_stand_is_told_of_two_hundred_at_a_time() {
     let world = World::new().await;
     let own = format!("/v2/accounts/{}", world.master);

@@ -277,6 +277,55 @@ async fn what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on(store
     assert_eq!(walked(store, &scope, Span::ascending(None, 4).containing("no such text")).await, []);
 }
 
+async fn a_users_devices_are_summarised_as_they_are_now(store: &dyn Store) {
+    let scope = |number: u128| Scope::User(id(50 + number));
+    let of = async |number, span| store.devices(&scope(number), span).await.unwrap().rows;
+    let summaries = Span::ascending(None, 9).only(Device::SUMMARY);
+    let mut phone = phone(1, CHILD);
+    commit(store, [put(phone.clone())]).await.unwrap();
+    for (path, value) in [
+        ("name", json!("Reception")),
+        ("sip", json!({"username": "other", "password": "another"})),
+        ("mobile", json!({"ratio": 31.245_270_191_439_438})),
+        ("provision", json!({"endpoint_brand": "snom"})),
+        ("owner_id", json!(id(52))),
+    ] {
+        let mut body = phone.document.body.clone();
+        body.insert(path.to_owned(), value);
+        let step = revise(&phone, &body.clone().into());
+        phone.document = phone.document.revised(body, 1_700_000_100);
+        commit(store, [step]).await.unwrap();
+        let owner = if path == "owner_id" { 2 } else { 1 };
+        assert_eq!(of(3 - owner, summaries.clone()).await, [], "{path}");
+        let summary = Device { document: phone.document.only(Device::SUMMARY) };
+        assert_eq!(of(owner, summaries.clone()).await, [summary], "{path}");
+        assert_eq!(of(owner, Span::ascending(None, 9)).await, std::slice::from_ref(&phone), "{path}");
+    }
+    commit(store, [delete(phone)]).await.unwrap();
+    assert_eq!(of(2, summaries).await, []);
+}
+
+async fn what_a_summary_lacks_is_read_from_the_device(store: &dyn Store) {
+    let (phone, scope) = (phone(1, CHILD), Scope::User(id(51)));
+    commit(store, [put(phone.clone())]).await.unwrap();
+    let of = async |span| store.devices(&scope, span).await.unwrap().rows;
+    let asked = Span::ascending(None, 9).only(&["name", "sip"]);
+    assert_eq!(of(asked).await[0].password(), Some("secret"));
+    let padding = Span::ascending(None, 9).mentioning("padding");
+    assert_eq!(of(padding.clone()).await.len(), 1);
+    assert_eq!(of(padding.only(Device::SUMMARY)).await, []);
+    let named = Span::ascending(None, 9).mentioning("phone 1");
+    assert_eq!(of(named.only(&["name"])).await.len(), 1);
+}
+
+async fn a_guests_devices_have_what_is_asked_for(store: &dyn Store) {
+    let body = json!({"name": "Desk", "hotdesk": {"users": {(id(90).to_string()): {}}}});
+    let phone = device(id(9), CHILD, &body);
+    commit(store, [put(phone.clone())]).await.unwrap();
+    let span = Span::ascending(None, 9).containing("\"hotdesk\"").only(&["name", "hotdesk.users"]);
+    assert_eq!(store.devices(&Scope::User(id(90)), span).await.unwrap().rows, [phone]);
+}
+
 async fn devices_of_an_account_are_found_by_their_name(store: &dyn Store) {
     let named = |own, account, name: &str| put(device(id(own), account, &json!({"name": name})));
     let steps = [named(5, CHILD, "Reception"), named(6, CHILD, "RECEPTION"), named(7, MASTER, "Reception")];
@@ -478,6 +527,9 @@ contract![
     a_long_list_comes_in_pages_without_gaps,
     lists_of_scattered_ids_are_the_same_in_both_directions,
     what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on,
+    a_users_devices_are_summarised_as_they_are_now,
+    what_a_summary_lacks_is_read_from_the_device,
+    a_guests_devices_have_what_is_asked_for,
     devices_of_an_account_are_found_by_their_name,
     an_account_is_found_by_its_name_however_it_is_written,
     accounts_are_found_by_the_digits_of_their_numbers,

@@ -115,9 +115,10 @@ pub(super) async fn list_of_user(call: Call) -> Reply {
             && is_his
             && filter.keeps("device", &veiled(caller, device).document)
     };
-    let fetch = async |span| call.desk.store.devices(&Scope::User(user), span).await;
-    let page = Page::of(&call, Device::id, keep, fetch).await?;
     let rows = Rows::of(call.intake(), &call.desk.registrations);
+    let members = rows.members().filter(|members| filter.reads_only(members));
+    let fetch = async |span| call.desk.store.devices(&Scope::User(user), Span { members, ..span }).await;
+    let page = Page::of(&call, Device::id, keep, fetch).await?;
     let row = |device: Device| {
         let is_guest = device.owner() != Some(user);
         rows.row_of_user(veil(caller, device), is_guest)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::intake::Intake;
 use crate::device::Mac;
-use crate::document::{Document, at};
+use crate::document::{Document, at, leads_into};
 use crate::store::in_json;
 
 /// The Gregorian second in which Unix time begins.
@@ -61,10 +61,10 @@ impl Filter {
         })
     }
 
-    /// True when no other member of the body than these decides.
+    /// True when nothing else of the body decides than what is at these dotted paths.
     pub(super) fn reads_only(&self, members: &[&str]) -> bool {
-        let first = |rule: &Rule| rule.path.split('.').next().map(str::to_owned).unwrap_or_default();
-        self.0.iter().all(|rule| !is_stored(&rule.path) || members.contains(&first(rule).as_str()))
+        let is_read = |path: &str| members.iter().any(|member| leads_into(path, member));
+        self.0.iter().all(|rule| !is_stored(&rule.path) || is_read(&rule.path))
     }
 
     /// A text that stands in the JSON of every document that is kept. Members that are not stored as they are
@@ -312,6 +312,8 @@ mod tests {
         assert!(reads("filter_name") && reads("filter_not_sip.username") && reads("created_from"));
         assert!(!reads("filter_provision.endpoint_brand") && !reads("filter_names"));
         assert!(!filter(&[("has_key", "media")]).reads_only(&["name"]));
+        let reads = |path: &str| filter(&[("has_key", path)]).reads_only(&["sip.username"]);
+        assert!(reads("sip.username") && !reads("sip") && !reads("sip.realm"));
     }
 
     #[test]

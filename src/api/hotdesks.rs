@@ -98,7 +98,7 @@ fn row(device: &Device) -> Value {
 
 /// The devices of a scope that anybody is signed in to.
 async fn devices(call: &Call, scope: &Scope) -> Result<Vec<Device>, Failure> {
-    let span = walk::whole().containing("\"hotdesk\"").only(&["name", "hotdesk"]);
+    let span = walk::whole().containing("\"hotdesk\"").only(&["name", "hotdesk.users"]);
     let take = |device: Device| Some(device).filter(|device| !device.hotdesked().is_empty());
     Ok(walk::gather(&*call.desk.store, scope, span, take).await?)
 }

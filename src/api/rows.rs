@@ -5,28 +5,14 @@ use serde_json::{Map, Value, json};
 use super::envelope::whole;
 use super::intake::Intake;
 use crate::device::Device;
-use crate::document::at;
+use crate::document::{at, put_at};
 use crate::registrations::Registrations;
 
 /// Devices that never register, by `device_type`.
 const WITHOUT_REGISTRATION: [&str; 5] = ["application", "cellphone", "sip_url", "landline", "smartphone"];
 
-/// Members of a document's body.
+/// Members of a document's body, by their dotted paths.
 pub(super) type Members = &'static [&'static str];
-
-/// What a summary is made of, and what says who may see it.
-const SUMMARY: Members = &[
-    "name",
-    "owner_id",
-    "enabled",
-    "call_recording",
-    "mobile",
-    "flags",
-    "sip",
-    "mac_address",
-    "device_type",
-    "hotdesk",
-];
 
 /// How the rows of a list are written.
 pub(super) struct Rows<'d> {
@@ -56,7 +42,7 @@ impl<'d> Rows<'d> {
 
     /// The members that rows are made of; `None` where it may be any.
     pub(super) fn members(&self) -> Option<Members> {
-        matches!(self.form, Form::Summary).then_some(SUMMARY)
+        matches!(self.form, Form::Summary).then_some(Device::SUMMARY)
     }
 
     /// The row of a device.
@@ -104,23 +90,11 @@ fn sparse(device: &Device, fields: &[String]) -> Map<String, Value> {
     let mut row = Map::new();
     for field in fields.iter().filter(|field| !field.starts_with("pvt_")) {
         if let Some(value) = at(&device.document.body, field) {
-            put(&mut row, field, value.clone());
+            put_at(&mut row, field, value.clone());
         }
     }
     row.insert("id".to_owned(), json!(device.id()));
     row
-}
-
-fn put(row: &mut Map<String, Value>, path: &str, value: Value) {
-    match path.split_once('.') {
-        None => drop(row.insert(path.to_owned(), value)),
-        Some((first, rest)) => {
-            let below = row.entry(first.to_owned()).or_insert_with(|| json!({}));
-            if let Some(below) = below.as_object_mut() {
-                put(below, rest, value);
-            }
-        }
-    }
 }
 
 fn status(device: &Device, registrations: &Registrations) -> Map<String, Value> {

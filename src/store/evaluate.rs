@@ -119,9 +119,9 @@ fn reindex(overlay: &mut Overlay<'_>, id: Id, stored: Option<&Entity>, entity: &
         }
     }
     let mut fresh = after.into_iter().filter(|record| !before.contains(record));
-    fresh.try_for_each(|(key, payload)| {
-        let is_own = before.iter().any(|(old, _)| *old == key);
-        if is_own { overlay.put(key, payload) } else { claim(overlay, id, key, payload) }
+    fresh.try_for_each(|(key, payload)| match before.iter().find(|(own, _)| *own == key) {
+        Some((_, old)) => overlay.replace(key, old.clone(), payload),
+        None => claim(overlay, id, key, payload),
     })
 }
 

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::{Entity, Noun, Table, Unique};
+use super::{Entity, Noun, Table, Unique, listing};
 use crate::account::Account;
 use crate::device::{Device, Mac};
 use crate::document::Document;
@@ -171,7 +171,8 @@ pub(super) fn named(account: Id, name: &str) -> Key {
     key('E', &[account.as_bytes(), &digest.as_bytes()[..8]])
 }
 
-/// Begins the keys that list the devices that a user owns, is shown on, or is hotdesked into.
+/// Begins the keys that list the devices that a user owns, is shown on, or is hotdesked into. What lies there for the
+/// owner [covers](listing::covering) what a list asks for; there is one owner, so nothing is kept more than twice.
 pub(super) fn shown_by(user: Id) -> Key {
     key('O', &[user.as_bytes()])
 }
@@ -242,7 +243,7 @@ fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let (own, make) = (&device.document, device.make());
     let mut found = vec![list(every(Noun::Device), own), list(of_model(&make.brand, &make.model), own)];
     found.extend(device.plain_name().map(|name| list(named(device.account(), &name), own)));
-    found.extend(device.users().union(&device.hotdesked()).map(|user| list(shown_by(*user), own)));
+    found.extend(device.users().union(&device.hotdesked()).map(|user| shown(*user, device)));
     found.extend(device.mac().map(|mac| one(by_mac(mac), own)));
     found.extend(device.username().map(|username| one(device_line(device, username), own)));
     found.extend(device.ip().map(|ip| one(by_ip(ip), own)));
@@ -252,7 +253,13 @@ fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
 /// A record that lists a document among others: its id ends the key, and its account, without which it cannot be
 /// read, is what lies there.
 fn list(begin: Key, document: &Document) -> (Key, Vec<u8>) {
-    (joined(begin, document.id.as_bytes()), document.account.as_bytes().to_vec())
+    (joined(begin, document.id.as_bytes()), listing::bare(document.account))
+}
+
+fn shown(user: Id, device: &Device) -> (Key, Vec<u8>) {
+    let (key, listing) = list(shown_by(user), &device.document);
+    let is_his = device.owner() == Some(user);
+    (key, if is_his { listing::covering(device) } else { listing })
 }
 
 /// A record that finds the one document of a unique value: its id and its account lie there.
@@ -314,6 +321,18 @@ mod tests {
         let owner = Id::from_bytes([1; 16]).to_string();
         let body = json!({"name": "n", "mac_address": "80:5e:c0:00:00:01", "owner_id": owner, "sip": {"username": "u1"}});
         assert_eq!(letters(&device(&body)), "DELMOY");
+    }
+
+    #[test]
+    fn of_all_users_that_a_device_is_shown_by_its_owner_alone_has_its_summary() {
+        let [owner, guest, watched] = [1, 2, 3].map(|number| Id::from_bytes([number; 16]));
+        let keys = json!({"combo_keys": {"0": {"type": "presence", "value": watched.to_string()}}});
+        let guests = json!({"users": {guest.to_string(): {}, owner.to_string(): {}}});
+        let entity = device(&json!({"owner_id": owner.to_string(), "hotdesk": guests, "provision": keys}));
+        let found = indexes(&entity);
+        let listing = |user| found.iter().find(|(key, _)| key.starts_with(&shown_by(user)));
+        let covers = |user| listing(user).map(|(_, payload)| payload.len() > 16);
+        assert_eq!([owner, guest, watched].map(covers), [Some(true), Some(false), Some(false)]);
     }
 
     #[test]

@@ -43,6 +43,12 @@ impl<'v> Overlay<'v> {
         self.put(key, payload)
     }
 
+    /// Replaces a record of which it is known that it is there, with the payload `old`.
+    pub(super) fn replace(&mut self, key: Key, old: Vec<u8>, payload: Vec<u8>) -> Result<()> {
+        self.know(&key, Some(old));
+        self.put(key, payload)
+    }
+
     /// Takes away a record of which it is known that it is there, with this payload.
     pub(super) fn take(&mut self, key: Key, payload: Vec<u8>) {
         self.know(&key, Some(payload));

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::layout::{self, Key};
 use super::slim::Stored;
-use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table};
+use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table, listing};
 use crate::account::{self, Account};
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
@@ -215,11 +215,20 @@ impl Query<'_> {
 
     fn listed<T: Stored>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
         let found = self.0.scan(Part::of(begin, span))?;
-        let found = found.iter().map(|(end, account)| {
-            let (id, account) = (self.id(end)?, self.id(account)?);
-            Ok((id, self.indexed(noun, account, id)?))
+        let found = found.into_iter().map(|(end, listing)| {
+            let id = self.id(&end)?;
+            Ok((id, self.behind(noun, id, listing, span)?))
         });
         self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// What an index record says of a document, if that is all that is asked for; else the document.
+    fn behind(&self, noun: Noun, id: Id, listing: Vec<u8>, span: &Span) -> Result<Vec<u8>> {
+        let (account, summary) = listing::parts(listing);
+        match summary.filter(|_| span.reads_only(Device::SUMMARY)) {
+            Some(summary) => Ok(summary),
+            None => self.indexed(noun, self.id(&account)?, id),
+        }
     }
 
     /// What was looked at, without what the span does not ask for.

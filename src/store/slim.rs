@@ -10,12 +10,12 @@ use serde::de::{
 
 use crate::account::Account;
 use crate::device::Device;
-use crate::document::{Body, Document};
+use crate::document::{Body, Document, leads_into};
 use crate::user::User;
 
 /// A document as it is stored.
 pub(super) trait Stored: DeserializeOwned {
-    /// Reads it with these members of its body only, or with more of them.
+    /// Reads it with what is at these dotted paths of its body only, or with more of it.
     fn slim(json: &[u8], members: &[&str]) -> serde_json::Result<Self>;
 }
 
@@ -151,7 +151,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
         let mut body = Body::new();
         while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            if self.0.contains(&&*name) {
+            if self.0.iter().any(|path| leads_into(path, &name)) {
                 body.insert(name.into_owned(), map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -174,7 +174,7 @@ mod tests {
         let id = Id::from_bytes([7; 16]);
         let whole = Device { document: Document::new(id, id, body.as_object().unwrap().clone(), 5) };
         let json = serde_json::to_vec(&whole).unwrap();
-        let slim = Device::slim(&json, &["name", "sip", "n\"q", "none"]).unwrap().document;
+        let slim = Device::slim(&json, &["name", "sip.username", "n\"q", "none"]).unwrap().document;
         let mut expected = whole.document.clone();
         expected.body.remove("provision");
         assert_eq!(slim, expected);

@@ -1,5 +1,6 @@
 //! Which part of a list is asked for, and what comes of it.
 
+use crate::document::leads_into;
 use crate::id::Id;
 
 /// A part of a list that is ordered by id.
@@ -14,8 +15,8 @@ pub struct Span {
     /// Documents in whose stored JSON text this does not occur may be left out, and most are: it makes filters
     /// cheap. Those that come back must be looked at all the same, since it may occur anywhere in them.
     pub containing: Option<String>,
-    /// Only these members of the documents' bodies are needed; the others may be left out, so that what comes back
-    /// must not be stored.
+    /// Only these members of the documents' bodies are needed, by their dotted paths; the others may be left out, and
+    /// need not be looked at for [`containing`](Self::containing). So what comes back must not be stored.
     pub members: Option<&'static [&'static str]>,
 }
 
@@ -55,6 +56,12 @@ impl Span {
             Some(before) if self.descending => id < before,
             Some(after) => id > after,
         }
+    }
+
+    /// True when nothing else of the bodies is needed than what is at these paths.
+    pub(super) fn reads_only(&self, paths: &[&str]) -> bool {
+        let is_there = |asked: &&str| paths.iter().any(|path| leads_into(asked, path));
+        self.members.is_some_and(|members| members.iter().all(is_there))
     }
 
     /// False for a document of this text that may be left out.
