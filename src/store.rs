@@ -22,6 +22,7 @@ mod ahead;
 mod audit;
 mod backup;
 mod committer;
+mod directory;
 mod engine;
 mod envelope;
 mod evaluate;

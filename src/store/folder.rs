@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::directory;
 use super::seal::SEAL;
 use super::{Result, StoreError, envelope, meta};
 use crate::id::Id;
@@ -46,7 +47,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the directory if need be, and takes it for this process.
     pub(super) fn take(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| failed("make the directory", path, &error))?;
+        directory::make(path).map_err(|error| failed("make the directory", path, &error))?;
         let lock = lock(path)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
