@@ -305,6 +305,26 @@ async fn a_users_devices_are_summarised_as_they_are_now(store: &dyn Store) {
     assert_eq!(of(2, summaries).await, []);
 }
 
+async fn what_a_user_owns_is_told_from_what_he_is_shown_on(store: &dyn Store) {
+    let watcher = json!({"0": {"type": "presence", "value": id(51).to_string()}});
+    let own = device(id(700), CHILD, &json!({"owner_id": id(51).to_string()}));
+    let shown = device(id(701), CHILD, &json!({"provision": {"combo_keys": watcher}}));
+    let large =
+        json!({"owner_id": id(51).to_string(), "flags": [noise(1, checksync::store::MAX_VALUE - 999)]});
+    let large = device(id(702), CHILD, &large);
+    commit(store, [&own, &shown, &large].map(|device| put(device.clone()))).await.unwrap();
+    let scope = Scope::User(id(51));
+    assert_eq!(walked(store, &scope, Span::ascending(None, 9)).await, [own.id(), shown.id(), large.id()]);
+    for limit in [1, 2, 9] {
+        let span = Span::ascending(None, limit).owned();
+        assert_eq!(
+            walked(store, &scope, span.only(Device::SUMMARY)).await,
+            [own.id(), large.id()],
+            "{limit}"
+        );
+    }
+}
+
 async fn what_a_summary_lacks_is_read_from_the_device(store: &dyn Store) {
     let (phone, scope) = (phone(1, CHILD), Scope::User(id(51)));
     commit(store, [put(phone.clone())]).await.unwrap();
@@ -528,6 +548,7 @@ contract![
     lists_of_scattered_ids_are_the_same_in_both_directions,
     what_does_not_contain_a_text_may_be_left_out_and_the_walk_goes_on,
     a_users_devices_are_summarised_as_they_are_now,
+    what_a_user_owns_is_told_from_what_he_is_shown_on,
     what_a_summary_lacks_is_read_from_the_device,
     a_guests_devices_have_what_is_asked_for,
     devices_of_an_account_are_found_by_their_name,

@@ -158,9 +158,8 @@ async fn candidates(
         return Ok(Listed::whole(found.into_iter().collect()));
     }
     let span = Span { containing: filter.text(), ..span };
-    if let Some((text, owner)) = filter.wanted("owner_id").and_then(|text| Some((text, text.parse().ok()?))) {
-        let span = span.containing(format!("\"owner_id\":\"{text}\""));
-        return store.devices(&Scope::User(owner), span).await;
+    if let Some(owner) = filter.wanted("owner_id").and_then(|text| text.parse().ok()) {
+        return store.devices(&Scope::User(owner), span.owned()).await;
     }
     match filter.wanted("name").filter(|name| !name.is_empty()) {
         Some(name) => store.devices_named(account, name, span).await,

@@ -9,6 +9,20 @@ use crate::id::Id;
 
 const ACCOUNT: usize = 16;
 
+/// Stands where the owner's summary would be too long.
+const NO_SUMMARY: u8 = b'-';
+
+/// What lies at the record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listing {
+    /// The account's id.
+    pub(super) account: Vec<u8>,
+    /// Whether it is the record of the device's owner, which has a summary if that is not too long.
+    pub(super) is_owners: bool,
+    /// The device as it is stored, but for what is not [`Device::SUMMARY`] of its body.
+    pub(super) summary: Option<Vec<u8>>,
+}
+
 /// Where to read the document.
 pub(super) fn bare(account: Id) -> Vec<u8> {
     account.as_bytes().to_vec()
@@ -20,16 +34,20 @@ pub(super) fn covering(device: &Device) -> Vec<u8> {
     let mut listing = bare(device.account());
     let summary = Device { document: device.document.only(Device::SUMMARY) };
     let summary = serde_json::to_vec(&summary).unwrap_or_default();
-    if listing.len() + summary.len() <= MAX_VALUE {
-        listing.extend(summary);
+    match listing.len() + summary.len() {
+        0..=MAX_VALUE => listing.extend(summary),
+        _ => listing.push(NO_SUMMARY),
     }
     listing
 }
 
-/// The account's id, and the summary if there is one.
-pub(super) fn parts(mut listing: Vec<u8>) -> (Vec<u8>, Option<Vec<u8>>) {
-    let summary = listing.split_off(listing.len().min(ACCOUNT));
-    (listing, Some(summary).filter(|summary| !summary.is_empty()))
+impl Listing {
+    /// Reads what [`bare`] or [`covering`] made.
+    pub(super) fn read(mut listing: Vec<u8>) -> Self {
+        let rest = listing.split_off(listing.len().min(ACCOUNT));
+        let is_owners = !rest.is_empty();
+        Self { account: listing, is_owners, summary: Some(rest).filter(|rest| rest.len() > 1) }
+    }
 }
 
 #[cfg(test)]
@@ -52,16 +70,19 @@ mod tests {
         let body =
             json!({"name": "Desk", "sip": {"username": "u", "password": "hidden"}, "provision": {"id": 1}});
         let (device, listing) = (device(&body), covering(&device(&body)));
-        let (account, summary) = parts(listing.clone());
+        let Listing { account, is_owners, summary } = Listing::read(listing.clone());
         let slim = Device::slim(&summary.unwrap(), Device::SUMMARY).unwrap().document;
         assert_eq!((account, slim), (bare(HOME), device.document.only(Device::SUMMARY)));
+        assert!(is_owners);
         assert!(!String::from_utf8_lossy(&listing).contains("hidden"));
     }
 
     #[test]
     fn what_stands_alone_or_is_cut_has_no_summary() {
-        assert_eq!(parts(bare(HOME)), (bare(HOME), None));
-        assert_eq!(parts(vec![1, 2]), (vec![1, 2], None));
+        for listing in [bare(HOME), vec![1, 2]] {
+            let read = Listing::read(listing.clone());
+            assert_eq!(read, Listing { account: listing, is_owners: false, summary: None });
+        }
     }
 
     #[test]
@@ -69,7 +90,8 @@ mod tests {
         let flagged = |length: usize| device(&json!({"flags": ["x".repeat(length)]}));
         let around = covering(&flagged(0)).len();
         assert_eq!(covering(&flagged(MAX_VALUE - around)).len(), MAX_VALUE);
-        assert_eq!(covering(&flagged(MAX_VALUE - around + 1)), bare(HOME));
+        let too_long = Listing::read(covering(&flagged(MAX_VALUE - around + 1)));
+        assert_eq!(too_long, Listing { account: bare(HOME), is_owners: true, summary: None });
     }
 
     #[test]

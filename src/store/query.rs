@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use serde::de::DeserializeOwned;
 
 use super::layout::{self, Key};
+use super::listing::Listing;
 use super::slim::Stored;
-use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table, listing};
+use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table};
 use crate::account::{self, Account};
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
@@ -186,8 +187,8 @@ impl Query<'_> {
     /// The documents whose keys are `begin` and their id.
     fn under<T: Stored>(&self, begin: &[u8], span: &Span) -> Result<Listed<T>> {
         let found = self.0.scan(Part::of(begin, span))?;
-        let found = found.into_iter().map(|(end, payload)| Ok((self.id(&end)?, payload)));
-        self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
+        let last = self.last(&found, span)?;
+        self.wanted(span, last, &found.into_iter().map(|(_, payload)| payload).collect::<Vec<_>>())
     }
 
     /// Who has the unique value that this key stands for.
@@ -215,27 +216,31 @@ impl Query<'_> {
 
     fn listed<T: Stored>(&self, noun: Noun, begin: &[u8], span: &Span) -> Result<Listed<T>> {
         let found = self.0.scan(Part::of(begin, span))?;
-        let found = found.into_iter().map(|(end, listing)| {
-            let id = self.id(&end)?;
-            Ok((id, self.behind(noun, id, listing, span)?))
-        });
-        self.wanted(span, &found.collect::<Result<Vec<_>>>()?)
+        let last = self.last(&found, span)?;
+        let found = found.into_iter().map(|(end, listing)| (end, Listing::read(listing)));
+        let found = found.filter(|(_, listing)| listing.is_owners || !span.owned);
+        let looked = found.map(|(end, listing)| self.behind(noun, self.id(&end)?, listing, span));
+        self.wanted(span, last, &looked.collect::<Result<Vec<_>>>()?)
     }
 
     /// What an index record says of a document, if that is all that is asked for; else the document.
-    fn behind(&self, noun: Noun, id: Id, listing: Vec<u8>, span: &Span) -> Result<Vec<u8>> {
-        let (account, summary) = listing::parts(listing);
-        match summary.filter(|_| span.reads_only(Device::SUMMARY)) {
+    fn behind(&self, noun: Noun, id: Id, listing: Listing, span: &Span) -> Result<Vec<u8>> {
+        match listing.summary.filter(|_| span.reads_only(Device::SUMMARY)) {
             Some(summary) => Ok(summary),
-            None => self.indexed(noun, self.id(&account)?, id),
+            None => self.indexed(noun, self.id(&listing.account)?, id),
         }
     }
 
+    /// Where the list goes on.
+    fn last(&self, found: &[(Key, Vec<u8>)], span: &Span) -> Result<Option<Id>> {
+        let last = found.last().filter(|_| found.len() >= span.limit);
+        last.map(|(end, _)| self.id(end)).transpose()
+    }
+
     /// What was looked at, without what the span does not ask for.
-    fn wanted<T: Stored>(&self, span: &Span, looked: &[(Id, Vec<u8>)]) -> Result<Listed<T>> {
-        let last = looked.last().map(|(id, _)| *id).filter(|_| looked.len() >= span.limit);
-        let wanted = looked.iter().filter(|(_, payload)| span.wants(payload));
-        let rows = wanted.map(|(_, payload)| self.read(payload, span)).collect::<Result<_>>()?;
+    fn wanted<T: Stored>(&self, span: &Span, last: Option<Id>, looked: &[Vec<u8>]) -> Result<Listed<T>> {
+        let wanted = looked.iter().filter(|payload| span.wants(payload));
+        let rows = wanted.map(|payload| self.read(payload, span)).collect::<Result<_>>()?;
         Ok(Listed { rows, last })
     }
 

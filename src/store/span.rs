@@ -15,6 +15,8 @@ pub struct Span {
     /// Documents in whose stored JSON text this does not occur may be left out, and most are: it makes filters
     /// cheap. Those that come back must be looked at all the same, since it may occur anywhere in them.
     pub containing: Option<String>,
+    /// Of a user's devices only those that he owns.
+    pub owned: bool,
     /// Only these members of the documents' bodies are needed, by their dotted paths; the others may be left out, and
     /// need not be looked at for [`containing`](Self::containing). So what comes back must not be stored.
     pub members: Option<&'static [&'static str]>,
@@ -23,12 +25,18 @@ pub struct Span {
 impl Span {
     /// The lowest ids first, from the one after `after` on.
     pub fn ascending(after: Option<Id>, limit: usize) -> Self {
-        Self { after, limit, descending: false, containing: None, members: None }
+        Self { after, limit, descending: false, containing: None, owned: false, members: None }
     }
 
     /// The highest ids first, from the one below `before` on.
     pub fn descending(before: Option<Id>, limit: usize) -> Self {
-        Self { after: before, limit, descending: true, containing: None, members: None }
+        Self { after: before, limit, descending: true, containing: None, owned: false, members: None }
+    }
+
+    /// Asks for what a user owns, of all that he is shown on.
+    #[must_use]
+    pub fn owned(self) -> Self {
+        Self { owned: true, ..self }
     }
 
     /// Asks for documents with this in their JSON text, which is as `serde_json` writes it without blanks.
