@@ -112,6 +112,31 @@ fn a_change_that_changes_no_byte_tells_nobody() {
 }
 
 #[test]
+fn a_change_at_the_very_moment_of_a_fetch_is_told() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let phones: Vec<(String, Phone)> = (10..26)
+        .map(|number| {
+            let (mac, line) = (format!("805ec01234{number}"), format!("line{number}"));
+            let device = shop.device(&mac, "yealink/t46s", &line);
+            let mut phone = daemon.phone(&mac, &line);
+            phone.register();
+            (device, phone)
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (device, phone) in &phones {
+            let shop = &shop;
+            scope.spawn(move || {
+                phone.boot();
+                shop.administrator.patch(device, &json!({"name": "Other"}));
+                assert!(phone.notified().is_some(), "{}", shop.provisioning(device));
+            });
+        }
+    });
+}
+
+#[test]
 fn only_the_phones_that_a_change_concerns_are_told() {
     let daemon = Daemon::start();
     let (shop, _, phone) = phone_in_step(&daemon);

@@ -97,7 +97,8 @@ impl Keeper {
             Event::Stale(stale) => self.stale(&stale),
             Event::InStep(id) => {
                 self.expected.take(id);
-                if self.queue.pending(id).is_none() {
+                // The judge may have looked before the phone's last fetch was noted.
+                if self.queue.pending(id).is_none() || !self.is_in_step(id).await.unwrap_or(false) {
                     return;
                 }
                 self.queue.in_step(id, now);
@@ -160,6 +161,12 @@ impl Keeper {
         }
     }
 
+    /// Whether the phone need not be told of anything, as things stand now.
+    async fn is_in_step(&self, id: Id) -> Result<bool, StoreError> {
+        let Some(device) = self.means.store.device(id).await? else { return Ok(true) };
+        Standing::of(&self.means, &device).await.map(|standing| !standing.stale)
+    }
+
     /// Gives how the phone stands after its fetch; `None` when the device is gone.
     async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<Standing>, StoreError> {
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
@@ -172,6 +179,8 @@ impl Keeper {
             notes.push(copies::note(&self.means, &device, fetch).await);
         }
         self.means.store.jot(notes).await?;
+        // Read again: of a change meanwhile, the judge has seen this note, or it is seen here.
+        let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         Standing::holding(&self.means, &device, &held).await.map(Some)
     }
 
