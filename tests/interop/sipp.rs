@@ -48,7 +48,7 @@ impl Sipp {
         let mut command = Command::new("sipp");
         command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.ports.first().to_string()]);
         command.args(["-key", "expires", expires]);
-        command.args(["-m", "1", "-nostdin", "-timeout", "20s", &self.registrar]);
+        command.args(["-m", "1", "-nostdin", "-timeout", "60s", &self.registrar]);
         command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
