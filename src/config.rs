@@ -10,16 +10,20 @@ use std::time::Duration;
 use crate::api::Network;
 use crate::document::Body;
 use crate::id::Digest;
-use crate::schema::Invalid;
 use crate::settings::Site;
 use crate::wire;
 
+mod error;
+mod field;
 mod file;
 mod settings;
 mod show;
 
+pub use error::ConfigError;
 pub use settings::{SETTINGS, Setting};
 pub use show::show;
+
+use field::Field;
 
 /// All settings; [`SETTINGS`] says what each means.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,72 +165,6 @@ pub struct Flags {
     pub values: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("the configuration file {} cannot be read: {source}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file is no TOML.
-    #[error("{origin}: this is not TOML: {message}")]
-    Syntax {
-        /// File and line.
-        origin: Origin,
-        /// What is wrong there.
-        message: String,
-    },
-    /// There is no such setting.
-    #[error("{origin}: there is no setting {name:?}; did you mean {nearest:?}? `checksync config` lists all")]
-    Unknown {
-        /// File and line.
-        origin: Origin,
-        /// What the file says.
-        name: String,
-        /// What it may have meant.
-        nearest: &'static str,
-    },
-    /// A value is not what the setting takes.
-    #[error("{origin}: {name} is {value}, and should be {expected}")]
-    Wrong {
-        /// Who says so.
-        origin: Origin,
-        /// Which setting.
-        name: &'static str,
-        /// What it was set to.
-        value: String,
-        /// What is expected.
-        expected: String,
-    },
-    /// The table `[site]` is not like an account document.
-    #[error("{origin}: [site] is not like an account document: {problems}")]
-    Site {
-        /// File and line.
-        origin: Origin,
-        /// What is wrong with it.
-        problems: Invalid,
-    },
-    /// A setting is of no use without another.
-    #[error("registrations_from is {value:?}, which needs {lacks} too: {why}")]
-    Lacks {
-        /// What `registrations_from` is.
-        value: String,
-        /// The setting that is empty.
-        lacks: &'static str,
-        /// What it is for.
-        why: &'static str,
-    },
-    /// The API key has another form.
-    #[error(
-        "{API_KEY} should be 64 hexadecimal digits; `openssl rand -hex 32` makes some (what it is now is not shown)"
-    )]
-    ApiKey,
-}
-
 /// The one setting that stands in the environment alone, so that no file and no process list shows it.
 pub const API_KEY: &str = "CHECKSYNC_API_KEY";
 
@@ -336,8 +274,8 @@ pub fn layer(
     for setting in SETTINGS {
         if let Some(text) = env(setting.env) {
             let texts = match setting.field {
-                settings::Field::Folders(_) => text.split(':').map(str::to_owned).collect(),
-                settings::Field::Networks(_) | settings::Field::Listeners(_) => settings::listed(&text),
+                Field::Folders(_) => text.split(':').map(str::to_owned).collect(),
+                Field::Networks(_) | Field::Listeners(_) => field::listed(&text),
                 _ => vec![text],
             };
             effective.set(setting, &texts, Origin::Env(setting.env))?;

@@ -28,6 +28,7 @@ mod envelope;
 mod evaluate;
 mod folder;
 mod keeper;
+mod index;
 mod layout;
 mod listing;
 mod meta;

@@ -10,6 +10,8 @@ mod kamailio;
 mod linphone;
 #[path = "interop/peers.rs"]
 mod peers;
+#[path = "interop/ports.rs"]
+mod ports;
 #[path = "interop/sipp.rs"]
 mod sipp;
 

@@ -1,13 +1,14 @@
-//! Campaigns from outside: real phones over UDP, an administrator who holds them back, and hours at which nobody may
-//! restart them.
+//! Campaigns from outside: real phones over UDP, and an administrator who holds them back.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![allow(clippy::disallowed_methods, reason = "phones and people live in real time")]
 
 mod house;
+#[path = "journeys_campaign/hours.rs"]
+mod hours;
 
 use std::time::Duration;
 
-use house::{Administrator, Daemon, Phone, Shop, header, id};
+use house::{Administrator, Daemon, Phone, Shop, id};
 use serde_json::{Value, json};
 
 fn mac(number: usize) -> String {
@@ -48,16 +49,6 @@ fn campaign(administrator: &Administrator, what: &str, wanted: impl Fn(&Value) -
 
 fn control(administrator: &Administrator, campaign: &Value, action: &str) -> (u16, Value) {
     administrator.call("POST", &format!("/resync/{}", id(campaign)), &json!({"action": action}))
-}
-
-/// The hours that it is not now, by the clock of Vienna: tomorrow, for an hour.
-fn closed() -> Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let vienna = checksync::zone::Clock::of("Europe/Vienna").unwrap();
-    let unix = i64::try_from(now).unwrap();
-    let hour = (unix + i64::from(vienna.offset(unix))).rem_euclid(86_400) / 3600;
-    let [from, to] = [12, 13].map(|later| format!("{:02}:00", (hour + later) % 24));
-    json!({"from": from, "to": to})
 }
 
 #[test]
@@ -165,70 +156,6 @@ fn an_administrator_sees_the_campaigns_of_his_own_phones_and_decides_about_those
 }
 
 #[test]
-fn a_restart_waits_for_its_hour_and_is_seen_waiting_unless_it_is_meant_now() {
-    let mut daemon = Daemon::start();
-    let (mut shop, phones) = phones(&daemon, 1);
-    let (device, phone) = &phones[0];
-    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": closed()}}));
-    phone.left_in_peace();
-    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
-    let waits = |provisioning: &Value| provisioning["pending"]["stage"] == "reboot_window";
-    shop.wait_for(device, "the restart waits", waits);
-    shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
-    let notify = phone.notified().expect("to read its files is no restart");
-    assert_eq!(header(&notify, "Event"), "check-sync;reboot=false");
-    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
-    shop.wait_for(device, "the restart waits", waits);
-    daemon.restart();
-    shop.administrator = daemon.administrator();
-    shop.wait_for(device, "a restart of the daemon forgets nothing", waits);
-    assert_eq!(shop.provisioning(device)["pending"]["asked"], "reboot");
-    shop.administrator.call("POST", &format!("{device}/sync?now=true"), &json!({}));
-    let mut phone = daemon.phone(&mac(0), "line0");
-    phone.register();
-    assert_eq!(header(&phone.notified().unwrap(), "Event"), "check-sync;reboot=true");
-}
-
-#[test]
-fn a_window_that_is_lifted_lets_those_go_that_wait_for_it() {
-    let daemon = Daemon::start();
-    let (shop, phones) = phones(&daemon, 1);
-    let (device, phone) = &phones[0];
-    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": closed()}}));
-    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
-    shop.wait_for(device, "the restart waits", |p| p["pending"]["stage"] == "reboot_window");
-    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": null}}));
-    assert_eq!(header(&phone.notified().unwrap(), "Event"), "check-sync;reboot=true");
-}
-
-#[test]
-fn a_window_that_makes_no_sense_is_refused_with_what_is_wrong() {
-    let daemon = Daemon::start();
-    let shop = daemon.shop();
-    for (window, path, code) in [
-        (json!({"from": "22:00"}), "provision.reboot_window.to", "required"),
-        (json!({"from": "22", "to": "05:00"}), "provision.reboot_window.from", "pattern"),
-        (json!({"from": "05:00", "to": "05:00"}), "provision.reboot_window", "invalid"),
-        (
-            json!({"from": "22:00", "to": "05:00", "days": ["monday"]}),
-            "provision.reboot_window.days.0",
-            "enum",
-        ),
-        (
-            json!({"from": "22:00", "to": "05:00", "day": "mon"}),
-            "provision.reboot_window.day",
-            "additionalProperties",
-        ),
-        (json!("night"), "provision.reboot_window", "type"),
-    ] {
-        let data = json!({"provision": {"reboot_window": window}});
-        let (status, answer) = shop.administrator.call("PATCH", &shop.path(""), &data);
-        assert_eq!(status, 400, "{answer}");
-        assert!(answer["data"][path][code].is_object(), "{path} {code}: {answer}");
-    }
-}
-
-#[test]
 fn what_came_of_a_notify_is_said_by_its_class() {
     let daemon = Daemon::start();
     let (shop, phones) = phones(&daemon, 1);
@@ -325,22 +252,6 @@ fn a_proxy_that_asks_for_a_pause_is_given_it_and_the_phone_is_told_afterwards() 
     let told = answer("SIP/2.0 200 OK");
     assert!(told - refused >= Duration::from_secs(1), "it asked for a second");
     shop.wait_for(&device, "the answer is noted", |p| p["last_notify"]["class"] == "answered");
-}
-
-#[test]
-fn a_phone_that_may_restart_with_every_change_waits_with_every_change() {
-    let daemon = Daemon::start();
-    let shop = daemon.shop();
-    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": closed()}}));
-    let device = shop.device("0004f2012345", "polycom/vvx201", "front");
-    let mut phone = daemon.phone("0004f2012345", "front");
-    phone.register();
-    assert_eq!(phone.fetch("/0004f2012345-lines.cfg").status, 200);
-    shop.administrator.patch(&device, &json!({"name": "Reception"}));
-    shop.wait_for(&device, "the change waits", |p| p["pending"]["stage"] == "reboot_window");
-    assert_eq!(shop.provisioning(&device)["last_notify"], Value::Null);
-    assert_eq!(phone.fetch("/0004f2012345-lines.cfg").status, 200);
-    shop.wait_for(&device, "who comes by himself gets his file", |p| p["pending"].is_null());
 }
 
 #[test]

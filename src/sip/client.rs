@@ -7,7 +7,8 @@ use super::chance::Chance;
 use super::command::{Command, NotifyId, ask};
 use super::listeners::Listeners;
 use super::message::Response;
-use super::notify::{Exchange, Next, Notify, Outcome};
+use super::notify::{Exchange, Next, Notify};
+use super::outcome::Outcome;
 use super::transaction::{Clients, Due};
 
 /// Sends NOTIFYs, answers the challenges to them, and tells each one's outcome exactly once.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::address::Aor;
 use super::binding::Binding;
 use super::call::Fate;
-use super::notify::Outcome;
+use super::outcome::Outcome;
 use super::peer::Peer;
 use super::registrar::End;
 use super::subscribe::reginfo::Contact;

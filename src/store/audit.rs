@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
+use super::index::indexes;
 use super::layout::{self, Key};
 use super::meta::{Meta, Tally};
 use super::query::View;
@@ -156,7 +157,7 @@ impl Audit {
             _ => return Err("is of no known kind".to_owned()),
         };
         self.place(key, &entity)?;
-        for (key, payload) in layout::indexes(&entity) {
+        for (key, payload) in indexes(&entity) {
             self.asked.add(&key, envelope::checksum(&key, &payload));
         }
         Ok(())
@@ -204,7 +205,7 @@ fn explain(engine: &Engine, audit: &mut Audit) -> Result<()> {
         let payload = envelope::unwrap(key, value).map(|(payload, _)| payload).unwrap_or_default();
         match layout::letter(key) {
             letter if layout::is_index(letter) => drop(found.insert((key.to_vec(), payload.to_vec()))),
-            letter => asked.extend(entity(letter, &payload).iter().flat_map(layout::indexes)),
+            letter => asked.extend(entity(letter, &payload).iter().flat_map(indexes)),
         }
     })?;
     for (key, _) in asked.difference(&found) {

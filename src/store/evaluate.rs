@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::index::indexes;
 use super::layout::{self, Key};
 use super::meta::Tally;
 use super::overlay::Overlay;
@@ -112,7 +113,7 @@ fn there(overlay: &Overlay<'_>, account: Id) -> Result<()> {
 
 /// Records that find the document already, and will go on to, are left alone.
 fn reindex(overlay: &mut Overlay<'_>, id: Id, stored: Option<&Entity>, entity: &Entity) -> Result<()> {
-    let (before, after) = (stored.map(layout::indexes).unwrap_or_default(), layout::indexes(entity));
+    let (before, after) = (stored.map(indexes).unwrap_or_default(), indexes(entity));
     for (key, payload) in &before {
         if !after.iter().any(|(kept, _)| kept == key) {
             overlay.take(key.clone(), payload.clone());
@@ -228,7 +229,7 @@ fn clear<T>(
 fn erase(overlay: &mut Overlay<'_>, entity: &Entity) -> Result<()> {
     let id = entity.document().id;
     overlay.remove(place(entity));
-    for (key, payload) in layout::indexes(entity) {
+    for (key, payload) in indexes(entity) {
         overlay.take(key, payload);
     }
     if entity.noun() == Noun::Device { forget(overlay, id) } else { Ok(()) }

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use crate::became;
 use crate::house::{Daemon, Shop, id};
 use crate::kamailio::Kamailio;
-use crate::peers::{Peer, free_port, has, wait_until};
+use crate::peers::{Peer, at_ports, has, wait_until};
+use crate::ports::Ports;
 
 const CONFIGURATION: &str = "\
 sip_listen 127.0.0.1:@PORT@
 audio_source aubridge,none
 audio_player aubridge,none
+rtp_ports 10000-19998
 module_path /usr/lib/baresip/modules
 module g711.so
 module aubridge.so
@@ -21,17 +23,23 @@ module_app account.so
 module_app menu.so
 ";
 
-/// baresip, registered for one line, which answers every call.
+/// baresip, for one line, which answers every call.
 struct Baresip {
     _running: Peer,
+    _ports: Ports,
     _home: tempfile::TempDir,
 }
 
 impl Baresip {
     fn of(user: &str, registrar: SocketAddr) -> Self {
+        at_ports(|ports| Self::at(ports, user, registrar))
+    }
+
+    /// It takes the first port by UDP and TCP, and the second by TLS.
+    fn at(ports: Ports, user: &str, registrar: SocketAddr) -> Option<Self> {
         let home = tempfile::tempdir().unwrap();
         let write = |name: &str, text: String| std::fs::write(home.path().join(name), text).unwrap();
-        write("config", CONFIGURATION.replace("@PORT@", &free_port().to_string()));
+        write("config", CONFIGURATION.replace("@PORT@", &ports.first().to_string()));
         write(
             "accounts",
             format!(
@@ -41,7 +49,9 @@ impl Baresip {
         );
         let mut command = Command::new("baresip");
         command.arg("-f").arg(home.path()).arg("-s").env("HOME", home.path());
-        Self { _running: Peer::start(&mut command, &home.path().join("log")), _home: home }
+        let log = home.path().join("log");
+        let running = Peer::start(&mut command, &log).up(&log, |said| said.contains("baresip is ready"))?;
+        Some(Self { _running: running, _ports: ports, _home: home })
     }
 }
 

@@ -8,7 +8,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::house::{Daemon, Shop};
-use crate::peers::{Peer, free_port, has, wait_until};
+use crate::peers::{Peer, at_ports, has, wait_until};
+use crate::ports::Ports;
 use crate::sipp::Sipp;
 
 /// How Kamailio takes what it publishes itself, and whoever subscribes to it.
@@ -32,6 +33,7 @@ pub(crate) struct Kamailio {
     pub(crate) sip: SocketAddr,
     pub(crate) rpc: String,
     _running: Peer,
+    _ports: Ports,
     _home: tempfile::TempDir,
 }
 
@@ -50,47 +52,54 @@ impl Kamailio {
     }
 
     fn configured(configuration: &str, algorithm: &str, passwords: &[(&str, &str)]) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let (sip, http) = (free_port(), free_port());
         let known = passwords.iter().fold(String::new(), |mut known, (user, password)| {
             let _ = writeln!(known, "$sht(password=>{user}) = \"{password}\";");
             known
         });
+        let configuration = configuration.replace("@ALGORITHM@", algorithm).replace("@PASSWORDS@", &known);
+        at_ports(|ports| Self::at(ports, &configuration))
+    }
+
+    /// It speaks SIP at the first port, by UDP, and JSON-RPC at the second.
+    fn at(ports: Ports, configuration: &str) -> Option<Self> {
+        let home = tempfile::tempdir().unwrap();
+        let (sip, http) = (ports.first(), ports.second());
         let configuration = configuration
             .replace("@RUN@", home.path().to_str().unwrap())
             .replace("@SIP@", &sip.to_string())
-            .replace("@HTTP@", &http.to_string())
-            .replace("@ALGORITHM@", algorithm)
-            .replace("@PASSWORDS@", &known);
+            .replace("@HTTP@", &http.to_string());
         tables(&home.path().join("db"));
         let file = home.path().join("kamailio.cfg");
         std::fs::write(&file, configuration).unwrap();
-        let mut command = Command::new("kamailio");
-        command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(&file);
-        command.arg("-P").arg(home.path().join("pid"));
-        command.arg("-Y").arg(home.path()).arg("-w").arg(home.path());
-        let running = Peer::start(&mut command, &home.path().join("log"));
-        let sip = SocketAddr::from(([127, 0, 0, 1], sip));
-        let kamailio =
-            Self { sip, rpc: format!("http://127.0.0.1:{http}/RPC"), _running: running, _home: home };
-        wait_until("Kamailio answers", || kamailio.asked("core.version").is_some());
-        kamailio
-    }
-
-    /// What it answers to a JSON-RPC request.
-    fn asked(&self, method: &str) -> Option<Value> {
-        let request = json!({"jsonrpc": "2.0", "method": method, "id": 1}).to_string();
-        let mut answer = ureq::post(&self.rpc).send(request).ok()?;
-        serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
+        let (sip, rpc) = (SocketAddr::from(([127, 0, 0, 1], sip)), format!("http://127.0.0.1:{http}/RPC"));
+        let log = home.path().join("log");
+        let running = Peer::start(&mut command(home.path(), &file), &log);
+        let running = running.up(&log, |_| asked(&rpc, "core.version").is_some())?;
+        Some(Self { sip, rpc, _running: running, _ports: ports, _home: home })
     }
 
     /// The lines that are registered there.
     pub(crate) fn registered(&self) -> Vec<String> {
-        let dump = self.asked("ul.dump").unwrap_or_default();
+        let dump = asked(&self.rpc, "ul.dump").unwrap_or_default();
         let domains = dump["result"]["Domains"].as_array().cloned().unwrap_or_default();
         let lines = domains.iter().filter_map(|domain| domain["Domain"]["AoRs"].as_array().cloned());
         lines.flatten().filter_map(|line| Some(line["Info"]["AoR"].as_str()?.to_owned())).collect()
     }
+}
+
+/// How it is run in a folder, in the foreground.
+fn command(home: &Path, configuration: &Path) -> Command {
+    let mut command = Command::new("kamailio");
+    command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]).arg(configuration);
+    command.arg("-P").arg(home.join("pid")).arg("-Y").arg(home).arg("-w").arg(home);
+    command
+}
+
+/// What a Kamailio answers to a JSON-RPC request.
+fn asked(rpc: &str, method: &str) -> Option<Value> {
+    let request = json!({"jsonrpc": "2.0", "method": method, "id": 1}).to_string();
+    let mut answer = ureq::post(rpc).send(request).ok()?;
+    serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
 }
 
 /// Text tables, without which the presence modules do not start.

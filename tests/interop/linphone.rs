@@ -8,50 +8,62 @@ use serde_json::{Value, json};
 
 use crate::house::{Daemon, Shop, id};
 use crate::kamailio::Kamailio;
-use crate::peers::{Peer, free_port, has, wait_until, written};
+use crate::peers::{Peer, at_ports, has, wait_until, written};
+use crate::ports::Ports;
 
 /// linphonec in a home of its own, which knows nothing but where its configuration lies.
 struct Linphone {
     home: tempfile::TempDir,
     running: Option<Peer>,
+    _ports: Ports,
 }
 
 impl Linphone {
     /// Starts it for the first time.
     fn provisioned(url: &str) -> Self {
+        at_ports(|ports| Self::at(ports, url))
+    }
+
+    fn at(ports: Ports, url: &str) -> Option<Self> {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join(".local/share/linphone")).unwrap();
-        let port = free_port();
+        let port = ports.first();
         let configuration = format!(
             "[misc]\nconfig-uri={url}\n[sip]\nsip_port={port}\nsip_tcp_port=0\nsip_tls_port=0\nbind_address=127.0.0.1\n"
         );
         std::fs::write(home.path().join("user.rc"), configuration).unwrap();
-        let mut phone = Self { home, running: None };
-        phone.start();
-        phone
+        let mut phone = Self { home, running: None, _ports: ports };
+        phone.start().then_some(phone)
     }
 
     fn log(&self) -> PathBuf {
         self.home.path().join("phone.log")
     }
 
-    /// Starts it anew: only then does it fetch its configuration.
-    fn start(&mut self) {
+    /// Starts it anew: only then does it fetch its configuration. False when its port is in use.
+    fn start(&mut self) -> bool {
         self.running = None;
         let _none_yet = std::fs::remove_file(self.log());
         let home = self.home.path();
         let mut command = Command::new("linphonec");
         command.env("HOME", home).env_remove("DISPLAY").current_dir(home);
         command.arg("-c").arg(home.join("user.rc")).args(["-d", "6", "-l"]).arg(self.log());
-        self.running = Some(Peer::start(&mut command, &home.join("out")));
+        let running = Peer::start(&mut command, &home.join("out"));
+        self.running = running.up(&self.log(), is_listening);
+        self.running.is_some()
     }
 
     /// Waits for a NOTIFY with check-sync, and starts anew: what the firmware of a desk phone does.
     fn obeys_a_check_sync(&mut self) {
         let log = self.log();
         wait_until("a check-sync came", || written(&log).contains("Event: check-sync"));
-        self.start();
+        assert!(self.start(), "nobody else is given its port");
     }
+}
+
+/// Whether linphonec's log tells of more than the attempt to listen.
+fn is_listening(log: &str) -> bool {
+    log.split_once("Creating listening point").is_some_and(|(_, after)| after.lines().count() > 1)
 }
 
 /// A softphone's device whose line is `user`, registering at `registrar`; gives its path.

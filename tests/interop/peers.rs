@@ -1,13 +1,16 @@
-//! What all real peers need: to be installed, a port, and an end.
+//! What all real peers need: to be installed, ports, and an end.
 
-use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::ports::Ports;
+
 /// How often it is looked whether a peer has done something, and how long is waited in between.
 const LOOKS: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(50);
+/// At how many ports a peer is started before it is a failure.
+const TRIES: u32 = 5;
 
 /// True when a peer is installed. Without it a test says so, and fails where everything must be there.
 pub(crate) fn has(peer: &str) -> bool {
@@ -20,9 +23,15 @@ pub(crate) fn has(peer: &str) -> bool {
     found
 }
 
-/// A UDP port on loopback that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Starts a peer at ports of its own, and at others when it says that they are in use: whoever is no test may have
+/// taken them. What is started says so by `None`.
+pub(crate) fn at_ports<P>(mut start: impl FnMut(Ports) -> Option<P>) -> P {
+    (0..TRIES).find_map(|_| start(Ports::claimed())).expect("ports that are free when the peer takes them")
+}
+
+/// Whether what a peer wrote says that somebody has its port.
+pub(crate) fn says_in_use(text: &str) -> bool {
+    text.contains("Address already in use")
 }
 
 /// Waits until something is so.
@@ -52,6 +61,19 @@ impl Peer {
         let file = std::fs::File::create(log).unwrap();
         let command = command.stdin(Stdio::piped()).stdout(file.try_clone().unwrap()).stderr(file);
         Self { running: command.spawn().unwrap(), log: log.to_owned() }
+    }
+
+    /// Waits until it is up, by what it has written to a file; `None` when it says there that its address is in use.
+    pub(crate) fn up(mut self, log: &Path, mut is_up: impl FnMut(&str) -> bool) -> Option<Self> {
+        let mut in_use = false;
+        wait_until("the peer is up", || {
+            let ended = self.running.try_wait().unwrap();
+            let said = written(log);
+            in_use = says_in_use(&said);
+            assert!(in_use || ended.is_none(), "the peer ended at once: {ended:?}");
+            in_use || is_up(&said)
+        });
+        (!in_use).then_some(self)
     }
 }
 

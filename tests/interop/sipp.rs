@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use crate::house::Daemon;
-use crate::peers::free_port;
+use crate::peers::{at_ports, says_in_use};
+use crate::ports::Ports;
 
 /// SIPp as the phone of one line, always at the same port.
 pub(crate) struct Sipp {
     registrar: String,
-    port: String,
+    ports: Ports,
     work: tempfile::TempDir,
 }
 
@@ -21,28 +22,34 @@ impl Sipp {
 
     /// A phone that has registered at a registrar, as a scenario says.
     pub(crate) fn registered_at(registrar: SocketAddr, scenario: &str) -> Self {
-        let (registrar, port) = (registrar.to_string(), free_port().to_string());
-        let sipp = Self { registrar, port, work: tempfile::tempdir().unwrap() };
-        assert!(sipp.plays(scenario).wait().unwrap().success(), "SIPp could not register");
-        sipp
+        at_ports(|ports| Self::at(ports, registrar, scenario))
+    }
+
+    fn at(ports: Ports, registrar: SocketAddr, scenario: &str) -> Option<Self> {
+        let sipp = Self { registrar: registrar.to_string(), ports, work: tempfile::tempdir().unwrap() };
+        let played = sipp.command(scenario, "300").stderr(Stdio::piped()).output().unwrap();
+        let errors = String::from_utf8_lossy(&played.stderr);
+        assert!(played.status.success() || says_in_use(&errors), "SIPp could not register: {errors}");
+        played.status.success().then_some(sipp)
     }
 
     /// It goes from where it has registered freely.
     pub(crate) fn leaves(&self) {
-        let mut leaving = self.plays_with("register_freely.xml", "0");
-        assert!(leaving.wait().unwrap().success(), "SIPp could not go");
+        let left = self.command("register_freely.xml", "0").status().unwrap();
+        assert!(left.success(), "SIPp could not go");
     }
 
     pub(crate) fn plays(&self, scenario: &str) -> Child {
-        self.plays_with(scenario, "300")
+        self.command(scenario, "300").spawn().unwrap()
     }
 
-    fn plays_with(&self, scenario: &str, expires: &str) -> Child {
+    fn command(&self, scenario: &str, expires: &str) -> Command {
         let scenario = format!("{}/tests/interop/{scenario}", env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new("sipp");
-        command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.port]);
+        command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.ports.first().to_string()]);
         command.args(["-key", "expires", expires]);
-        command.args(["-m", "1", "-nostdin", "-timeout", "20s", &self.registrar]);
-        command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command.args(["-m", "1", "-nostdin", "-timeout", "60s", &self.registrar]);
+        command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
     }
 }

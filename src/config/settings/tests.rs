@@ -1,6 +1,7 @@
 //! What each setting takes, and what it refuses.
 
 use super::*;
+use crate::config::field::listed;
 
 fn set(name: &str, text: &str) -> bool {
     setting(name).unwrap().field.set(&mut Config::default(), &[text.to_owned()])

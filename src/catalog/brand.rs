@@ -1,0 +1,120 @@
+//! What the TOML file of a brand says: its families, their models, the files they ask for and the events they obey.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::Pattern;
+
+/// How a file is written, which decides how values are escaped in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Lines of `key = value`; a value runs to the end of its line and cannot hold a line break.
+    KeyValue,
+    /// XML 1.0, in elements and in double-quoted attributes alike.
+    Xml,
+}
+
+/// The SIP events that make phones act (`Event` header of a NOTIFY), exactly as they are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Makes the phone read its files again, without a reboot where it can.
+    pub reread: String,
+    /// Makes the phone restart.
+    pub reboot: String,
+}
+
+/// A file that a phone asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its name, such as `{mac}.cfg` or `snom{model}-{mac}.htm`.
+    pub name: Pattern,
+    /// The template that answers, looked up in the model's folder, then the family's, then the brand's.
+    pub template: String,
+    /// How it is written.
+    pub format: Format,
+    /// The `Content-Type` it is served with.
+    pub content_type: String,
+    /// True when it holds credentials.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+/// A model of phone: numbers are what the hardware has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// As the vendor writes it in file names and User-Agents, such as `T46S` or `D785`.
+    pub name: String,
+    /// SIP accounts.
+    pub lines: u16,
+    /// Keys that can be line keys, on the phone itself.
+    pub keys: u16,
+    /// Keys beside those that can never be line keys; 0 where all keys are alike.
+    #[serde(default)]
+    pub feature_keys: u16,
+    /// Expansion modules that can be attached.
+    #[serde(default)]
+    pub expansion_modules: u16,
+    /// Keys of one expansion module.
+    #[serde(default)]
+    pub expansion_keys: u16,
+}
+
+/// Models that are provisioned alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// The family's name for people.
+    pub name: String,
+    /// What its phones ask for, in the order they ask.
+    pub files: Vec<File>,
+    /// Events, where they are not the brand's.
+    pub events: Option<Events>,
+    /// Its models by id (lower case).
+    pub models: BTreeMap<String, Model>,
+}
+
+/// A vendor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Brand {
+    /// The brand's name for people.
+    pub name: String,
+    /// MAC prefixes (OUI, six lower-case hexadecimal digits) of its phones.
+    pub mac_prefixes: Vec<String>,
+    /// What its phones' HTTP `User-Agent` contains, without regard to case.
+    pub user_agents: Vec<String>,
+    /// How its phones are told to read their files again, and to reboot.
+    pub events: Events,
+    /// Its families by id (lower case).
+    pub families: BTreeMap<String, Family>,
+}
+
+impl Brand {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(wrong) = self.mac_prefixes.iter().find(|oui| !is_oui(oui)) {
+            return Err(format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits"));
+        }
+        let events = self.families.values().filter_map(|family| family.events.as_ref()).chain([&self.events]);
+        let mut events = events.flat_map(|events| [&events.reread, &events.reboot]);
+        if let Some(wrong) = events.find(|event| event.is_empty() || event.contains(char::is_whitespace)) {
+            return Err(format!(
+                "events: {wrong:?} is not an event package with parameters and without blanks"
+            ));
+        }
+        match self.families.iter().find(|(_, family)| family.files.is_empty()) {
+            Some((id, _)) => {
+                Err(format!("families.{id}.files is empty: its phones could never fetch anything"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_oui(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
