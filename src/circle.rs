@@ -160,7 +160,7 @@ impl Circle {
         done.await.unwrap_or(Err(ControlError::Unknown))
     }
 
-    /// A phone of this device has registered that was not registered before.
+    /// A phone of this device has registered that was not registered before, or came from elsewhere or as another.
     pub fn arrived(&self, device: Id) {
         self.send(Event::Arrived(device));
     }

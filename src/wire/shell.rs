@@ -282,8 +282,10 @@ impl Shell {
         self.writer.put(binding, is_news);
         self.count(&binding.device);
         binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
-        if let Some(device) = binding.device.parse().ok().filter(|_| fresh) {
-            info!(%device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
+        if fresh {
+            info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
+        }
+        if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
             self.circle.arrived(device);
         }
     }
