@@ -177,6 +177,13 @@ impl Circle {
         self.send(Event::Gone(device));
     }
 
+    /// A circle that hears nothing.
+    #[cfg(test)]
+    pub(crate) fn deaf() -> Self {
+        let (events, commands) = (mpsc::unbounded_channel().0, mpsc::channel(1).0);
+        Self { events, commands, marks: Arc::default() }
+    }
+
     fn send(&self, event: Event) {
         if self.events.send(event).is_err() {
             debug!("the circle has stopped");

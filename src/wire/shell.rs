@@ -62,7 +62,7 @@ pub(super) struct Shell {
     pub(super) messages: HashMap<NotifyId, u64>,
     pub(super) tickets: u64,
     inbox: Inbox,
-    elsewhere: Option<Elsewhere>,
+    pub(super) elsewhere: Option<Elsewhere>,
     found: mpsc::Sender<Found>,
     writer: Writer,
     ends: Ends,
@@ -150,7 +150,7 @@ impl Shell {
                 },
                 () = stop.notified() => break,
                 Some(event) = events.recv() => self.event(event, &mut out).await,
-                Some(watch) = watch.recv() => self.watch(watch, &mut out),
+                Some(watch) = watch.recv() => self.watch(watch, &mut out).await,
                 Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let (now, unix) = clock();
