@@ -98,14 +98,20 @@ pub async fn start(
     let mut endpoint = Endpoint::new(means.secret, &known, agent);
     let (elsewhere, watch) = elsewhere(&means).await?;
     let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
-    info!(bindings = stored.len(), "SIP bindings restored");
-    let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     let (now, unix) = clock();
     endpoint.restore(now, unix, stored);
     let shell = Shell::new(listeners, endpoint, means).map_err(|error| StoreError::Io(error.to_string()))?;
+    let (stored, ended): (Vec<_>, Vec<_>) = stored.into_iter().partition(|binding| binding.expires_at > unix);
+    info!(
+        bindings = stored.len(),
+        ended = ended.len(),
+        "SIP bindings restored but for those that have ended"
+    );
+    let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     let shell = shell.beside(elsewhere, watch);
     for device in devices {
         shell.count(&device);
+    shell.drop_notes(&ended);
     }
     Ok(shell.run())
 }

@@ -301,6 +301,11 @@ impl Shell {
     pub(super) fn count(&self, device: &str) {
         if let Ok(id) = device.parse::<Id>() {
             self.registrations.set(id, self.endpoint.bindings(device).count());
+    /// Drops the notes of bindings that ended while nobody listened: nobody is told now.
+    pub(super) fn drop_notes(&self, ended: &[Binding]) {
+        ended.iter().for_each(|binding| self.writer.remove(binding));
+    }
+
         }
     }
 
