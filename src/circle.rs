@@ -160,7 +160,7 @@ impl Circle {
         done.await.unwrap_or(Err(ControlError::Unknown))
     }
 
-    /// A phone of this device has registered that was not registered before.
+    /// A phone of this device has registered that was not registered before, or came from elsewhere or as another.
     pub fn arrived(&self, device: Id) {
         self.send(Event::Arrived(device));
     }
@@ -175,6 +175,13 @@ impl Circle {
     /// The device is deleted.
     pub fn gone(&self, device: Id) {
         self.send(Event::Gone(device));
+    }
+
+    /// A circle that hears nothing.
+    #[cfg(test)]
+    pub(crate) fn deaf() -> Self {
+        let (events, commands) = (mpsc::unbounded_channel().0, mpsc::channel(1).0);
+        Self { events, commands, marks: Arc::default() }
     }
 
     fn send(&self, event: Event) {

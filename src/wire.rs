@@ -3,8 +3,9 @@
 //!
 //! [`listeners`] are opened by whoever starts us. UDP is read by the [`shell`] itself; each [`connection`] has a task of
 //! its own, and [`streams`] knows them all. [`telling`] says where a device's phones are, asking [`proxy`] where names
-//! lead. Where phones register with somebody else, [`elsewhere`] notes what [`kamailio`] says, or the answers to what
-//! [`regevent`] asks. [`pnp`] stands apart: it helps phones that know nothing yet.
+//! lead, for which orders are [`waiting`]. Where phones register with somebody else, [`elsewhere`] notes what
+//! [`kamailio`] says, or the answers to what [`regevent`] asks. [`pnp`] stands apart: it helps phones that know nothing
+//! yet.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ mod shell;
 mod streams;
 mod telling;
 mod tls;
+mod waiting;
 
 pub use listeners::{Listen, Listener, reachable};
 pub use tls::{TlsError, identity};
@@ -98,12 +100,18 @@ pub async fn start(
     let mut endpoint = Endpoint::new(means.secret, &known, agent);
     let (elsewhere, watch) = elsewhere(&means).await?;
     let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
-    info!(bindings = stored.len(), "SIP bindings restored");
-    let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     let (now, unix) = clock();
+    let (stored, ended): (Vec<_>, Vec<_>) = stored.into_iter().partition(|binding| binding.expires_at > unix);
+    info!(
+        bindings = stored.len(),
+        ended = ended.len(),
+        "SIP bindings restored but for those that have ended"
+    );
+    let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     endpoint.restore(now, unix, stored);
     let shell = Shell::new(listeners, endpoint, means).map_err(|error| StoreError::Io(error.to_string()))?;
     let shell = shell.beside(elsewhere, watch);
+    shell.drop_notes(&ended);
     for device in devices {
         shell.count(&device);
     }

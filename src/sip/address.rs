@@ -132,7 +132,8 @@ pub struct NameAddr<'a> {
 
 impl<'a> NameAddr<'a> {
     /// `None` if there is no URI in it, a bracket or a quote is never closed, or a URI with header fields stands
-    /// without brackets, when nobody knows what belongs to it (RFC 3261 §20).
+    /// without brackets, when nobody knows what belongs to it. What follows the first semicolon of a URI without
+    /// brackets is the header field's, whatever it holds (RFC 3261 §20).
     pub fn read(value: &'a str) -> Option<Self> {
         let open = unquoted(value, '<').next();
         if !is_closed(value) {
@@ -140,8 +141,7 @@ impl<'a> NameAddr<'a> {
         }
         let (uri, params) = match open {
             Some(open) => value[open + 1..].split_once('>')?,
-            None if value.contains(['"', '<', '?']) => return None,
-            None => value.split_at(value.find(';').unwrap_or(value.len())),
+            None => unbracketed(value)?,
         };
         let uri = trim(uri);
         uri.contains(':').then_some(Self { uri, params: trim(params) })
@@ -199,6 +199,12 @@ impl<'a> Via<'a> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         host.parse().ok().map(|address: IpAddr| address.to_canonical())
     }
+}
+
+/// A bare URI, and its parameters, which are the header field's: all of them follow the first semicolon.
+fn unbracketed(value: &str) -> Option<(&str, &str)> {
+    let (uri, params) = value.split_at(value.find(';').unwrap_or(value.len()));
+    (!uri.contains(['"', '<', '?'])).then_some((uri, params))
 }
 
 fn user_and_host(uri: &str) -> Option<(&str, &str)> {
@@ -284,6 +290,21 @@ mod tests {
         assert_eq!(read("sip:a@b?Route=x"), None);
         assert_eq!(read("<sip:a@b?Route=x>"), Some(("sip:a@b?Route=x", "")));
         assert_eq!(read("<sip:a@b;line=\"x\">;q=1"), Some(("sip:a@b;line=\"x\"", ";q=1")));
+    }
+
+    #[test]
+    fn parameters_behind_an_addr_spec_are_the_header_field_s_whatever_is_quoted_in_them() {
+        for value in [
+            "sip:u@10.0.0.1;+sip.instance=\"<urn:uuid:1>\";q=1",
+            "sip:u@10.0.0.1;q=1;+sip.instance=\"<urn:uuid:1>\"",
+        ] {
+            let address = NameAddr::read(value).unwrap();
+            assert_eq!(address.uri, "sip:u@10.0.0.1");
+            assert_eq!(
+                (address.param("+sip.instance"), address.param("q")),
+                (Some("<urn:uuid:1>"), Some("1"))
+            );
+        }
     }
 
     #[test]

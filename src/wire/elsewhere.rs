@@ -2,8 +2,8 @@
 //!
 //! It is noted where our registrar notes its own, so that whoever asks who is registered need not know who says so.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +59,8 @@ pub(super) enum News {
     All(Vec<Seen>),
     /// Everything that is registered now for one line.
     Line(Aor, Vec<Seen>),
+    /// These lines are no more, or another device's: what was said of them holds no longer.
+    Gone(Vec<Aor>),
 }
 
 /// The task that takes the news.
@@ -140,6 +142,11 @@ impl Book {
                 self.is_at(device, seen.into_iter().map(|seen| seen.of(device)).collect());
                 Ok(())
             }
+            News::Gone(lines) => {
+                let lines: HashSet<Aor> = lines.into_iter().collect();
+                self.let_go(|binding| lines.contains(&binding.aor));
+                Ok(())
+            }
         }
     }
 
@@ -199,15 +206,15 @@ impl Book {
     /// Lets go of what has ended without anybody saying so, as while the PBX cannot be asked.
     fn expire(&mut self) {
         let (_, unix) = clock();
-        let is_over = |binding: &Binding| binding.expires_at.saturating_add(GRACE) < unix;
-        let over: Vec<Id> = self
-            .known
-            .iter()
-            .filter(|(_, bindings)| bindings.iter().any(is_over))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in over {
-            let left = self.known.get(&id).into_iter().flatten().filter(|binding| !is_over(binding));
+        self.let_go(|binding| binding.expires_at.saturating_add(GRACE) < unix);
+    }
+
+    /// Lets go of contacts, whatever else their devices have.
+    fn let_go(&mut self, goes: impl Fn(&Binding) -> bool) {
+        let concerned = self.known.iter().filter(|(_, bindings)| bindings.iter().any(&goes));
+        let concerned: Vec<Id> = concerned.map(|(id, _)| *id).collect();
+        for id in concerned {
+            let left = self.known.get(&id).into_iter().flatten().filter(|binding| !goes(binding));
             let left = left.cloned().collect();
             self.is_at(id, left);
         }
@@ -241,6 +248,7 @@ impl Seen {
 #[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
+    use crate::store::{Options, SledStore};
 
     fn seen(contact: &str) -> Seen {
         Seen {
@@ -261,5 +269,23 @@ mod tests {
         let received = Some("sip:203.0.113.9:40000;transport=tcp".to_owned());
         assert_eq!(source(Seen { received, ..seen("sip:front@10.0.0.1") }), "tcp:203.0.113.9:40000");
         assert_eq!(source(seen("sip:front@phone.example")), "udp:0.0.0.0:0");
+    }
+
+    #[tokio::test]
+    async fn what_was_said_of_lines_that_are_gone_is_forgotten_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { reserve_bytes: 0, ..Options::new(folder.path()) };
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(options).unwrap());
+        let (circle, registrations) = (Circle::deaf(), Arc::<Registrations>::default());
+        let writer = Writer::start(store.clone());
+        let known = HashMap::new();
+        let mut book = Book { store, circle, registrations: registrations.clone(), writer, known };
+        let (moved, other) = (Id::from_bytes([1; 16]), Id::from_bytes([2; 16]));
+        let front = seen("sip:front@10.0.0.1");
+        let back = Seen { aor: Aor::new("back", "shop.example"), ..seen("sip:back@10.0.0.2") };
+        book.remember(vec![front.clone().of(moved), back.of(other)]);
+        book.take(News::Gone(vec![front.aor])).await.unwrap();
+        assert!(!registrations.contains(moved) && registrations.contains(other));
+        book.writer.finish().await;
     }
 }

@@ -60,8 +60,13 @@ fn ask(rpc: &str) -> Result<Vec<Seen>, String> {
     let status = answer.status().as_u16();
     let body =
         answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(|error| error.to_string())?;
-    let (_, unix) = clock();
-    read(&body, unix).map_err(|error| format!("{error} (HTTP {status})"))
+    let seen = read(&body, clock().1).and_then(|seen| match status {
+        200 => Ok(seen),
+        _ => Err("whoever answers with this status does not say who is registered".to_owned()),
+    });
+    seen.map_err(|error| {
+        format!("{error} (HTTP {status}); `kamailio_rpc` has to lead to Kamailio's jsonrpcs")
+    })
 }
 
 /// The contacts in an answer that came at `unix`.
@@ -71,7 +76,10 @@ fn read(body: &[u8], unix: u64) -> Result<Vec<Seen>, String> {
     if let Some(error) = answer.error {
         return Err(format!("Kamailio answers {}: {}", error.code, error.message));
     }
-    let lines = answer.result.domains.into_iter().flat_map(|domain| domain.domain.lines);
+    let Some(dump) = answer.result else {
+        return Err("the answer to ul.dump has neither a result nor an error".to_owned());
+    };
+    let lines = dump.domains.into_iter().flat_map(|domain| domain.domain.lines);
     let (mut seen, mut without_realm) = (Vec::new(), 0_usize);
     for Line { info } in lines {
         match info.aor.rsplit_once('@') {
@@ -92,8 +100,7 @@ fn read(body: &[u8], unix: u64) -> Result<Vec<Seen>, String> {
 
 #[derive(Deserialize)]
 struct Answer {
-    #[serde(default)]
-    result: Dump,
+    result: Option<Dump>,
     error: Option<Refusal>,
 }
 
@@ -103,9 +110,9 @@ struct Refusal {
     message: String,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Dump {
-    #[serde(rename = "Domains", default)]
+    #[serde(rename = "Domains")]
     domains: Vec<Domain>,
 }
 
@@ -184,6 +191,9 @@ impl Contact {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -232,5 +242,26 @@ mod tests {
             said(br#"{"error": {"code": 404, "message": "Method Not Found"}}"#).contains("Method Not Found")
         );
         assert!(said(b"<html>").contains("jsonrpcs"));
+        assert!(said(b"{}").contains("neither"), "nobody says that nobody is registered");
+        assert!(said(br#"{"result": {}}"#).contains("Domains"));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_200_says_nothing_of_who_is_registered() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let rpc = format!("http://{}/RPC", listener.local_addr().unwrap());
+        let proxy = std::thread::spawn(move || {
+            for status in ["502 Bad Gateway", "200 OK"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _request = stream.read(&mut [0; 4096]).unwrap();
+                let body = r#"{"result": {"Domains": []}}"#;
+                let head =
+                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}", body.len());
+                stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+            }
+        });
+        assert!(ask(&rpc).unwrap_err().contains("502"));
+        assert_eq!(ask(&rpc), Ok(Vec::new()));
+        proxy.join().unwrap();
     }
 }

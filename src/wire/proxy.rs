@@ -19,8 +19,9 @@ use crate::sip::Peer;
 use crate::sip::hop::Hop;
 use crate::sip::locate::{MAX_PLACES, Naptr, Place, Plan, Service, Srv, peers, places, services};
 
-/// How long what was found is good for, and how long that nothing was.
+/// How long what was found is good for, or that nothing was.
 const KNOWN: Duration = Duration::from_mins(1);
+/// How long it holds that nothing was found for a name on which all depends.
 const UNKNOWN: Duration = Duration::from_secs(5);
 /// How long to look for one name: for NAPTR, SRV and addresses, each asked twice.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -63,8 +64,9 @@ impl Finder {
         });
     }
 
-    /// Takes what was found. A name that leads nowhere is told once, until it leads somewhere again.
-    pub(super) fn found(&mut self, hop: Hop, places: Vec<Peer>) {
+    /// Takes what was found. A name that leads nowhere is told once, until it leads somewhere again; where it is `vital`
+    /// it is soon looked up again.
+    pub(super) fn found(&mut self, hop: Hop, places: Vec<Peer>, vital: bool) {
         let now = clock().0;
         if self.known.len() >= MAX_KNOWN {
             self.known.retain(|_, known| known.until > now);
@@ -82,7 +84,7 @@ impl Finder {
             false if before => warn!(name = hop.host, "this name has an address again"),
             false => {}
         }
-        let until = now + if places.is_empty() { UNKNOWN } else { KNOWN };
+        let until = now + if places.is_empty() && vital { UNKNOWN } else { KNOWN };
         self.known.insert(hop, Known { until, places });
     }
 
@@ -218,10 +220,22 @@ mod tests {
         let places = places.map(|text| text.parse::<Peer>().unwrap());
         let mut finder = Finder::new();
         assert!(finder.lacks(&hop) && finder.places(&hop).is_empty());
-        finder.found(hop.clone(), places.to_vec());
+        finder.found(hop.clone(), places.to_vec(), false);
         finder.lost(places[0]);
         assert!(!finder.lacks(&hop));
         assert_eq!(finder.places(&hop), [places[1], places[2], places[0]]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_nowhere_is_left_alone_for_a_minute_unless_all_depends_on_it() {
+        let (phone, proxy, mut finder) =
+            (Hop::read("phone").unwrap(), Hop::read("sbc").unwrap(), Finder::new());
+        let begun = clock().0;
+        finder.found(phone.clone(), Vec::new(), false);
+        finder.found(proxy.clone(), Vec::new(), true);
+        assert!(finder.known[&phone].until >= begun + Duration::from_mins(1));
+        assert!(finder.known[&proxy].until < begun + Duration::from_mins(1));
+        assert!(!finder.lacks(&phone) && !finder.lacks(&proxy));
     }
 
     #[tokio::test]
@@ -229,7 +243,7 @@ mod tests {
         let mut finder = Finder::new();
         for n in 0..=MAX_KNOWN {
             let port = u16::try_from(n + 1).unwrap();
-            finder.found(Hop::read(&format!("h{n}")).unwrap(), Vec::new());
+            finder.found(Hop::read(&format!("h{n}")).unwrap(), Vec::new(), false);
             finder.lost(([10, 0, 0, 1], port).into());
         }
         assert!(finder.known.len() <= MAX_KNOWN && finder.lost.len() <= MAX_KNOWN);

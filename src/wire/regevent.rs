@@ -37,9 +37,15 @@ const HOLDS: u32 = subscription::EXPIRES + 300;
 pub(super) struct Watch {
     /// New ones, and ones with other credentials.
     watch: Vec<(Aor, Option<Credentials>)>,
-    /// Those that are no more.
+    /// Those that are no more, or that another device has now.
     unwatch: Vec<Aor>,
 }
+
+/// The line of this device, and what it proves itself with.
+type OfDevice = (Id, Option<Credentials>);
+
+/// Whose line it is, and what tells whether its credentials are others.
+type Known = (Id, Digest);
 
 /// Tells of lines until nobody listens. Something comes every few seconds, even if nothing has changed.
 pub(super) async fn sweep(store: Arc<dyn Store>, watch: mpsc::Sender<Watch>) {
@@ -68,8 +74,8 @@ pub(super) async fn sweep(store: Arc<dyn Store>, watch: mpsc::Sender<Watch>) {
     }
 }
 
-/// Every line, with what it proves itself with.
-async fn lines(store: &dyn Store) -> Result<HashMap<Aor, Option<Credentials>>, StoreError> {
+/// Every line, with whose it is and what it proves itself with.
+async fn lines(store: &dyn Store) -> Result<HashMap<Aor, OfDevice>, StoreError> {
     let (mut lines, mut realms) = (HashMap::new(), HashMap::new());
     let (mut after, mut too_many) = (None, 0_usize);
     loop {
@@ -78,7 +84,7 @@ async fn lines(store: &dyn Store) -> Result<HashMap<Aor, Option<Credentials>>, S
         for device in page.rows.iter().filter(|device| device.enabled()) {
             let Some(aor) = line(store, device, &mut realms).await? else { continue };
             if lines.len() < MAX_WATCHED {
-                lines.insert(aor, credentials(device));
+                lines.insert(aor, (device.id(), credentials(device)));
             } else {
                 too_many += 1;
             }
@@ -116,14 +122,15 @@ async fn line(
     Ok(realm.as_ref().map(|realm| Aor::new(user, realm)))
 }
 
-/// What makes of the lines that were `known` those that are `now`.
-fn changes(known: &mut HashMap<Aor, Digest>, now: HashMap<Aor, Option<Credentials>>) -> Vec<Watch> {
-    let gone: Vec<Aor> = known.keys().filter(|aor| !now.contains_key(aor)).cloned().collect();
-    known.retain(|aor, _| now.contains_key(aor));
+/// What makes of the lines that were `known` those that are `now`. One that another device has now is watched anew:
+/// what was said of it is that device's only when it is said again.
+fn changes(known: &mut HashMap<Aor, Known>, now: HashMap<Aor, OfDevice>) -> Vec<Watch> {
+    let stays = |aor: &Aor, (device, _): &Known| now.get(aor).is_some_and(|(of, _)| of == device);
+    let gone: Vec<Aor> = known.extract_if(|aor, line| !stays(aor, line)).map(|(aor, _)| aor).collect();
     let mut news = Vec::new();
-    for (aor, credentials) in now {
-        let digest = Digest::of(&serde_json::to_vec(&credentials).unwrap_or_default());
-        if known.insert(aor.clone(), digest) != Some(digest) {
+    for (aor, (device, credentials)) in now {
+        let line = (device, Digest::of(&serde_json::to_vec(&credentials).unwrap_or_default()));
+        if known.insert(aor.clone(), line) != Some(line) {
             news.push((aor, credentials));
         }
     }
@@ -134,7 +141,7 @@ fn changes(known: &mut HashMap<Aor, Digest>, now: HashMap<Aor, Option<Credential
 
 impl Shell {
     /// Takes lines to watch; all of them are asked for where the proxy is now.
-    pub(super) fn watch(&mut self, watch: Watch, out: &mut Vec<Command>) {
+    pub(super) async fn watch(&mut self, watch: Watch, out: &mut Vec<Command>) {
         if let Some(proxy) = &self.proxy {
             if self.finder.lacks(proxy) {
                 self.finder.look_up(vec![proxy.clone()], self.events.clone());
@@ -147,6 +154,9 @@ impl Shell {
         watch.unwatch.iter().for_each(|aor| subscriptions.unwatch(aor, out));
         for (aor, credentials) in watch.watch {
             subscriptions.watch(now, aor, credentials);
+        }
+        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| !watch.unwatch.is_empty()) {
+            elsewhere.hear(News::Gone(watch.unwatch)).await;
         }
     }
 }
@@ -171,10 +181,12 @@ mod tests {
     use super::*;
     use crate::sip::Password;
 
-    fn lines(passwords: &[(&str, &str)]) -> HashMap<Aor, Option<Credentials>> {
+    const DEVICE: Id = Id::from_bytes([1; 16]);
+
+    fn lines(passwords: &[(&str, &str)]) -> HashMap<Aor, OfDevice> {
         let line = |(user, password): &(&str, &str)| {
             let credentials = Credentials { user: (*user).to_owned(), password: Password::new(*password) };
-            (Aor::new(user, "pbx"), Some(credentials))
+            (Aor::new(user, "pbx"), (DEVICE, Some(credentials)))
         };
         passwords.iter().map(line).collect()
     }
@@ -194,9 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_another_device_has_now_is_let_go_and_watched_anew() {
+        let mut known = HashMap::new();
+        changes(&mut known, lines(&[("a", "1"), ("b", "1")]));
+        let mut now = lines(&[("a", "1"), ("b", "1")]);
+        now.get_mut(&Aor::new("a", "pbx")).unwrap().0 = Id::from_bytes([2; 16]);
+        let changed = changes(&mut known, now.clone());
+        assert_eq!((changed[0].unwatch.len(), changed[1].watch.len()), (1, 1), "in this order");
+        assert_eq!(counts(&changes(&mut known, now)), (0, 0));
+    }
+
+    #[test]
     fn many_lines_are_handed_over_in_parts() {
         let users: Vec<String> = (0..=BATCH * 2).map(|n| format!("u{n}")).collect();
-        let now = users.iter().map(|user| (Aor::new(user, "pbx"), None)).collect();
+        let now = users.iter().map(|user| (Aor::new(user, "pbx"), (DEVICE, None))).collect();
         let parts = changes(&mut HashMap::new(), now);
         assert_eq!((parts.len(), counts(&parts).0), (3, BATCH * 2 + 1));
     }

@@ -22,6 +22,7 @@ use super::proxy::Finder;
 use super::regevent::{self, Watch};
 use super::streams::{Event, Streams};
 use super::tls::Tls;
+use super::waiting::Waiting;
 use super::{Listener, Means, clock, lines};
 use crate::circle::{Circle, Order};
 use crate::id::Id;
@@ -53,8 +54,7 @@ pub(super) struct Shell {
     pub(super) endpoint: Endpoint,
     pub(super) finder: Finder,
     pub(super) proxy: Option<Hop>,
-    /// An order that waits for names to be looked up; those after it wait in the channel.
-    pub(super) waiting: Option<Order>,
+    pub(super) waiting: Waiting,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) calls: Calls,
     pub(super) store: Arc<dyn Store>,
@@ -62,7 +62,7 @@ pub(super) struct Shell {
     pub(super) messages: HashMap<NotifyId, u64>,
     pub(super) tickets: u64,
     inbox: Inbox,
-    elsewhere: Option<Elsewhere>,
+    pub(super) elsewhere: Option<Elsewhere>,
     found: mpsc::Sender<Found>,
     writer: Writer,
     ends: Ends,
@@ -99,7 +99,7 @@ impl Shell {
             endpoint,
             finder: Finder::new(),
             proxy: means.outbound_proxy.as_deref().and_then(Hop::read),
-            waiting: None,
+            waiting: Waiting::default(),
             events,
             calls: Calls::new(means.store.clone()),
             told: HashMap::new(),
@@ -144,13 +144,13 @@ impl Shell {
                     }
                     Err(error) => debug!(%error, "a datagram could not be received"),
                 },
-                order = orders.recv(), if self.waiting.is_none() => match order {
+                order = orders.recv(), if !self.waiting.is_full() => match order {
                     Some(order) => self.order(order, &mut out).await,
                     None => break,
                 },
                 () = stop.notified() => break,
                 Some(event) = events.recv() => self.event(event, &mut out).await,
-                Some(watch) = watch.recv() => self.watch(watch, &mut out),
+                Some(watch) = watch.recv() => self.watch(watch, &mut out).await,
                 Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let (now, unix) = clock();
@@ -162,9 +162,13 @@ impl Shell {
         self.end().await;
     }
 
-    /// Gives calls up, and writes everything down.
+    /// Gives calls up, and what has not been begun, and writes everything down.
     async fn end(mut self) {
         let mut out = Vec::new();
+        self.inbox.orders.close();
+        let mut orders = self.waiting.drain();
+        orders.extend(std::iter::from_fn(|| self.inbox.orders.try_recv().ok()));
+        self.give_up(orders, &mut out);
         self.endpoint.give_up_calls(clock().0, &mut out);
         self.carry_out(out).await;
         drop(self.inbox);
@@ -282,8 +286,10 @@ impl Shell {
         self.writer.put(binding, is_news);
         self.count(&binding.device);
         binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
-        if let Some(device) = binding.device.parse().ok().filter(|_| fresh) {
-            info!(%device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
+        if fresh {
+            info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
+        }
+        if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
             self.circle.arrived(device);
         }
     }
@@ -293,6 +299,11 @@ impl Shell {
         self.writer.remove(binding);
         self.ends.tell(binding, end, clock().1);
         self.count(&binding.device);
+    }
+
+    /// Drops the notes of bindings that ended while nobody listened: nobody is told now.
+    pub(super) fn drop_notes(&self, ended: &[Binding]) {
+        ended.iter().for_each(|binding| self.writer.remove(binding));
     }
 
     /// Says how many contacts a device has.
@@ -334,3 +345,6 @@ async fn receive(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

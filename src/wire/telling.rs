@@ -13,23 +13,39 @@ impl Shell {
     /// Takes an order, which waits if it goes to a name that has to be looked up.
     pub(super) async fn order(&mut self, order: Order, out: &mut Vec<Command>) {
         let lacking: Vec<Hop> = self.hops(&order).into_iter().filter(|hop| self.finder.lacks(hop)).collect();
-        if lacking.is_empty() {
-            return self.obey(order, out).await;
+        match self.waiting.pass(order, lacking) {
+            Ok(order) => self.obey(order, out).await,
+            Err(unsought) => {
+                for hop in unsought {
+                    self.finder.look_up(vec![hop], self.events.clone());
+                }
+            }
         }
-        self.waiting = Some(order);
-        self.finder.look_up(lacking, self.events.clone());
     }
 
     /// Takes where names lead, and goes on with what waited for that.
     pub(super) async fn found(&mut self, found: Vec<(Hop, Vec<Peer>)>, out: &mut Vec<Command>) {
         for (hop, places) in found {
-            if self.proxy.as_ref() == Some(&hop) {
+            let is_proxy = self.proxy.as_ref() == Some(&hop);
+            if is_proxy {
                 self.streams.name(&places, &hop.host);
             }
-            self.finder.found(hop, places);
+            let orders = self.waiting.found(&hop);
+            self.finder.found(hop, places, is_proxy);
+            for order in orders {
+                self.obey(order, out).await;
+            }
         }
-        if let Some(order) = self.waiting.take() {
-            self.obey(order, out).await;
+    }
+
+    /// Gives up the orders that wait, for the daemon stops: calls are cancelled, and who is to be forgotten is.
+    pub(super) fn give_up(&mut self, orders: Vec<Order>, out: &mut Vec<Command>) {
+        for order in orders {
+            match order {
+                Order::Tell(_) => {}
+                Order::Call(ring) => self.calls.write(Entry::of(&ring), Fate::Cancelled),
+                Order::Forget(device) => self.endpoint.forget(&device.to_string(), out),
+            }
         }
     }
 

@@ -1,0 +1,142 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::circle::Ring;
+use crate::device::Device;
+use crate::document::Document;
+use crate::sip::call::Caller;
+use crate::sip::{Aor, Listeners, Target};
+use crate::store::{Change, Entity, Note, Options, SledStore, Step, Table, history};
+use crate::wire::{Source, start};
+
+const DEVICE: Id = Id::from_bytes([2; 16]);
+
+fn device() -> Device {
+    Device { document: Document::new(DEVICE, Id::from_bytes([1; 16]), serde_json::Map::new(), 0) }
+}
+
+/// A store with one device.
+async fn store(folder: &Path) -> Arc<dyn Store> {
+    let options = Options { reserve_bytes: 0, ..Options::new(folder) };
+    let store = SledStore::open(options).unwrap();
+    let step = Step::Put { entity: Entity::Device(device()), replaces: None };
+    store.commit(Change { steps: vec![step] }).await.unwrap();
+    Arc::new(store)
+}
+
+fn means(store: &Arc<dyn Store>) -> (Means, mpsc::Sender<Order>) {
+    let (orders, taken) = mpsc::channel(8);
+    let means = Means {
+        store: store.clone(),
+        circle: Circle::deaf(),
+        registrations: Arc::default(),
+        orders: taken,
+        source: Source::Own,
+        outbound_proxy: None,
+        identity: None,
+        secret: [1; 32],
+        stop: Arc::default(),
+    };
+    (means, orders)
+}
+
+fn ring(number: u8) -> Order {
+    Order::Call(Ring {
+        device: Box::new(device()),
+        call_id: "c".into(),
+        number: number.to_string(),
+        caller: Caller { name: String::new(), number: String::new(), place: None },
+        auto_answer: false,
+        patience: Duration::from_secs(20),
+        entry: history::key(DEVICE, 1, [number; 4]),
+        at: 1,
+    })
+}
+
+fn binding(expires_at: u64) -> Binding {
+    Binding {
+        aor: Aor::new("front", "shop"),
+        contact: Target::new("sip:front@10.0.0.1").unwrap(),
+        device: DEVICE.to_string(),
+        credentials: None,
+        source: ([10, 0, 0, 1], 5060).into(),
+        path: Vec::new(),
+        user_agent: String::new(),
+        instance: None,
+        flow: None,
+        call_id: "c".into(),
+        cseq: 1,
+        q: 1000,
+        expires_at,
+    }
+}
+
+async fn note_binding(store: &dyn Store, expires_at: u64) {
+    let value = serde_json::to_vec(&binding(expires_at)).ok();
+    let which = format!("{}\n{}", binding(0).aor.uri(), binding(0).contact.as_str());
+    let key = [DEVICE.as_bytes().as_slice(), crate::id::Digest::of(which.as_bytes()).as_bytes()].concat();
+    store.jot(vec![Note { table: Table::Binding, key, value }]).await.unwrap();
+}
+
+async fn notes(store: &dyn Store) -> usize {
+    store.notes(Table::Binding, None, 10).await.unwrap().len()
+}
+
+async fn outcomes(store: &dyn Store) -> Vec<(Value, Value)> {
+    let entries = history::entries(store, DEVICE).await.unwrap();
+    entries.iter().map(|entry| (entry["number"].clone(), entry["outcome"].clone())).collect()
+}
+
+#[tokio::test]
+async fn calls_that_were_not_begun_are_cancelled_when_the_daemon_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let (means, orders) = means(&store);
+    let endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
+    let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    assert!(shell.waiting.pass(ring(1), Hop::read("slow").into_iter().collect()).is_err());
+    orders.send(ring(2)).await.unwrap();
+    shell.end().await;
+    let cancelled = |number: &str| (json!(number), json!("cancelled"));
+    assert_eq!(outcomes(&*store).await, [cancelled("2"), cancelled("1")]);
+}
+
+#[tokio::test]
+async fn who_is_to_be_forgotten_is_forgotten_even_when_the_daemon_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    note_binding(&*store, u64::MAX / 2).await;
+    let (means, orders) = means(&store);
+    let mut endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
+    let (now, unix) = clock();
+    endpoint.restore(now, unix, [binding(u64::MAX / 2)]);
+    let shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    orders.send(Order::Forget(DEVICE)).await.unwrap();
+    shell.end().await;
+    assert_eq!(notes(&*store).await, 0);
+}
+
+#[tokio::test]
+async fn bindings_that_ended_while_the_daemon_was_down_are_dropped_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    for (expires_at, left) in [(1, 0), (clock().1 + 600, 1)] {
+        note_binding(&*store, expires_at).await;
+        let (means, orders) = means(&store);
+        let registrations = means.registrations.clone();
+        let running = start(Vec::new(), means).await.unwrap();
+        assert_eq!(registrations.contains(DEVICE), left == 1);
+        let (outcome, told) = oneshot::channel();
+        let (device, event) = (Box::new(device()), "x".to_owned());
+        let tell = crate::circle::Tell { device, event, content: None, outcome };
+        orders.send(Order::Tell(tell)).await.unwrap();
+        let stop = async {
+            let _unreachable = told.await;
+            drop(orders);
+        };
+        tokio::join!(running, stop);
+        assert_eq!((notes(&*store).await, outcomes(&*store).await), (left, Vec::new()));
+    }
+}
