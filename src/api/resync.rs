@@ -224,6 +224,7 @@ mod tests {
             left: 4,
             changed: 0,
             stages: [5, 6, 7, 3, 4, 1],
+            again: 0,
         };
         let mut shown = phones(&counts);
         let sums: Vec<_> = ["concerned", "told"].iter().map(|name| shown[*name].take().as_u64()).collect();

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::origins::Expected;
 use super::{Command, Event, Fetch, Means, Order, Stale, Standing, chronicle, copies, held};
 use crate::id::Id;
-use crate::resync::{Action, Asked, ControlError, Origin, Queue, Step};
+use crate::resync::{Action, Asked, ControlError, Held, Origin, Queue, Step};
 use crate::store::{Note, Sequence, StoreError, Table};
 
 /// How many places in the queue are written down at a time.
@@ -143,12 +143,12 @@ impl Keeper {
     async fn fetched(&mut self, fetch: Fetch) {
         let id = fetch.device;
         match self.note_fetch(&fetch).await {
-            Ok(Some(standing)) if !standing.stale && self.queue.pending(id).is_some() => {
+            Ok(Some((held, standing))) if !standing.stale && self.queue.pending(id).is_some() => {
                 info!(device = %id, file = fetch.name, "the phone came back and is in step");
-                self.queue.came_back(id, self.now());
+                self.in_step(id, &held, &standing);
                 self.write_down(id).await;
             }
-            Ok(Some(Standing { given: Some(given), stale: true })) => {
+            Ok(Some((_, Standing { given: Some(given), stale: true }))) => {
                 let now_given = given.file(&fetch.name).map(|file| file.rendered.digest);
                 if now_given.is_some_and(|digest| digest != fetch.digest) {
                     self.queue.stale(id, given.digest(), None, self.now());
@@ -160,8 +160,18 @@ impl Keeper {
         }
     }
 
-    /// Gives how the phone stands after its fetch; `None` when the device is gone.
-    async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<Standing>, StoreError> {
+    fn in_step(&mut self, id: Id, held: &Held, standing: &Standing) {
+        let since = self.queue.pending(id).map_or(0, |pending| pending.since / 1000);
+        let given = standing.given.iter().flat_map(|given| given.digests().into_keys());
+        let mut fetched = given.filter_map(|name| held.files.get(&name)).map(|file| file.fetched);
+        if fetched.all(|fetched| fetched >= since) {
+            self.queue.started(id, self.now());
+        }
+        self.queue.came_back(id, self.now());
+    }
+
+    /// Gives what the phone holds and how it stands after its fetch; `None` when the device is gone.
+    async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<(Held, Standing)>, StoreError> {
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         let mut held = held(&*self.means.store, fetch.device).await?;
         let is_new = held.files.get(&fetch.name).is_none_or(|held| held.digest != fetch.digest);
@@ -172,7 +182,8 @@ impl Keeper {
             notes.push(copies::note(&self.means, &device, fetch).await);
         }
         self.means.store.jot(notes).await?;
-        Standing::holding(&self.means, &device, &held).await.map(Some)
+        let standing = Standing::holding(&self.means, &device, &held).await?;
+        Ok(Some((held, standing)))
     }
 
     /// Takes marks off once all that came of them is on disk; else the judge begins again.

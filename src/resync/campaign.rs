@@ -138,7 +138,7 @@ pub enum ControlError {
     /// There is none of this name.
     #[error("there is no such campaign")]
     Unknown,
-    /// It is done or cancelled.
+    /// It was cancelled, or none of its phones stands in the queue any more.
     #[error("the campaign is over")]
     Over,
 }
@@ -188,6 +188,9 @@ pub struct Counts {
     /// Those that stand in the queue, by [`Stage`]. Not written down: each phone's place is.
     #[serde(skip)]
     pub stages: [u64; 6],
+    /// Those of the unanswered that are told again after a while.
+    #[serde(skip)]
+    pub again: u64,
 }
 
 impl Counts {
@@ -198,7 +201,26 @@ impl Counts {
 
     /// True while any of them is to be told, or expected.
     pub fn is_active(&self) -> bool {
-        [Stage::Waiting, Stage::RebootWindow, Stage::Answered].iter().any(|stage| self.at(*stage) > 0)
+        let goes_on = [Stage::Waiting, Stage::RebootWindow, Stage::Answered];
+        self.again > 0 || goes_on.iter().any(|stage| self.at(*stage) > 0)
+    }
+
+    /// True when none of them stands in the queue, not even to be told should it register.
+    pub fn is_empty(&self) -> bool {
+        self.stages.iter().all(|standing| *standing == 0)
+    }
+
+    /// One more stands like this, and is told `next`.
+    pub(super) fn stand(&mut self, stage: Stage, next: Option<u64>) {
+        self.stages[stage as usize] += 1;
+        self.again += u64::from(is_again(stage, next));
+    }
+
+    /// One of those does not any more.
+    pub(super) fn rise(&mut self, stage: Stage, next: Option<u64>) {
+        let standing = &mut self.stages[stage as usize];
+        *standing = standing.saturating_sub(1);
+        self.again = self.again.saturating_sub(u64::from(is_again(stage, next)));
     }
 
     /// Both together.
@@ -214,6 +236,7 @@ impl Counts {
         for (own, other) in self.stages.iter_mut().zip(other.stages) {
             *own += other;
         }
+        self.again += other.again;
         self
     }
 
@@ -225,6 +248,10 @@ impl Counts {
             Leave::Otherwise => self.left += 1,
         }
     }
+}
+
+fn is_again(stage: Stage, next: Option<u64>) -> bool {
+    stage == Stage::Unanswered && next.is_some()
 }
 
 #[cfg(test)]
