@@ -1,7 +1,6 @@
 //! Keeps the queue: takes what happened, tells phones at their time, and writes down what became of it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -93,7 +92,13 @@ impl Keeper {
             Event::Judged(marks, done) => return self.judged(marks, done).await,
             Event::Told(telling, told, outcome) => return self.told(telling, told, outcome).await,
             Event::Expect(origin, devices) => return self.expected.put(&origin, devices),
-            Event::AskAll(origin, devices, asked) => return self.ask_all(&origin, &devices, asked).await,
+            Event::Unexpected(devices) => return self.expected.drop(&devices),
+            Event::AskAll(origin, devices, asked, done) => {
+                if self.ask_all(&origin, &devices, asked).await {
+                    let _gone = done.send(());
+                }
+                return;
+            }
             Event::Stale(stale) => self.stale(&stale),
             Event::InStep(id) => {
                 self.expected.take(id);
@@ -129,13 +134,16 @@ impl Keeper {
         stale.device
     }
 
-    async fn ask_all(&mut self, origin: &Arc<Origin>, devices: &[Id], asked: Asked) {
+    /// False when some of their places could not be written down.
+    async fn ask_all(&mut self, origin: &Origin, devices: &[Id], asked: Asked) -> bool {
         let account = origin.cause.account();
-        for device in devices {
-            let of = account.map(|account| (&**origin, account));
-            self.queue.ask(*device, asked, of, self.now());
+        for some in devices.chunks(BATCH) {
+            for device in some {
+                self.queue.ask(*device, asked, account.map(|account| (origin, account)), self.now());
+            }
+            self.write(some).await;
         }
-        self.write_all_down(devices).await;
+        devices.iter().all(|device| !self.unwritten.contains(device))
     }
 
     /// Notes what a phone holds. It leaves the queue when that is all it would be given, and comes into it when

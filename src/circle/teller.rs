@@ -47,7 +47,8 @@ impl Keeper {
         let ask = telling.asked.unwrap_or(Ask::Reread);
         if !telling.at_once
             && hours::restarts(standing.given.as_deref(), ask)
-            && let Some(opens) = hours::opens(&*self.means.store, &device, self.now()).await?
+            && let Some(opens) =
+                hours::opens(&*self.means.store, self.means.files.site(), &device, self.now()).await?
         {
             return Ok(Found::Closed(opens));
         }

@@ -157,6 +157,18 @@ pub enum State {
     Done,
 }
 
+impl State {
+    /// True while something can be done about a campaign: while phones of it are `standing` in the queue, even if they
+    /// are told only should they register, and always where it is paused, so that none is held back for ever.
+    pub(super) fn can_be_controlled(self, standing: bool) -> bool {
+        match self {
+            Self::Paused => true,
+            Self::Running | Self::Done => standing,
+            Self::Cancelled => false,
+        }
+    }
+}
+
 /// A campaign as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Campaign {

@@ -30,6 +30,13 @@ pub struct Progress {
     pub ends: Option<u64>,
 }
 
+impl Progress {
+    /// True while it can be paused, resumed or cancelled: until it cannot, some of its phones may be told.
+    pub fn can_be_controlled(&self) -> bool {
+        self.campaign.state.can_be_controlled(self.counts.values().any(|counts| !counts.is_empty()))
+    }
+}
+
 #[derive(Debug)]
 struct Running {
     campaign: Campaign,
@@ -53,16 +60,6 @@ impl Running {
             State::Paused => false,
             State::Running => !self.total.is_active(),
             State::Cancelled | State::Done => true,
-        }
-    }
-
-    /// True while something can be done about it: also where its phones are told only should they register, and
-    /// always where it is paused, so that none is held back for ever.
-    fn can_be_controlled(&self) -> bool {
-        match self.campaign.state {
-            State::Paused => true,
-            State::Running => !self.total.is_empty(),
-            State::Cancelled | State::Done => false,
         }
     }
 }
@@ -160,7 +157,7 @@ impl Campaigns {
 
     pub(super) fn control(&mut self, campaign: Id, action: Action) -> Result<(), ControlError> {
         let running = self.all.get_mut(&campaign).ok_or(ControlError::Unknown)?;
-        if !running.can_be_controlled() {
+        if !running.campaign.state.can_be_controlled(!running.total.is_empty()) {
             return Err(ControlError::Over);
         }
         running.campaign.state = match action {

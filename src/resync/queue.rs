@@ -18,6 +18,8 @@ mod campaigns;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod reasons;
+#[cfg(test)]
 mod tests;
 
 const MINUTE: u64 = 60_000;
@@ -297,14 +299,6 @@ impl Queue {
             Admission::Admitted => Ok(Some(Member { campaign: origin.campaign, account, told: false })),
             Admission::Full => Ok(None),
             Admission::Cancelled => Err(Cancelled),
-        }
-    }
-
-    /// What a phone waits for may have changed.
-    fn look_again(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
-        {
-            self.put(id, Pending { next: Some(now), ..phone }, now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Campaigns that are held back, go on, or end.
 
-use super::{Leave, Member, Pending, Queue};
+use super::{Leave, Member, Pending, Queue, Stage};
 use crate::id::Id;
 use crate::resync::{Action, ControlError};
 
@@ -24,10 +24,14 @@ impl Queue {
     fn let_off(&mut self, id: Id, now: u64) {
         let Some(phone) = self.phones.get(&id).copied() else { return };
         let is_sync = phone.member.is_some_and(|member| self.campaigns.is_sync(member.campaign));
-        let given = phone.given.filter(|_| is_sync || phone.alone);
+        let given = phone.given.filter(|_| (is_sync || phone.alone) && !phone.obeyed);
         let asked = phone.asked.filter(|_| !is_sync);
         if given.is_none() && asked.is_none() {
             return self.leave(id, Leave::Otherwise, now);
+        }
+        let is_told = phone.asked.is_none() && !self.under_way.contains_key(&id);
+        if is_told && phone.stage != Stage::Waiting {
+            return self.put(id, Pending { given, member: None, alone: false, ..phone }, now);
         }
         let at_once = phone.at_once && asked.is_some();
         let since = phone.since;
@@ -37,6 +41,14 @@ impl Queue {
     /// True while somebody has asked for a phone as one of a campaign that is paused.
     pub(super) fn is_held_sync(&self, phone: &Pending) -> bool {
         phone.asked.is_some() && self.is_held(phone)
+    }
+
+    /// What a phone waits for may have changed.
+    pub(super) fn look_again(&mut self, id: Id, now: u64) {
+        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
+        {
+            self.put(id, Pending { next: Some(now), ..phone }, now);
+        }
     }
 
     /// A phone is due at its time, unless its campaign holds it back.
