@@ -92,8 +92,9 @@ struct Stale {
 enum Event {
     Fetched(Fetch),
     Ask(Id, Asked),
-    AskAll(Arc<Origin>, Vec<Id>, Asked),
+    AskAll(Arc<Origin>, Vec<Id>, Asked, oneshot::Sender<()>),
     Expect(Arc<Origin>, Vec<Id>),
+    Unexpected(Vec<Id>),
     Arrived(Id),
     Gone(Id),
     Stale(Stale),
@@ -134,16 +135,33 @@ impl Circle {
         self.send(Event::Ask(device, asked));
     }
 
-    /// Somebody asks for these devices of an account explicitly: a campaign, which `number` tells from all others.
-    pub fn ask_all(&self, account: Id, devices: Vec<Id>, asked: Asked, number: &[u8]) {
+    /// Somebody asks for these devices of an account explicitly: a campaign, which `number` tells from all others. Ends
+    /// when their places in the queue are written down.
+    ///
+    /// # Errors
+    /// When some of them could not be: these would be forgotten by a restart.
+    pub async fn ask_all(
+        &self,
+        account: Id,
+        devices: Vec<Id>,
+        asked: Asked,
+        number: &[u8],
+    ) -> Result<(), StoreError> {
         let origin = Origin::of(Cause::Sync { account, ask: asked.ask }, number);
-        self.send(Event::AskAll(Arc::new(origin), devices, asked));
+        let (done, written) = oneshot::channel();
+        self.send(Event::AskAll(Arc::new(origin), devices, asked, done));
+        written.await.map_err(|_| StoreError::Io("places in the queue are not written down".to_owned()))
     }
 
     /// These devices of an account are about to be changed by one import. To be said before their marks are stored.
     pub fn expect(&self, account: Id, job: Id, devices: Vec<Id>) {
         let origin = Origin::of(Cause::Import { account, job }, &[]);
         self.send(Event::Expect(Arc::new(origin), devices));
+    }
+
+    /// These devices are not changed after all.
+    pub fn unexpected(&self, devices: Vec<Id>) {
+        self.send(Event::Unexpected(devices));
     }
 
     /// How the campaigns get on, the newest first.

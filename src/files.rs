@@ -136,6 +136,11 @@ impl Files {
         self.set.load_full()
     }
 
+    /// What the operator has set for all accounts, in the form of an account document.
+    pub fn site(&self) -> &crate::document::Body {
+        &self.site.body
+    }
+
     /// Puts another set to use, and gives back the one before. Whom that concerns is for the caller to mark.
     pub fn swap(&self, set: Set) -> Arc<Set> {
         self.refused.store(Arc::default());

@@ -132,8 +132,11 @@ impl Shelf {
     fn note(&self, given: &Given, file: &GivenFile, (method, user_agent): (&Method, &str)) {
         let unix = (self.clock)() / 1000;
         let digest = file.rendered.digest;
+        if *method != Method::GET {
+            return;
+        }
         self.agents.heard(given.device, user_agent, unix);
-        if *method == Method::GET && self.noted.is_news(given.device, &file.name, digest, unix) {
+        if self.noted.is_news(given.device, &file.name, digest, unix) {
             self.circle.fetched(given.device, &file.name, digest, unix);
         }
     }

@@ -191,3 +191,13 @@ fn registrations_from_elsewhere_need_to_know_where() {
     let every = std::time::Duration::from_secs(30);
     assert_eq!(source, Source::Kamailio { rpc: "http://127.0.0.1:8090/RPC".to_owned(), every });
 }
+
+#[test]
+fn hours_of_the_site_that_are_none_are_refused() {
+    let site = |from, to| format!("[site.provision.reboot_window]\nfrom = \"{from}\"\nto = \"{to}\"\n");
+    assert!(from_file(&site("22:00", "05:00")).is_ok());
+    for (from, to) in [("05:00", "05:00"), ("24:00", "05:00")] {
+        let why = refused(&site(from, to));
+        assert!(why.contains("[site]") && why.contains("reboot_window"), "{why}");
+    }
+}

@@ -120,7 +120,8 @@ fn a_paused_campaign_tells_nobody_over_a_restart_until_it_is_resumed() {
         (&json!("cancelled"), &json!(2))
     );
     for (device, phone) in &phones {
-        assert!(shop.provisioning(device)["pending"].is_null());
+        let pending = &shop.provisioning(device)["pending"];
+        assert!(!pending.is_null(), "it holds something old, whoever asked for it or not");
         phone.left_in_peace();
     }
     let trail = shop.administrator.get(&format!("/accounts/{}/audit?filter_type=campaign", master(&daemon)));

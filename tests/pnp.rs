@@ -72,6 +72,13 @@ fn any_phone_is_told_and_seen_while_an_administrator_opens_the_door() {
     assert_eq!(administrator.get("/sightings"), json!({"open_until": null, "phones": []}));
     let wrong = administrator.call("PUT", "/sightings", &json!({"seconds": 0}));
     assert_eq!(wrong.0, 400, "{}", wrong.1);
+    let tried = administrator.call("PUT", "/sightings?dry_run=true", &json!({"seconds": 60}));
+    assert_eq!(
+        (tried.0, administrator.get("/sightings")["open_until"].is_null()),
+        (400, true),
+        "{}",
+        tried.1
+    );
     let (status, opened) = administrator.call("PUT", "/sightings", &json!({"seconds": 60}));
     assert!(status == 200 && opened["data"]["open_until"].is_u64(), "{opened}");
     let stranger = phone();

@@ -60,12 +60,24 @@ pub(super) async fn enter(call: &Call, account: Id, deed: &Deed<'_>) -> Result<(
 
 /// Enters what was decided about a campaign, in the trail of the caller's account.
 pub(super) async fn enter_campaign(call: &Call, what: &'static str, campaign: Id) -> Result<()> {
-    let (account, now) = (call.caller().map_or(campaign, |caller| caller.account.id()), (call.desk.clock)());
+    enter_site(call, what, "campaign", Some(campaign)).await
+}
+
+/// Enters what was done to something that is no document, in the trail of the caller's account. Nobody else does such
+/// things, so that nothing is entered without one.
+pub(super) async fn enter_site(
+    call: &Call,
+    what: &'static str,
+    kind: &'static str,
+    id: Option<Id>,
+) -> Result<()> {
+    let Ok(account) = call.caller().map(|caller| caller.account.id()) else { return Ok(()) };
+    let now = (call.desk.clock)();
     let value = json!({
         "at": now / 1000,
         "what": what,
-        "type": "campaign",
-        "id": campaign,
+        "type": kind,
+        "id": id,
         "paths": [],
         "by": call.author(),
         "from": call.peer().map(|peer| peer.to_string()),

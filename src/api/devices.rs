@@ -15,6 +15,7 @@ use super::request::Call;
 use super::rows::{Members, Rows};
 use super::walk;
 use crate::account::Account;
+use crate::catalog::Catalog;
 use crate::device::{Device, Mac};
 use crate::document::{Body, at};
 use crate::id::Id;
@@ -86,15 +87,25 @@ pub(super) async fn sync(call: Call) -> Reply {
 pub(super) async fn sync_all(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
-    let has_phone = |device: Device| device.mac().filter(|_| device.enabled()).map(|_| device.id());
-    let span = walk::whole().only(&["enabled", "mac_address"]);
+    let set = call.desk.files.set();
+    let has_phone = |device: Device| fetches(set.catalog(), &device).then(|| device.id());
+    let span = walk::whole().only(&["enabled", "mac_address", "provision"]);
     let phones = walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, has_phone).await?;
     let document = Some(&account.document);
     let deed = Deed { what: "devices synchronised", noun: Noun::Account, before: document, after: document };
     audit::enter(&call, account.id(), &deed).await?;
     let count = phones.len();
-    call.desk.circle.ask_all(account.id(), phones, asked(&call), call.fresh_id().as_bytes());
+    call.desk.circle.ask_all(account.id(), phones, asked(&call), call.fresh_id().as_bytes()).await?;
     Ok(Answer::data(json!({"phones": count})))
+}
+
+/// True when the device's phone may fetch something: by its MAC address or, where its model does that, by its id.
+fn fetches(catalog: &Catalog, device: &Device) -> bool {
+    let by_id = || {
+        let entry = catalog.find(&device.make());
+        entry.is_some_and(|entry| entry.files().any(|file| !file.name.needs_mac()))
+    };
+    device.enabled() && (device.mac().is_some() || by_id())
 }
 
 /// What a sync asks for: a restart unless `reboot=false`, in busy hours too with `now=true`.

@@ -14,7 +14,7 @@ use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
 use crate::id::Id;
-use crate::resync::{Action, Cause, ControlError, Counts, Progress, Stage, State};
+use crate::resync::{Action, Cause, ControlError, Counts, Progress, Stage};
 use crate::schema::Problem;
 use crate::store::StoreError;
 
@@ -182,7 +182,7 @@ impl Seen {
             "phones": phones(&self.counts),
             "rate": (rate * 10.0).round() / 10.0,
             "estimated_end": ends.map(|ends| ends.div_ceil(1000).max(unix)),
-            "may_control": self.decides && matches!(campaign.state, State::Running | State::Paused),
+            "may_control": self.decides && self.progress.can_be_controlled(),
         })
     }
 }
@@ -224,6 +224,7 @@ mod tests {
             left: 4,
             changed: 0,
             stages: [5, 6, 7, 3, 4, 1],
+            again: 0,
         };
         let mut shown = phones(&counts);
         let sums: Vec<_> = ["concerned", "told"].iter().map(|name| shown[*name].take().as_u64()).collect();

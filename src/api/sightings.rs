@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::audit;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
@@ -20,6 +21,7 @@ pub(super) async fn get(call: Call) -> Reply {
 /// `PUT /v2/sightings` opens the door for `seconds`.
 pub(super) async fn open(call: Call) -> Reply {
     runs_the_site(&call)?;
+    call.must_be_meant()?;
     let seconds = match call.data()?.get("seconds") {
         None => USUAL,
         Some(value) => value.as_u64().filter(|seconds| (1..=LONGEST).contains(seconds)).ok_or_else(|| {
@@ -27,6 +29,7 @@ pub(super) async fn open(call: Call) -> Reply {
             Failure::problem("seconds", "invalid", problem.value(value.clone()))
         })?,
     };
+    audit::enter_site(&call, "sightings opened", "sightings", None).await?;
     call.desk.sightings.open(call.unix() + seconds);
     Ok(Answer::data(shown(&call)))
 }
@@ -35,6 +38,7 @@ pub(super) async fn open(call: Call) -> Reply {
 pub(super) async fn close(call: Call) -> Reply {
     runs_the_site(&call)?;
     call.must_be_meant()?;
+    audit::enter_site(&call, "sightings closed", "sightings", None).await?;
     call.desk.sightings.close();
     Ok(Answer::data(shown(&call)))
 }

@@ -4,6 +4,7 @@ use tracing::warn;
 
 use crate::account::Account;
 use crate::device::Device;
+use crate::document::{Body, at};
 use crate::files::Given;
 use crate::resync::{Ask, Hours};
 use crate::store::{Store, StoreError};
@@ -15,22 +16,28 @@ pub(super) fn restarts(given: Option<&Given>, ask: Ask) -> bool {
 }
 
 /// When a device's phone may next be restarted, in Unix milliseconds; `None` is now. The hours are those of its account
-/// or, where that says nothing, of the nearest above it; they go by the clock of its account.
-pub(super) async fn opens(store: &dyn Store, device: &Device, now: u64) -> Result<Option<u64>, StoreError> {
+/// or, where that says nothing, of the nearest above it, and last of the site; they go by the clock of its account.
+pub(super) async fn opens(
+    store: &dyn Store,
+    site: &Body,
+    device: &Device,
+    now: u64,
+) -> Result<Option<u64>, StoreError> {
     let Some(account) = store.account(device.account()).await? else { return Ok(None) };
     let above = account.tree.clone();
     let mut accounts = vec![account];
     for id in above.into_iter().rev() {
         accounts.extend(store.account(id).await?);
     }
-    Ok(opens_by(&accounts, now))
+    Ok(opens_by(&accounts, site, now))
 }
 
-/// The same by the accounts themselves, the nearest first.
-fn opens_by(accounts: &[Account], now: u64) -> Option<u64> {
-    let written = accounts.iter().find_map(|account| account.document.at("provision.reboot_window"))?;
+/// The same by the accounts themselves, the nearest first, and the site.
+fn opens_by(accounts: &[Account], site: &Body, now: u64) -> Option<u64> {
+    let bodies = || accounts.iter().map(|account| &account.document.body).chain([site]);
+    let written = bodies().find_map(|body| at(body, "provision.reboot_window"))?;
     let hours = Hours::read(written).inspect_err(|error| warn!(%error, "hours to restart phones at")).ok()?;
-    let zones = accounts.iter().filter_map(|account| account.document.text("timezone")).map(str::trim);
+    let zones = bodies().filter_map(|body| at(body, "timezone")?.as_str()).map(str::trim);
     let zone = zones.filter(|zone| !zone.is_empty() && *zone != "inherit").find_map(Clock::of);
     let offset = |unix| zone.as_ref().map_or(0, |zone| zone.offset(unix));
     let begin = hours.begin_after(i64::try_from(now / 1000).ok()?, offset)?;
@@ -61,7 +68,8 @@ mod tests {
 
     #[test]
     fn hours_and_zone_are_taken_from_the_nearest_account_that_has_them() {
-        let opens = |own: Value, above: Value| opens_by(&[account(&own), account(&above)], NOON);
+        let opens =
+            |own: Value, above: Value| opens_by(&[account(&own), account(&above)], &Body::new(), NOON);
         assert_eq!(opens(json!({}), json!({})), None);
         assert_eq!(opens(json!({"provision": nightly()}), json!({})), Some(NOON + 10 * HOUR));
         let vienna = json!({"timezone": "Europe/Vienna", "provision": nightly()});
@@ -69,5 +77,14 @@ mod tests {
         assert_eq!(opens(json!({"timezone": "Asia/Kolkata"}), vienna.clone()), Some(NOON + 9 * HOUR / 2));
         let always = json!({"provision": {"reboot_window": {"from": "00:00", "to": "24:00"}}});
         assert_eq!(opens(always, vienna), None);
+    }
+
+    #[test]
+    fn where_no_account_says_anything_the_hours_and_the_zone_of_the_site_count() {
+        let site = json!({"timezone": "Europe/Vienna", "provision": nightly()});
+        let opens = |own: Value| opens_by(&[account(&own)], site.as_object().unwrap(), NOON);
+        assert_eq!(opens(json!({})), Some(NOON + 9 * HOUR));
+        assert_eq!(opens(json!({"timezone": "UTC"})), Some(NOON + 10 * HOUR));
+        assert_eq!(opens(json!({"provision": {"reboot_window": {"from": "11:00", "to": "14:00"}}})), None);
     }
 }

@@ -103,7 +103,10 @@ impl Judge<'_> {
             self.send(Event::InStep(id));
             return Ok(());
         }
-        let Some(given) = given(self.files, device).await? else { return Ok(()) };
+        let Some(given) = given(self.files, device).await? else {
+            self.send(Event::Unexpected(vec![id]));
+            return Ok(());
+        };
         let stale = must_be_told(&given, &held);
         debug!(device = %id, stale, "judged");
         let origin = origin.cloned();

@@ -1,7 +1,6 @@
 //! Keeps the queue: takes what happened, tells phones at their time, and writes down what became of it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -10,7 +9,7 @@ use tracing::{info, warn};
 use super::origins::Expected;
 use super::{Command, Event, Fetch, Means, Order, Stale, Standing, chronicle, copies, held};
 use crate::id::Id;
-use crate::resync::{Action, Asked, ControlError, Origin, Queue, Step};
+use crate::resync::{Action, Asked, ControlError, Held, Origin, Queue, Step};
 use crate::store::{Note, Sequence, StoreError, Table};
 
 /// How many places in the queue are written down at a time.
@@ -93,7 +92,13 @@ impl Keeper {
             Event::Judged(marks, done) => return self.judged(marks, done).await,
             Event::Told(telling, told, outcome) => return self.told(telling, told, outcome).await,
             Event::Expect(origin, devices) => return self.expected.put(&origin, devices),
-            Event::AskAll(origin, devices, asked) => return self.ask_all(&origin, &devices, asked).await,
+            Event::Unexpected(devices) => return self.expected.drop(&devices),
+            Event::AskAll(origin, devices, asked, done) => {
+                if self.ask_all(&origin, &devices, asked).await {
+                    let _gone = done.send(());
+                }
+                return;
+            }
             Event::Stale(stale) => self.stale(&stale),
             Event::InStep(id) => {
                 self.expected.take(id);
@@ -130,13 +135,16 @@ impl Keeper {
         stale.device
     }
 
-    async fn ask_all(&mut self, origin: &Arc<Origin>, devices: &[Id], asked: Asked) {
+    /// False when some of their places could not be written down.
+    async fn ask_all(&mut self, origin: &Origin, devices: &[Id], asked: Asked) -> bool {
         let account = origin.cause.account();
-        for device in devices {
-            let of = account.map(|account| (&**origin, account));
-            self.queue.ask(*device, asked, of, self.now());
+        for some in devices.chunks(BATCH) {
+            for device in some {
+                self.queue.ask(*device, asked, account.map(|account| (origin, account)), self.now());
+            }
+            self.write(some).await;
         }
-        self.write_all_down(devices).await;
+        devices.iter().all(|device| !self.unwritten.contains(device))
     }
 
     /// Notes what a phone holds. It leaves the queue when that is all it would be given, and comes into it when
@@ -144,12 +152,12 @@ impl Keeper {
     async fn fetched(&mut self, fetch: Fetch) {
         let id = fetch.device;
         match self.note_fetch(&fetch).await {
-            Ok(Some(standing)) if !standing.stale && self.queue.pending(id).is_some() => {
+            Ok(Some((held, standing))) if !standing.stale && self.queue.pending(id).is_some() => {
                 info!(device = %id, file = fetch.name, "the phone came back and is in step");
-                self.queue.came_back(id, self.now());
+                self.in_step(id, &held, &standing);
                 self.write_down(id).await;
             }
-            Ok(Some(Standing { given: Some(given), stale: true })) => {
+            Ok(Some((_, Standing { given: Some(given), stale: true }))) => {
                 let now_given = given.file(&fetch.name).map(|file| file.rendered.digest);
                 if now_given.is_some_and(|digest| digest != fetch.digest) {
                     self.queue.stale(id, given.digest(), None, self.now());
@@ -167,8 +175,18 @@ impl Keeper {
         Standing::of(&self.means, &device).await.map(|standing| !standing.stale)
     }
 
-    /// Gives how the phone stands after its fetch; `None` when the device is gone.
-    async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<Standing>, StoreError> {
+    fn in_step(&mut self, id: Id, held: &Held, standing: &Standing) {
+        let since = self.queue.pending(id).map_or(0, |pending| pending.since / 1000);
+        let given = standing.given.iter().flat_map(|given| given.digests().into_keys());
+        let mut fetched = given.filter_map(|name| held.files.get(&name)).map(|file| file.fetched);
+        if fetched.all(|fetched| fetched >= since) {
+            self.queue.started(id, self.now());
+        }
+        self.queue.came_back(id, self.now());
+    }
+
+    /// Gives what the phone holds and how it stands after its fetch; `None` when the device is gone.
+    async fn note_fetch(&self, fetch: &Fetch) -> Result<Option<(Held, Standing)>, StoreError> {
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         let mut held = held(&*self.means.store, fetch.device).await?;
         let is_new = held.files.get(&fetch.name).is_none_or(|held| held.digest != fetch.digest);
@@ -181,7 +199,8 @@ impl Keeper {
         self.means.store.jot(notes).await?;
         // Read again: of a change meanwhile, the judge has seen this note, or it is seen here.
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
-        Standing::holding(&self.means, &device, &held).await.map(Some)
+        let standing = Standing::holding(&self.means, &device, &held).await?;
+        Ok(Some((held, standing)))
     }
 
     /// Takes marks off once all that came of them is on disk; else the judge begins again.

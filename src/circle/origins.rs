@@ -12,24 +12,26 @@ use crate::store::Sequence;
 const MAX_EXPECTED: usize = 200_000;
 
 /// The campaign of each scope among marks that are judged together. The templates of a brand are one campaign, whatever
-/// the number of its models; the first mark names it, so that marks that are judged again after a restart come into
-/// the same one.
+/// the number of its models. The last mark names it: marks that are judged again after a restart come into the same one,
+/// and a change that is judged with an older one does not belong to what was made of that, such as cancelled.
 pub(super) fn of(marks: &[(Sequence, Scope)]) -> HashMap<Scope, Arc<Origin>> {
     let mut brands: BTreeMap<&str, (Sequence, Vec<String>)> = BTreeMap::new();
     let mut found = HashMap::new();
+    let mut marks: Vec<&(Sequence, Scope)> = marks.iter().collect();
+    marks.sort_by_key(|(sequence, _)| *sequence);
     for (sequence, scope) in marks {
         let cause = match scope {
             Scope::Device(_) | Scope::User(_) => continue,
             Scope::Model { brand, model } => {
-                let (_, models) = brands.entry(brand).or_insert((*sequence, Vec::new()));
+                let (last, models) = brands.entry(brand).or_insert((*sequence, Vec::new()));
+                *last = (*last).max(*sequence);
                 models.push(model.clone());
                 continue;
             }
             Scope::Account(account) => Cause::Account { account: *account },
             Scope::Everything => Cause::Site,
         };
-        let origin = || Arc::new(Origin::of(cause, &sequence.to_be_bytes()));
-        found.entry(scope.clone()).or_insert_with(origin);
+        found.insert(scope.clone(), Arc::new(Origin::of(cause, &sequence.to_be_bytes())));
     }
     for (brand, (sequence, mut models)) in brands {
         models.sort_unstable();
@@ -53,6 +55,13 @@ impl Expected {
             self.0.clear();
         }
         self.0.extend(devices.into_iter().take(MAX_EXPECTED).map(|device| (device, origin.clone())));
+    }
+
+    /// These are not about to be changed after all.
+    pub(super) fn drop(&mut self, devices: &[Id]) {
+        for device in devices {
+            self.0.remove(device);
+        }
     }
 
     /// The campaign that this device was expected in, once.
@@ -81,7 +90,16 @@ mod tests {
         let models = vec!["t46s".to_owned(), "t54w".to_owned()];
         assert_eq!(found[&model("t46s")].cause, Cause::Templates { brand: "yealink".to_owned(), models });
         assert_eq!(found[&Scope::Account(SHOP)].cause, Cause::Account { account: SHOP });
-        assert_eq!(of(&marks[..1])[&model("t54w")].campaign, found[&model("t54w")].campaign);
+    }
+
+    #[test]
+    fn a_change_that_is_judged_with_an_older_one_is_a_campaign_of_its_own() {
+        for scope in [model("t54w"), Scope::Account(SHOP), Scope::Everything] {
+            let marks = [(5, scope.clone()), (6, scope.clone())];
+            let [before, both, fix] =
+                [&marks[..1], &marks, &marks[1..]].map(|marks| of(marks)[&scope].campaign);
+            assert!(before != both && both == fix, "{scope:?}");
+        }
     }
 
     #[test]

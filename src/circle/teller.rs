@@ -47,7 +47,8 @@ impl Keeper {
         let ask = telling.asked.unwrap_or(Ask::Reread);
         if !telling.at_once
             && hours::restarts(standing.given.as_deref(), ask)
-            && let Some(opens) = hours::opens(&*self.means.store, &device, self.now()).await?
+            && let Some(opens) =
+                hours::opens(&*self.means.store, self.means.files.site(), &device, self.now()).await?
         {
             return Ok(Found::Closed(opens));
         }
@@ -128,7 +129,8 @@ fn end(stale: bool, asked: bool, outcome: Option<Outcome>, proxied: bool) -> End
         }
         (Some(Outcome::Answered(_)), true) => End::Answered,
         (Some(Outcome::Answered(_)), false) => End::Obeyed,
-        (Some(_), true) => End::Unanswered,
+        (Some(Outcome::Unreachable(_)), true) => End::Unanswered,
+        (Some(_), true) => End::Declined,
         (Some(_), false) => End::Disobeyed,
     }
 }
@@ -153,13 +155,12 @@ mod tests {
         let (ok, refused) = (Some(Outcome::Answered(200)), Some(Outcome::Refused(403)));
         let busy = Some(Outcome::Busy { code: 503, retry_after: 9 });
         let error = Some(Outcome::Busy { code: 500, retry_after: 0 });
-        assert_eq!(
-            [true, false].map(|proxied| end(true, false, error, proxied)),
-            [End::Busy, End::Unanswered]
-        );
+        assert_eq!([true, false].map(|proxied| end(true, false, error, proxied)), [End::Busy, End::Declined]);
         for (stale, asked, outcome, expected) in [
             (true, false, ok, End::Answered),
-            (true, false, refused, End::Unanswered),
+            (true, false, refused, End::Declined),
+            (true, false, Some(Outcome::NotSupported(489)), End::Declined),
+            (true, false, Some(Outcome::Unreachable(None)), End::Unanswered),
             (true, true, None, End::Nowhere),
             (false, true, None, End::Nowhere),
             (false, true, ok, End::Obeyed),

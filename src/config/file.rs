@@ -7,8 +7,9 @@ use toml::de::DeTable;
 
 use super::settings::{nearest, setting};
 use super::{ConfigError, Effective, Origin, SETTINGS, wrong};
-use crate::document::Body;
-use crate::schema::{Noun, Schema};
+use crate::document::{Body, at};
+use crate::resync::Hours;
+use crate::schema::{Invalid, Noun, Problem, Schema};
 
 /// Lays a TOML text over what is set. The first thing that is wrong is the error.
 pub(super) fn lay(effective: &mut Effective, path: &Path, text: &str) -> Result<(), ConfigError> {
@@ -81,9 +82,21 @@ fn site(value: &toml::Value, origin: &Origin) -> Result<Body, ConfigError> {
     let written: Vec<String> = site.keys().cloned().collect();
     site.entry("name").or_insert_with(|| "site".into());
     let accepted = Schema::of(Noun::Account).accept(site);
-    let mut site = accepted.map_err(|problems| ConfigError::Site { origin: origin.clone(), problems })?;
+    let refused = |problems| ConfigError::Site { origin: origin.clone(), problems };
+    let mut site = accepted.map_err(refused)?;
+    check_hours(&site).map_err(refused)?;
     site.retain(|key, _| written.contains(key));
     Ok(site)
+}
+
+/// What the schema cannot say of hours: that they are some.
+fn check_hours(site: &Body) -> Result<(), Invalid> {
+    let Some(hours) = at(site, "provision.reboot_window") else { return Ok(()) };
+    let Err(error) = Hours::read(hours) else { return Ok(()) };
+    let mut invalid = Invalid::default();
+    let problem = Problem::new(error.to_string()).value(hours.clone());
+    invalid.add("provision.reboot_window", "invalid", problem);
+    Err(invalid)
 }
 
 fn json(value: &toml::Value) -> Value {

@@ -41,6 +41,23 @@ pub fn note(device: Id, by: By, user_agent: &str, unix: u64) -> Option<Note> {
     Some(Note { table: Table::Agent, key, value: Some(value) })
 }
 
+/// Notes that a phone of this device has called itself so, unless that is what is noted already.
+pub async fn keep(
+    store: &dyn Store,
+    device: Id,
+    by: By,
+    user_agent: &str,
+    unix: u64,
+) -> Result<(), StoreError> {
+    let Some(note) = note(device, by, user_agent, unix) else { return Ok(()) };
+    let name = |value: &[u8]| serde_json::from_slice::<Named>(value).ok().map(|named| named.user_agent);
+    let stored = store.note(Table::Agent, &note.key).await?;
+    if stored.as_deref().and_then(name) == note.value.as_deref().and_then(name) {
+        return Ok(());
+    }
+    store.jot(vec![note]).await
+}
+
 /// What a device's phones call themselves, at most once by SIP and once by HTTP.
 pub async fn named(store: &dyn Store, device: Id) -> Result<Vec<Named>, StoreError> {
     let notes = notes_within(store, Table::Agent, device.as_bytes(), None, 2).await?;
@@ -64,5 +81,20 @@ mod tests {
         let long = named(note(device, By::Http, &"ü".repeat(9000), 7)).unwrap();
         assert_eq!(long.user_agent.chars().count(), MAX_AGENT);
         assert_eq!(note(device, By::Sip, " ", 7), None);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_noted_already_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = crate::store::SledStore::open(crate::store::Options::new(folder.path())).unwrap();
+        let device = Id::from_bytes([1; 16]);
+        for (name, unix) in [("one", 1), ("one ", 2), ("two", 3)] {
+            keep(&store, device, By::Http, name, unix).await.unwrap();
+            let kept = super::named(&store, device).await.unwrap();
+            assert_eq!(
+                (kept[0].user_agent.as_str(), kept[0].at),
+                (name.trim(), if unix == 3 { 3 } else { 1 })
+            );
+        }
     }
 }

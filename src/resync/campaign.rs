@@ -138,7 +138,7 @@ pub enum ControlError {
     /// There is none of this name.
     #[error("there is no such campaign")]
     Unknown,
-    /// It is done or cancelled.
+    /// It was cancelled, or none of its phones stands in the queue any more.
     #[error("the campaign is over")]
     Over,
 }
@@ -155,6 +155,18 @@ pub enum State {
     Cancelled,
     /// Nothing is left to be done: who is still in it could not be reached or was given up. Never stored.
     Done,
+}
+
+impl State {
+    /// True while something can be done about a campaign: while phones of it are `standing` in the queue, even if they
+    /// are told only should they register, and always where it is paused, so that none is held back for ever.
+    pub(super) fn can_be_controlled(self, standing: bool) -> bool {
+        match self {
+            Self::Paused => true,
+            Self::Running | Self::Done => standing,
+            Self::Cancelled => false,
+        }
+    }
 }
 
 /// A campaign as it is written down.
@@ -188,6 +200,9 @@ pub struct Counts {
     /// Those that stand in the queue, by [`Stage`]. Not written down: each phone's place is.
     #[serde(skip)]
     pub stages: [u64; 6],
+    /// Those of the unanswered that are told again after a while.
+    #[serde(skip)]
+    pub again: u64,
 }
 
 impl Counts {
@@ -198,7 +213,26 @@ impl Counts {
 
     /// True while any of them is to be told, or expected.
     pub fn is_active(&self) -> bool {
-        [Stage::Waiting, Stage::RebootWindow, Stage::Answered].iter().any(|stage| self.at(*stage) > 0)
+        let goes_on = [Stage::Waiting, Stage::RebootWindow, Stage::Answered];
+        self.again > 0 || goes_on.iter().any(|stage| self.at(*stage) > 0)
+    }
+
+    /// True when none of them stands in the queue, not even to be told should it register.
+    pub fn is_empty(&self) -> bool {
+        self.stages.iter().all(|standing| *standing == 0)
+    }
+
+    /// One more stands like this, and is told `next`.
+    pub(super) fn stand(&mut self, stage: Stage, next: Option<u64>) {
+        self.stages[stage as usize] += 1;
+        self.again += u64::from(is_again(stage, next));
+    }
+
+    /// One of those does not any more.
+    pub(super) fn rise(&mut self, stage: Stage, next: Option<u64>) {
+        let standing = &mut self.stages[stage as usize];
+        *standing = standing.saturating_sub(1);
+        self.again = self.again.saturating_sub(u64::from(is_again(stage, next)));
     }
 
     /// Both together.
@@ -214,6 +248,7 @@ impl Counts {
         for (own, other) in self.stages.iter_mut().zip(other.stages) {
             *own += other;
         }
+        self.again += other.again;
         self
     }
 
@@ -225,6 +260,10 @@ impl Counts {
             Leave::Otherwise => self.left += 1,
         }
     }
+}
+
+fn is_again(stage: Stage, next: Option<u64>) -> bool {
+    stage == Stage::Unanswered && next.is_some()
 }
 
 #[cfg(test)]

@@ -30,6 +30,13 @@ pub struct Progress {
     pub ends: Option<u64>,
 }
 
+impl Progress {
+    /// True while it can be paused, resumed or cancelled: until it cannot, some of its phones may be told.
+    pub fn can_be_controlled(&self) -> bool {
+        self.campaign.state.can_be_controlled(self.counts.values().any(|counts| !counts.is_empty()))
+    }
+}
+
 #[derive(Debug)]
 struct Running {
     campaign: Campaign,
@@ -47,8 +54,13 @@ impl Running {
         Self { campaign, counts, total, pulse: Pulse::default(), opens: 0 }
     }
 
+    /// True when nothing more comes of it by itself. One that is paused goes on some time.
     fn is_over(&self) -> bool {
-        self.campaign.state == State::Cancelled || !self.total.is_active()
+        match self.campaign.state {
+            State::Paused => false,
+            State::Running => !self.total.is_active(),
+            State::Cancelled | State::Done => true,
+        }
     }
 }
 
@@ -145,7 +157,7 @@ impl Campaigns {
 
     pub(super) fn control(&mut self, campaign: Id, action: Action) -> Result<(), ControlError> {
         let running = self.all.get_mut(&campaign).ok_or(ControlError::Unknown)?;
-        if running.is_over() {
+        if !running.campaign.state.can_be_controlled(!running.total.is_empty()) {
             return Err(ControlError::Over);
         }
         running.campaign.state = match action {
@@ -178,20 +190,20 @@ impl Campaigns {
     /// A phone stands in the queue like this.
     pub(super) fn stand(&mut self, member: Member, stage: Stage, next: Option<u64>) {
         let Some(running) = self.all.get_mut(&member.campaign) else { return };
-        running.counts.entry(member.account).or_default().stages[stage as usize] += 1;
-        running.total.stages[stage as usize] += 1;
+        for counts in [running.counts.entry(member.account).or_default(), &mut running.total] {
+            counts.stand(stage, next);
+        }
         if stage == Stage::RebootWindow {
             running.opens = running.opens.max(next.unwrap_or(0));
         }
     }
 
     /// A phone does not stand there like this any more.
-    pub(super) fn rise(&mut self, member: Member, stage: Stage) {
+    pub(super) fn rise(&mut self, member: Member, stage: Stage, next: Option<u64>) {
         let Some(running) = self.all.get_mut(&member.campaign) else { return };
         let Some(counts) = running.counts.get_mut(&member.account) else { return };
         for counts in [counts, &mut running.total] {
-            let standing = &mut counts.stages[stage as usize];
-            *standing = standing.saturating_sub(1);
+            counts.rise(stage, next);
         }
     }
 
@@ -221,7 +233,7 @@ impl Campaigns {
 impl Running {
     fn progress(&self, id: Id, now: u64, may: f64) -> Progress {
         let mut campaign = self.campaign.clone();
-        if campaign.state != State::Cancelled && self.is_over() {
+        if campaign.state == State::Running && self.is_over() {
             campaign.state = State::Done;
         }
         let rate = self.pulse.rate(now);
@@ -295,7 +307,7 @@ mod tests {
         for second in 0..10 {
             for _ in 0..4 {
                 campaigns.told(member, second * 1000);
-                campaigns.rise(member, Stage::Waiting);
+                campaigns.rise(member, Stage::Waiting, None);
                 campaigns.stand(member, Stage::Answered, None);
             }
         }
@@ -313,5 +325,23 @@ mod tests {
         campaigns.admit(&origin(1), 0);
         assert_eq!(campaigns.control(origin(1).campaign, Action::Pause), Err(ControlError::Over));
         assert_eq!(campaigns.progress(0, 1.0)[0].campaign.state, State::Done);
+    }
+
+    #[test]
+    fn a_paused_campaign_is_never_forgotten_and_can_always_go_on() {
+        let mut campaigns = Campaigns::default();
+        let member = Member { campaign: origin(0).campaign, account: SHOP, told: false };
+        campaigns.admit(&origin(0), 0);
+        campaigns.join(member, 0);
+        campaigns.stand(member, Stage::Waiting, None);
+        campaigns.control(member.campaign, Action::Pause).unwrap();
+        campaigns.rise(member, Stage::Waiting, None);
+        assert_eq!(campaigns.progress(0, 1.0)[0].campaign.state, State::Paused);
+        for number in 1..=MAX_KEPT as u64 {
+            assert_eq!(campaigns.admit(&origin(number), number), Admission::Admitted);
+        }
+        assert!(campaigns.is_paused(member.campaign));
+        campaigns.control(member.campaign, Action::Resume).unwrap();
+        assert_eq!(campaigns.control(member.campaign, Action::Pause), Err(ControlError::Over));
     }
 }

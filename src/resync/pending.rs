@@ -40,9 +40,18 @@ pub struct Pending {
     /// Its campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
+    /// True when it also holds something old because of a change that is no campaign's: that stays when the campaign
+    /// that has taken it over is cancelled.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 impl Pending {
+    /// True when a change that is no campaign's has brought it here.
+    pub(super) fn stands_alone(&self) -> bool {
+        self.alone || (self.member.is_none() && self.given.is_some())
+    }
+
     /// The same with what a telling carried and did not bring to its end.
     pub(super) fn carrying_on(self, telling: Telling) -> Self {
         let asked = self.asked.or(telling.asked);

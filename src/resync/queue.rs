@@ -18,6 +18,8 @@ mod campaigns;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod reasons;
+#[cfg(test)]
 mod tests;
 
 const MINUTE: u64 = 60_000;
@@ -114,18 +116,23 @@ impl Queue {
 
     /// The phone holds something old and would be given `given`: it is told when its turn comes, and counted from
     /// the start. One that stands here for the same files already keeps its place. `of` is the campaign that it comes
-    /// into, and the account of its device; without one it stays in the one that it is in.
+    /// into, and the account of its device; without one it stands alone from now on.
     pub fn stale(&mut self, id: Id, given: Digest, of: Option<(&Origin, Id)>, now: u64) {
         if self.phones.get(&id).is_some_and(|phone| phone.given == Some(given)) {
             return self.look_again(id, now);
         }
         let Ok(member) = self.admit(of, now) else { return };
-        let before = self.phones.get(&id).copied().unwrap_or_default();
+        let before = self.phones.get(&id).filter(|phone| !self.is_held_sync(phone));
+        let before = before.copied().unwrap_or_default();
         let (asked, at_once) = (before.asked, before.at_once);
-        let member = member.or(before.member);
+        let alone = self.phones.get(&id).is_some_and(|phone| phone.stands_alone()) && member.is_some();
         let next = Some(now + self.spread(member));
         let given = Some(given);
-        self.put(id, Pending { since: now, next, given, asked, at_once, member, ..Pending::default() }, now);
+        self.put(
+            id,
+            Pending { since: now, next, given, asked, at_once, alone, member, ..Pending::default() },
+            now,
+        );
     }
 
     /// Somebody asked for this phone explicitly: it is told at once, whatever it holds; as one of a campaign, if
@@ -134,9 +141,14 @@ impl Queue {
         let Ok(member) = self.admit(of, now) else { return };
         let phone = self.phones.get(&id).copied().unwrap_or(Pending { since: now, ..Pending::default() });
         let next = Some(now + self.spread(member));
+        let alone = member.is_some() && phone.stands_alone() || phone.alone;
         let member = member.or(phone.member);
         let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
-        self.put(id, Pending { next, asked: ask, at_once, stage, obeyed: false, member, ..phone }, now);
+        self.put(
+            id,
+            Pending { next, asked: ask, at_once, stage, obeyed: false, alone, member, ..phone },
+            now,
+        );
     }
 
     /// The phone holds what it would be given: it leaves, unless somebody asked for it and it was not yet told, or
@@ -152,6 +164,14 @@ impl Queue {
     /// The phone has come for its files, and holds what it would be given.
     pub fn came_back(&mut self, id: Id, now: u64) {
         if self.phones.get(&id).is_some_and(|phone| phone.asked.is_none()) {
+            self.leave(id, Leave::CameBack, now);
+        }
+    }
+
+    /// The phone has come for all its files since it stands here: if nobody knew where it was, it has just started, and
+    /// what somebody asked for is done.
+    pub fn started(&mut self, id: Id, now: u64) {
+        if self.phones.get(&id).is_some_and(|phone| phone.stage == Stage::Nowhere) {
             self.leave(id, Leave::CameBack, now);
         }
     }
@@ -226,6 +246,7 @@ impl Queue {
             End::Disobeyed => return self.leave(id, Leave::Unreached, now),
             End::Obeyed => self.expected(phone, now),
             End::Answered => self.once_more(Pending { reached: true, ..phone }, Stage::Answered, now),
+            End::Declined => self.once_more(Pending { reached: true, ..phone }, Stage::Unanswered, now),
             End::Unanswered => self.once_more(phone, Stage::Unanswered, now),
             End::Nowhere => Pending { stage: Stage::Nowhere, ..again },
             End::Hiccup => Pending { next: Some(now + HICCUP), ..again },
@@ -281,14 +302,6 @@ impl Queue {
         }
     }
 
-    /// What a phone waits for may have changed.
-    fn look_again(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
-        {
-            self.put(id, Pending { next: Some(now), ..phone }, now);
-        }
-    }
-
     fn put(&mut self, id: Id, phone: Pending, now: u64) {
         let before = self.take(id).and_then(|phone| phone.member);
         let campaign = |member: Option<Member>| member.map(|member| member.campaign);
@@ -313,7 +326,7 @@ impl Queue {
         let phone = self.phones.remove(&id)?;
         self.due.remove(&(phone.next.unwrap_or_default(), id));
         if let Some(member) = phone.member {
-            self.campaigns.rise(member, phone.stage);
+            self.campaigns.rise(member, phone.stage, phone.next);
         }
         Some(phone)
     }

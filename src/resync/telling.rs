@@ -34,7 +34,9 @@ pub enum End {
     Needless,
     /// The phone has answered, and still holds something old.
     Answered,
-    /// The phone has not answered, or not well, and still holds something old.
+    /// The phone has answered that it will not or cannot, and still holds something old.
+    Declined,
+    /// The phone has not answered, and still holds something old.
     Unanswered,
     /// A server has too much to do: tried again, with what somebody asked for.
     Busy,

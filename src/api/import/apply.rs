@@ -111,8 +111,10 @@ impl Applier {
         let desk = &self.examiner.desk;
         let stored = match steps {
             Ok(steps) => {
-                desk.circle.expect(self.job.account, self.job.id, marked(&steps));
-                desk.store.commit(Change { steps }).await.map(drop)
+                let devices = marked(&steps);
+                desk.circle.expect(self.job.account, self.job.id, devices.clone());
+                let stored = desk.store.commit(Change { steps }).await.map(drop);
+                stored.inspect_err(|_| desk.circle.unexpected(devices))
             }
             Err(error) => Err(error),
         };

@@ -3,24 +3,24 @@
 use super::*;
 use crate::resync::{Action, Ask, Cause, ControlError, Counts, State};
 
-const A: Id = Id::from_bytes([1; 16]);
-const B: Id = Id::from_bytes([2; 16]);
-const SHOP: Id = Id::from_bytes([8; 16]);
-const OLD: Digest = Digest::from_bytes([1; 16]);
-const NEW: Digest = Digest::from_bytes([2; 16]);
-const PACE: Pace = Pace { per_second: 100, window: 8, proxied: false };
-const REBOOT: Asked = Asked { ask: Ask::Reboot, now: false };
+pub(super) const A: Id = Id::from_bytes([1; 16]);
+pub(super) const B: Id = Id::from_bytes([2; 16]);
+pub(super) const SHOP: Id = Id::from_bytes([8; 16]);
+pub(super) const OLD: Digest = Digest::from_bytes([1; 16]);
+pub(super) const NEW: Digest = Digest::from_bytes([2; 16]);
+pub(super) const PACE: Pace = Pace { per_second: 100, window: 8, proxied: false };
+pub(super) const REBOOT: Asked = Asked { ask: Ask::Reboot, now: false };
 
-fn change() -> Origin {
+pub(super) fn change() -> Origin {
     Origin::of(Cause::Account { account: SHOP }, b"1")
 }
 
-fn sync() -> Origin {
+pub(super) fn sync() -> Origin {
     Origin::of(Cause::Sync { account: SHOP, ask: Ask::Reboot }, b"1")
 }
 
 /// A queue with a campaign of two phones.
-fn queue() -> Queue {
+pub(super) fn queue() -> Queue {
     let mut queue = Queue::new(PACE, 1, Campaigns::default(), []);
     for phone in [A, B] {
         queue.stale(phone, OLD, Some((&change(), SHOP)), 0);
@@ -28,7 +28,7 @@ fn queue() -> Queue {
     queue
 }
 
-fn told(queue: &mut Queue, now: u64) -> Option<Telling> {
+pub(super) fn told(queue: &mut Queue, now: u64) -> Option<Telling> {
     match queue.next(now) {
         Step::Tell(telling) => {
             queue.sent(telling, now);
@@ -38,7 +38,7 @@ fn told(queue: &mut Queue, now: u64) -> Option<Telling> {
     }
 }
 
-fn counts(queue: &Queue, origin: &Origin) -> Counts {
+pub(super) fn counts(queue: &Queue, origin: &Origin) -> Counts {
     let all = queue.progress(0);
     all.iter().find(|progress| progress.id == origin.campaign).unwrap().counts[&SHOP]
 }
@@ -225,4 +225,38 @@ fn a_restart_forgets_no_campaign() {
     let mut again = Queue::new(PACE, 1, restored, [(B, phone)]);
     assert_eq!((again.next(1000), state(&again)), (Step::Wait, State::Paused));
     assert_eq!(counts(&again, &change()), counts(&queue, &change()));
+}
+
+#[test]
+fn a_paused_campaign_whose_phones_are_nowhere_can_go_on_and_holds_nobody_for_ever() {
+    let mut queue = queue();
+    for now in [100, 200] {
+        let telling = told(&mut queue, now).unwrap();
+        queue.ended(telling, End::Nowhere, Sign::Nothing, now);
+    }
+    assert_eq!(state(&queue), State::Done);
+    queue.control(change().campaign, Action::Pause, 300).unwrap();
+    queue.arrived(A, 400);
+    assert_eq!((queue.next(400), state(&queue)), (Step::Wait, State::Paused));
+    queue.control(change().campaign, Action::Resume, 500).unwrap();
+    assert_eq!(told(&mut queue, 500).map(|telling| telling.id), Some(A));
+    queue.control(change().campaign, Action::Cancel, 600).unwrap();
+    queue.arrived(B, 700);
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn a_campaign_goes_on_while_a_phone_that_has_not_answered_is_told_again() {
+    let mut queue = queue();
+    queue.came_back(A, 0);
+    let mut now = 0;
+    for _ in WAITS {
+        now += 2 * 60 * MINUTE;
+        let telling = told(&mut queue, now).unwrap();
+        queue.ended(telling, End::Unanswered, Sign::Lost, now);
+        assert_eq!(state(&queue), State::Running, "{now}");
+    }
+    let telling = told(&mut queue, 2 * now).unwrap();
+    queue.ended(telling, End::Unanswered, Sign::Lost, 2 * now);
+    assert_eq!(state(&queue), State::Done);
 }

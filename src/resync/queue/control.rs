@@ -1,11 +1,11 @@
 //! Campaigns that are held back, go on, or end.
 
-use super::{Leave, Member, Pending, Queue};
+use super::{Leave, Member, Pending, Queue, Stage};
 use crate::id::Id;
 use crate::resync::{Action, ControlError};
 
 impl Queue {
-    /// Holds a campaign back, lets it go on, or ends it. Gives the phones that have left because of it.
+    /// Holds a campaign back, lets it go on, or ends it. Gives the phones that have left it.
     pub fn control(&mut self, campaign: Id, action: Action, now: u64) -> Result<Vec<Id>, ControlError> {
         self.campaigns.control(campaign, action)?;
         let is_in = |phone: &Pending| phone.member.is_some_and(|member| member.campaign == campaign);
@@ -13,11 +13,42 @@ impl Queue {
         let members: Vec<Id> = members.collect();
         for id in &members {
             match action {
-                Action::Cancel => self.leave(*id, Leave::Otherwise, now),
+                Action::Cancel => self.let_off(*id, now),
                 Action::Pause | Action::Resume => self.come_due(*id),
             }
         }
         Ok(if action == Action::Cancel { members } else { Vec::new() })
+    }
+
+    /// A phone's campaign is cancelled: it leaves, unless it stands here for another reason as well.
+    fn let_off(&mut self, id: Id, now: u64) {
+        let Some(phone) = self.phones.get(&id).copied() else { return };
+        let is_sync = phone.member.is_some_and(|member| self.campaigns.is_sync(member.campaign));
+        let given = phone.given.filter(|_| (is_sync || phone.alone) && !phone.obeyed);
+        let asked = phone.asked.filter(|_| !is_sync);
+        if given.is_none() && asked.is_none() {
+            return self.leave(id, Leave::Otherwise, now);
+        }
+        let is_told = phone.asked.is_none() && !self.under_way.contains_key(&id);
+        if is_told && phone.stage != Stage::Waiting {
+            return self.put(id, Pending { given, member: None, alone: false, ..phone }, now);
+        }
+        let at_once = phone.at_once && asked.is_some();
+        let since = phone.since;
+        self.put(id, Pending { since, next: Some(now), given, asked, at_once, ..Pending::default() }, now);
+    }
+
+    /// True while somebody has asked for a phone as one of a campaign that is paused.
+    pub(super) fn is_held_sync(&self, phone: &Pending) -> bool {
+        phone.asked.is_some() && self.is_held(phone)
+    }
+
+    /// What a phone waits for may have changed.
+    pub(super) fn look_again(&mut self, id: Id, now: u64) {
+        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
+        {
+            self.put(id, Pending { next: Some(now), ..phone }, now);
+        }
     }
 
     /// A phone is due at its time, unless its campaign holds it back.
