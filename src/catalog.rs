@@ -11,9 +11,11 @@ use crate::device::{Mac, Make};
 use crate::id::Id;
 
 mod agent;
+mod event;
 pub mod name;
 
 pub use agent::Agent;
+pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 
 /// How a file is written, which decides how values are escaped in it.
@@ -24,16 +26,6 @@ pub enum Format {
     KeyValue,
     /// XML 1.0, in elements and in double-quoted attributes alike.
     Xml,
-}
-
-/// The SIP events that make phones act (`Event` header of a NOTIFY), exactly as they are sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Events {
-    /// Makes the phone read its files again, without a reboot where it can.
-    pub reread: String,
-    /// Makes the phone restart.
-    pub reboot: String,
 }
 
 /// A file that a phone asks for.
@@ -227,13 +219,6 @@ impl Brand {
     fn check(&self) -> Result<(), String> {
         if let Some(wrong) = self.mac_prefixes.iter().find(|oui| !is_oui(oui)) {
             return Err(format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits"));
-        }
-        let events = self.families.values().filter_map(|family| family.events.as_ref()).chain([&self.events]);
-        let mut events = events.flat_map(|events| [&events.reread, &events.reboot]);
-        if let Some(wrong) = events.find(|event| event.is_empty() || event.contains(char::is_whitespace)) {
-            return Err(format!(
-                "events: {wrong:?} is not an event package with parameters and without blanks"
-            ));
         }
         match self.families.iter().find(|(_, family)| family.files.is_empty()) {
             Some((id, _)) => {
