@@ -4,6 +4,8 @@
 mod house;
 #[path = "interop/baresip.rs"]
 mod baresip;
+#[path = "interop/hostile.rs"]
+mod hostile;
 #[path = "interop/kamailio.rs"]
 mod kamailio;
 #[path = "interop/linphone.rs"]
@@ -12,6 +14,8 @@ mod linphone;
 mod peers;
 #[path = "interop/sipp.rs"]
 mod sipp;
+#[path = "interop/streams.rs"]
+mod streams;
 
 use std::time::Duration;
 

@@ -49,6 +49,12 @@ impl Kamailio {
         Self::configured(&configuration, algorithm, passwords)
     }
 
+    /// The same as [`Kamailio::start`], which listens as these lines say besides.
+    pub(crate) fn that_listens(streams: &str, algorithm: &str, passwords: &[(&str, &str)]) -> Self {
+        let configuration = include_str!("kamailio.cfg").replace("#@STREAMS@", streams);
+        Self::configured(&configuration, algorithm, passwords)
+    }
+
     fn configured(configuration: &str, algorithm: &str, passwords: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (sip, http) = (free_port(), free_port());

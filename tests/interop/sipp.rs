@@ -33,6 +33,11 @@ impl Sipp {
         assert!(leaving.wait().unwrap().success(), "SIPp could not go");
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        format!("127.0.0.1:{}", self.port).parse().unwrap()
+    }
+
     pub(crate) fn plays(&self, scenario: &str) -> Child {
         self.plays_with(scenario, "300")
     }
@@ -42,7 +47,7 @@ impl Sipp {
         let mut command = Command::new("sipp");
         command.args(["-sf", &scenario, "-i", "127.0.0.1", "-p", &self.port]);
         command.args(["-key", "expires", expires]);
-        command.args(["-m", "1", "-nostdin", "-timeout", "20s", &self.registrar]);
+        command.args(["-m", "1", "-nostdin", "-timeout", "40s", &self.registrar]);
         command.current_dir(self.work.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
