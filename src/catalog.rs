@@ -10,10 +10,12 @@ use crate::id::Id;
 
 mod agent;
 mod brand;
+mod event;
 pub mod name;
 
 pub use agent::Agent;
-pub use brand::{Brand, Events, Family, File, Format, Model};
+pub use brand::{Brand, Family, File, Format, Model};
+pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 
 /// What may stand after what, in file names.

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
+use crate::catalog;
 use crate::device::Device;
 use crate::files::{Files, Given, Refusal};
 use crate::id::{Digest, Id};
@@ -66,6 +67,14 @@ pub struct Tell {
     pub content: Option<Content>,
     /// Takes what came of it; `None` when nobody knows where the device is.
     pub outcome: oneshot::Sender<Option<Outcome>>,
+}
+
+impl Tell {
+    /// Tells a device what an event of the catalog says.
+    fn of(device: Box<Device>, event: catalog::Event, outcome: oneshot::Sender<Option<Outcome>>) -> Self {
+        let content = event.content.map(|content| Content { kind: content.kind, body: content.body.into() });
+        Self { device, event: event.name, content, outcome }
+    }
 }
 
 /// A phone was given a file, or said that it has it.
@@ -285,10 +294,10 @@ impl Standing {
         Ok(Self { given, stale })
     }
 
-    fn event(&self, ask: Ask) -> String {
+    fn event(&self, ask: Ask) -> catalog::Event {
         let events = self.given.as_ref().map(|given| &given.events);
         let event = events.map(|events| if ask == Ask::Reboot { &events.reboot } else { &events.reread });
-        event.map_or("check-sync", String::as_str).to_owned()
+        event.cloned().unwrap_or_else(|| catalog::Event::named("check-sync"))
     }
 }
 

@@ -8,7 +8,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::account::Account;
-use crate::catalog::{Asker, Catalog, Entry, Events};
+use crate::catalog::{Asker, Catalog, Entry, Event, Events};
 use crate::device::{Device, Mac, Make};
 use crate::id::{Digest, Id};
 use crate::render::{Rendered, render};
@@ -255,7 +255,8 @@ fn events(device: &Device, entry: Entry<'_>) -> Events {
         return entry.events().clone();
     }
     let event = event.unwrap_or("check-sync");
-    let with = |parameter: Option<&str>, usual| format!("{event}{}", parameter.unwrap_or(usual));
+    let with =
+        |parameter: Option<&str>, usual| Event::named(&format!("{event}{}", parameter.unwrap_or(usual)));
     Events { reread: with(reload, ";reboot=false"), reboot: with(reboot, ";reboot=true") }
 }
 

@@ -4,6 +4,8 @@
 mod house;
 #[path = "interop/baresip.rs"]
 mod baresip;
+#[path = "interop/hostile.rs"]
+mod hostile;
 #[path = "interop/kamailio.rs"]
 mod kamailio;
 #[path = "interop/linphone.rs"]
@@ -14,6 +16,8 @@ mod peers;
 mod ports;
 #[path = "interop/sipp.rs"]
 mod sipp;
+#[path = "interop/streams.rs"]
+mod streams;
 
 use std::time::Duration;
 

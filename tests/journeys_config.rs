@@ -1,9 +1,11 @@
-//! What an administrator sees of a phone's files.
+//! What an administrator sees of a phone's files, and what a pack says of how phones are told.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod house;
 
-use house::Daemon;
+use std::fs;
+
+use house::{Daemon, header};
 use serde_json::json;
 
 const FILE: &str = "805ec0123456.cfg";
@@ -52,4 +54,79 @@ fn secrets_are_masked_unless_asked_for_and_then_the_trail_says_so() {
     let reads = trail.as_array().unwrap().iter().filter(|row| row["what"] == "secrets read").count();
     assert_eq!(reads, 1);
     assert_eq!(shop.administrator.call("GET", &format!("{device}/config/none.cfg"), &json!({})).0, 404);
+}
+
+const CATALOG: &str = r#"
+name = "Acme"
+mac_prefixes = ["00acbe"]
+user_agents = ["acme"]
+events = { reread = "check-sync;reboot=false", reboot = "check-sync;reboot=true" }
+
+[families.desk]
+name = "Desk phones"
+files = [{ name = "{mac}.cfg", template = "phone.cfg", format = "key-value", content_type = "text/plain" }]
+models.one = { name = "One", lines = 1, keys = 3 }
+
+[families.desk.events]
+reread = { event = "service-control", content_type = "text/plain", body = "action=check-version\r\nRegisterCallId={}\r\n" }
+reboot = { event = "service-control", content_type = "text/plain", body = "action=restart\r\n" }
+"#;
+
+/// A pack whose phones are told by an event with a body.
+fn pack(catalog: &str) -> tempfile::TempDir {
+    let pack = tempfile::tempdir().unwrap();
+    let templates = pack.path().join("templates/acme/desk");
+    fs::create_dir_all(&templates).unwrap();
+    fs::create_dir(pack.path().join("catalog")).unwrap();
+    fs::write(pack.path().join("catalog/acme.toml"), catalog).unwrap();
+    fs::write(templates.join("phone.cfg"), "name = {{ device.name }}\n").unwrap();
+    pack
+}
+
+#[test]
+fn a_family_whose_event_has_a_body_is_told_with_it() {
+    let pack = pack(CATALOG);
+    let daemon = Daemon::with_packs(vec![pack.path().to_owned()]);
+    let shop = daemon.shop();
+    let device = shop.device("00acbe123456", "acme/one", "front");
+    let mut phone = daemon.phone("00acbe123456", "front");
+    phone.register();
+    assert_eq!(phone.fetch("/00acbe123456.cfg").status, 200);
+    let told = |body: &str| {
+        let notify = phone.notified().expect("a NOTIFY");
+        let said = ["Event", "Content-Type", "Content-Length"].map(|name| header(&notify, name));
+        assert_eq!(said, ["service-control", "text/plain", &body.len().to_string()]);
+        assert_eq!(notify.split_once("\r\n\r\n").unwrap().1, body);
+    };
+    shop.administrator.patch(&device, &json!({"name": "Reception"}));
+    told("action=check-version\r\nRegisterCallId={}\r\n");
+    assert_eq!(phone.fetch("/00acbe123456.cfg").status, 200);
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    told("action=restart\r\n");
+    shop.administrator.call("DELETE", &device, &json!({}));
+    told("action=check-version\r\nRegisterCallId={}\r\n");
+}
+
+#[test]
+fn a_device_that_names_its_own_event_is_told_that_without_a_body() {
+    let pack = pack(CATALOG);
+    let daemon = Daemon::with_packs(vec![pack.path().to_owned()]);
+    let shop = daemon.shop();
+    let device = shop.device("00acbe123456", "acme/one", "front");
+    let mut phone = daemon.phone("00acbe123456", "front");
+    phone.register();
+    shop.administrator.patch(&device, &json!({"provision": {"check_sync_event": "resync"}}));
+    shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
+    let notify = phone.notified().expect("a NOTIFY");
+    assert_eq!((header(&notify, "Event"), header(&notify, "Content-Type")), ("resync;reboot=false", ""));
+}
+
+#[test]
+fn a_daemon_does_not_start_with_an_event_that_cannot_be_sent() {
+    let pack = pack(
+        &CATALOG.replace("\"text/plain\", body = \"action=restart", "\"text\", body = \"action=restart"),
+    );
+    let packs = vec![pack.path().to_owned()];
+    let said = Daemon::refused(move |config, _| config.packs.clone_from(&packs));
+    assert!(said.contains("acme.toml") && said.contains("content_type \"text\" is no media type"), "{said}");
 }

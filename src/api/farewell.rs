@@ -6,6 +6,7 @@
 //! anew with an old file is told by the circle as always.
 
 use super::Desk;
+use crate::catalog::Event;
 use crate::device::Device;
 use crate::document::Document;
 use crate::files::Given;
@@ -15,7 +16,7 @@ use crate::store::Entity;
 pub(super) struct Farewell {
     device: Device,
     /// The event of the NOTIFY; `None` when the phones are told nothing.
-    event: Option<String>,
+    event: Option<Event>,
 }
 
 impl Farewell {

@@ -7,7 +7,7 @@ use super::error::Failure;
 use super::request::Call;
 use super::walk;
 use crate::account::Account;
-use crate::catalog::Agent;
+use crate::catalog::{Agent, Event};
 use crate::device::Device;
 use crate::resync::Scope;
 use crate::sip::Binding;
@@ -57,7 +57,7 @@ pub(super) async fn flush_one(call: Call) -> Reply {
     let id = found.iter().find(own).map(Device::id).ok_or_else(|| Failure::unknown(username))?;
     let device = call.desk.store.device(id).await?.ok_or_else(|| Failure::unknown(username))?;
     let given = call.desk.files.of(&device).await.ok();
-    let event = given.map_or_else(|| "check-sync".to_owned(), |given| given.events.reread.clone());
+    let event = given.map_or_else(|| Event::named("check-sync"), |given| given.events.reread.clone());
     call.desk.switchboard.dismiss(device, Some(event)).await;
     Ok(Answer::data(json!("ok")))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Events;
 use super::name::Pattern;
 
 /// How a file is written, which decides how values are escaped in it.
@@ -14,16 +15,6 @@ pub enum Format {
     KeyValue,
     /// XML 1.0, in elements and in double-quoted attributes alike.
     Xml,
-}
-
-/// The SIP events that make phones act (`Event` header of a NOTIFY), exactly as they are sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Events {
-    /// Makes the phone read its files again, without a reboot where it can.
-    pub reread: String,
-    /// Makes the phone restart.
-    pub reboot: String,
 }
 
 /// A file that a phone asks for.
@@ -98,13 +89,6 @@ impl Brand {
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(wrong) = self.mac_prefixes.iter().find(|oui| !is_oui(oui)) {
             return Err(format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits"));
-        }
-        let events = self.families.values().filter_map(|family| family.events.as_ref()).chain([&self.events]);
-        let mut events = events.flat_map(|events| [&events.reread, &events.reboot]);
-        if let Some(wrong) = events.find(|event| event.is_empty() || event.contains(char::is_whitespace)) {
-            return Err(format!(
-                "events: {wrong:?} is not an event package with parameters and without blanks"
-            ));
         }
         match self.families.iter().find(|(_, family)| family.files.is_empty()) {
             Some((id, _)) => {

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use super::{Content, Order, Tell};
+use crate::catalog;
 use crate::device::Device;
 use crate::id::Id;
 use crate::sip::{Caller, Outcome};
@@ -57,11 +58,11 @@ impl Switchboard {
 
     /// Sends a NOTIFY with this event, if there is one, to wherever a device's phones are, and forgets where that is
     /// without waiting for what comes of it: a phone that registers again because of it stays registered.
-    pub async fn dismiss(&self, device: Device, event: Option<String>) {
+    pub async fn dismiss(&self, device: Device, event: Option<catalog::Event>) {
         let id = device.id();
         if let Some(event) = event {
             let (outcome, _nobody_waits) = oneshot::channel();
-            self.send(Order::Tell(Tell { device: Box::new(device), event, content: None, outcome })).await;
+            self.send(Order::Tell(Tell::of(Box::new(device), event, outcome))).await;
         }
         self.forget(id).await;
     }

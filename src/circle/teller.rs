@@ -5,6 +5,7 @@ use tracing::{info, warn};
 
 use super::keeper::Keeper;
 use super::{Event, Order, Standing, Tell, held, hours};
+use crate::catalog;
 use crate::device::Device;
 use crate::id::Id;
 use crate::resync::{Ask, Class, End, Sign, Telling, Told};
@@ -19,7 +20,7 @@ enum Found {
     Needless,
     /// It would restart, and may not before this time.
     Closed(u64),
-    Tell(Box<Device>, Ask, String),
+    Tell(Box<Device>, Ask, catalog::Event),
 }
 
 impl Keeper {
@@ -56,10 +57,9 @@ impl Keeper {
         Ok(Found::Tell(Box::new(device), ask, event))
     }
 
-    async fn send(&mut self, telling: Telling, device: Box<Device>, ask: Ask, event: String) {
+    async fn send(&mut self, telling: Telling, device: Box<Device>, ask: Ask, event: catalog::Event) {
         let (outcome, told) = oneshot::channel();
-        let tell = Tell { device, event, content: None, outcome };
-        if self.means.orders.send(Order::Tell(tell)).await.is_err() {
+        if self.means.orders.send(Order::Tell(Tell::of(device, event, outcome))).await.is_err() {
             return self.end(telling, End::Hiccup, Sign::Nothing).await;
         }
         self.queue.sent(telling, self.now());

@@ -51,6 +51,12 @@ impl Kamailio {
         Self::configured(&configuration, algorithm, passwords)
     }
 
+    /// The same as [`Kamailio::start`], which listens as these lines say besides.
+    pub(crate) fn that_listens(streams: &str, algorithm: &str, passwords: &[(&str, &str)]) -> Self {
+        let configuration = include_str!("kamailio.cfg").replace("#@STREAMS@", streams);
+        Self::configured(&configuration, algorithm, passwords)
+    }
+
     fn configured(configuration: &str, algorithm: &str, passwords: &[(&str, &str)]) -> Self {
         let known = passwords.iter().fold(String::new(), |mut known, (user, password)| {
             let _ = writeln!(known, "$sht(password=>{user}) = \"{password}\";");

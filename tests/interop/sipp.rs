@@ -39,6 +39,11 @@ impl Sipp {
         assert!(left.success(), "SIPp could not go");
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        format!("127.0.0.1:{}", self.ports.first()).parse().unwrap()
+    }
+
     pub(crate) fn plays(&self, scenario: &str) -> Child {
         self.command(scenario, "300").spawn().unwrap()
     }

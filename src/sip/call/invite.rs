@@ -304,6 +304,24 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_again_puts_off_neither_timer_d_nor_timer_m_and_a_stream_has_m_too() {
+        let start = Instant::now();
+        let (late, end) = (start + Duration::from_millis(31_999), start + Duration::from_secs(32));
+        for (to, code) in [("udp", 486), ("udp", 200), ("tcp", 200), ("tls", 299)] {
+            let mut invite = invite_to(start, &format!("{to}:10.0.0.1:5062"));
+            let answer = answer(&invite, code);
+            assert!(matches!(invite.response(start, &answer), Heard::Refused(_) | Heard::Accepted));
+            assert!(
+                matches!(invite.response(late, &answer), Heard::Again(_) | Heard::Accepted),
+                "{to} {code}"
+            );
+            assert_eq!((invite.due(late), invite.has_ended(), invite.deadline()), (None, false, Some(end)));
+            assert_eq!((invite.due(end), invite.has_ended(), invite.deadline()), (None, true, None));
+            assert_eq!(invite.response(end, &answer), Heard::Nothing);
+        }
+    }
+
+    #[test]
     fn a_cancelled_invite_is_given_up_when_nothing_more_is_heard() {
         let start = Instant::now();
         let mut invite = invite(start);

@@ -58,6 +58,17 @@ fn a_final_response_is_told_once_and_known_for_five_seconds() {
 }
 
 #[test]
+fn what_comes_again_does_not_put_off_timer_k() {
+    let start = Instant::now();
+    let late = start + Duration::from_millis(4_999);
+    let mut clients = started(start);
+    assert_eq!(clients.response(start, KEY, 481), Some(1));
+    assert_eq!((clients.response(late, KEY, 481), clients.due(late)), (None, None));
+    assert_eq!((clients.table.len(), clients.deadline()), (1, Some(start + Duration::from_secs(5))));
+    assert_eq!((clients.due(start + TIMER_K), clients.table.len()), (None, 0));
+}
+
+#[test]
 fn over_a_stream_nothing_is_sent_again_and_nothing_is_kept() {
     let (start, tcp) = (Instant::now(), Peer::new(Transport::Tcp, at().address));
     let begun = || {
