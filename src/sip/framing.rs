@@ -7,7 +7,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::address::trim;
 use super::header::decode;
-use super::reader::MAX_DATAGRAM;
+use super::reader::{MAX_DATAGRAM, MAX_HEADERS};
+
+#[cfg(test)]
+mod tests;
 
 /// The longest start line and header fields, in bytes.
 pub const MAX_HEAD: usize = 32 << 10;
@@ -42,6 +45,8 @@ pub struct Framer {
     buffer: BytesMut,
     /// How much of the buffer holds no end of a head.
     searched: usize,
+    /// Where the message ends whose head is whole and was read, and whose body is not all there.
+    pending: Option<usize>,
     /// How much of a body is still to be passed over.
     skip: usize,
     /// A line end stands alone so far; a second one makes it a ping.
@@ -68,7 +73,7 @@ impl Framer {
 
     /// Whether a message has begun and not ended.
     pub fn is_within(&self) -> bool {
-        self.skip > 0 || !self.buffer.is_empty()
+        self.skip > 0 || self.buffer.first().is_some_and(|byte| *byte != b'\r')
     }
 
     /// The next frame, as soon as it is whole; ask until there is none.
@@ -111,19 +116,18 @@ impl Framer {
 
     fn message(&mut self) -> Option<Frame> {
         self.half = false;
+        if let Some(end) = self.pending {
+            return self.whole(end);
+        }
         let Some(head) = self.head() else {
             let too_large = self.buffer.len() > MAX_HEAD;
             return too_large.then(|| self.give_up(513, "Header too large"));
         };
         let frame = match end(&self.buffer[..head]) {
             _ if head > MAX_HEAD => self.give_up(513, "Header too large"),
-            End::Here(end) if self.buffer.len() < end => return None,
-            End::Here(end) => {
-                self.searched = 0;
-                Frame::Message(self.buffer.split_to(end).freeze())
-            }
+            End::Here(end) => return self.whole(end),
             End::TooFar(length) if length <= MAX_SKIP => {
-                (self.searched, self.skip) = (0, length);
+                self.skip = length;
                 let head = self.buffer.split_to(head).freeze();
                 Frame::Refused { head, code: 513, reason: "Message too large" }
             }
@@ -131,6 +135,13 @@ impl Framer {
             End::Unknown(reason) => self.refuse(head, 400, reason),
         };
         Some(frame)
+    }
+
+    /// The message that ends here, once it is all there.
+    fn whole(&mut self, end: usize) -> Option<Frame> {
+        let whole = self.buffer.len() >= end;
+        self.pending = (!whole).then_some(end);
+        whole.then(|| Frame::Message(self.buffer.split_to(end).freeze()))
     }
 
     /// The length of the head with the empty line after it, once that has come.
@@ -171,13 +182,11 @@ impl Framer {
 /// Where the message with this head ends. One that says neither how long its body is nor of what kind has none.
 fn end(head: &[u8]) -> End {
     let fields = fields(head);
-    let values = |long: &str, short: &str| -> Vec<&str> {
-        let named = |name: &str| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short);
-        fields.iter().filter(|(name, _)| named(name)).map(|(_, value)| trim(value)).collect()
-    };
-    let lengths = values("Content-Length", "l");
+    let lengths: Vec<&str> =
+        fields.iter().filter(|(name, _)| *name == LENGTH).map(|(_, value)| trim(value)).collect();
     match lengths[..] {
-        [] if values("Content-Type", "c").is_empty() => End::Here(head.len()),
+        _ if fields.len() > MAX_HEADERS => End::Unknown("Too many header fields"),
+        [] if fields.is_empty() => End::Here(head.len()),
         [] => End::Unknown("No Content-Length"),
         [first, ref others @ ..] if others.iter().any(|other| *other != first) => {
             End::Unknown("Several Content-Lengths")
@@ -194,124 +203,32 @@ fn end(head: &[u8]) -> End {
     }
 }
 
-/// The header fields, unfolded.
-fn fields(head: &[u8]) -> Vec<(String, String)> {
-    let mut fields: Vec<(String, String)> = Vec::new();
+/// The names of the header fields that say where a message ends, long and short.
+type Name = (&'static str, &'static str);
+const LENGTH: Name = ("Content-Length", "l");
+const TYPE: Name = ("Content-Type", "c");
+
+/// The header fields that say where a message ends, unfolded: at most one more than [`MAX_HEADERS`].
+fn fields(head: &[u8]) -> Vec<(Name, String)> {
+    let (mut fields, mut goes_on) = (Vec::new(), false);
     for line in head.split(|byte| *byte == b'\n').skip(1) {
-        let line = decode(line.strip_suffix(b"\r").unwrap_or(line));
-        match (line.starts_with([' ', '\t']), line.split_once(':'), fields.last_mut()) {
-            (true, _, Some((_, value))) => value.push_str(&line),
-            (false, Some((name, value)), _) => fields.push((trim(name).to_owned(), value.to_owned())),
-            _ => {}
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            let last = fields.last_mut().filter(|_| goes_on);
+            last.into_iter().for_each(|(_, value): &mut (Name, String)| value.push_str(&decode(line)));
+        } else if fields.len() <= MAX_HEADERS {
+            let before = fields.len();
+            fields.extend(field(line));
+            goes_on = fields.len() > before;
         }
     }
     fields
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const OPTIONS: &str = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nContent-Length: 0\r\n\r\n";
-
-    fn framed(bytes: &[u8], chunk: usize) -> Vec<Frame> {
-        let (mut framer, mut frames) = (Framer::default(), Vec::new());
-        for piece in bytes.chunks(chunk) {
-            framer.push(piece);
-            frames.extend(std::iter::from_fn(|| framer.frame()));
-        }
-        frames
-    }
-
-    fn message(text: &str) -> Frame {
-        Frame::Message(Bytes::copy_from_slice(text.as_bytes()))
-    }
-
-    /// What is not taken, by code, and whether the stream goes on.
-    fn refused(text: &str) -> (u16, bool) {
-        let frames = framed(format!("{text}{OPTIONS}").as_bytes(), usize::MAX);
-        let Frame::Refused { code, .. } = &frames[0] else { panic!("{frames:?}") };
-        (*code, frames[1..] == [message(OPTIONS)])
-    }
-
-    #[test]
-    fn messages_are_found_however_the_bytes_come() {
-        let invite = "INVITE sip:h SIP/2.0\r\nL :\r\n 4\r\nContent-Type: a/b\r\n\r\n\r\n\r\n";
-        let stream = format!("{OPTIONS}{invite}\r\n{OPTIONS}");
-        for chunk in [1, 2, 3, 7, 50, 1000] {
-            let frames = framed(stream.as_bytes(), chunk);
-            assert_eq!(frames, [message(OPTIONS), message(invite), message(OPTIONS)], "{chunk}");
-        }
-    }
-
-    #[test]
-    fn two_line_ends_are_a_ping_and_one_is_nothing() {
-        for chunk in [1, 3, 100] {
-            let frames = framed(format!("\r\n\r\n{OPTIONS}\r\n{OPTIONS}\r\n\r\n\r\n").as_bytes(), chunk);
-            assert_eq!(frames, [Frame::Ping, message(OPTIONS), message(OPTIONS), Frame::Ping], "{chunk}");
-        }
-        assert_eq!(framed(b"\n\n\n", 1), []);
-    }
-
-    #[test]
-    fn a_message_that_says_nothing_of_a_body_has_none() {
-        let bare = "BYE sip:h SIP/2.0\nVia: SIP/2.0/TCP a\n\n";
-        assert_eq!(framed(format!("{bare}{OPTIONS}").as_bytes(), 1), [message(bare), message(OPTIONS)]);
-        assert_eq!(refused("BYE sip:h SIP/2.0\r\nc: a/b\r\n\r\nbody"), (400, false));
-    }
-
-    #[test]
-    fn a_length_that_cannot_be_right_ends_the_stream_with_an_answer() {
-        for length in ["-1", "x", "", "1\r\nl: 2"] {
-            assert_eq!(
-                refused(&format!("A sip:h SIP/2.0\r\nContent-Length: {length}\r\n\r\n")),
-                (400, false)
-            );
-        }
-        assert_eq!(refused("A sip:h SIP/2.0\r\nl: 99999999999999999999\r\n\r\n"), (513, false));
-    }
-
-    #[test]
-    fn a_body_that_is_too_large_is_passed_over_and_the_stream_goes_on() {
-        let large = |length: usize| format!("A sip:h SIP/2.0\r\nl: {length}\r\n\r\n{}", "x".repeat(length));
-        assert_eq!(refused(&large(MAX_MESSAGE)), (513, true));
-        assert_eq!(refused(&large(MAX_SKIP + 1)), (513, false));
-    }
-
-    #[test]
-    fn a_head_without_end_is_answered_as_far_as_it_came() {
-        let long = format!("A sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: {}", "x".repeat(MAX_HEAD));
-        for tail in ["", "\r\n\r\n"] {
-            let frames = framed(format!("{long}{tail}").as_bytes(), 1000);
-            let [Frame::Refused { head, code: 513, .. }, Frame::End] = &frames[..] else {
-                panic!("{frames:?}")
-            };
-            assert_eq!(&head[..], &b"A sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n"[..]);
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_ends_the_stream() {
-        for noise in [&b"\x16\x03\x01"[..], b"\0\x01\0\0", b"\xff"] {
-            assert_eq!(
-                framed(&[OPTIONS.as_bytes(), noise, OPTIONS.as_bytes()].concat(), 9),
-                [message(OPTIONS), Frame::End]
-            );
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn whatever_comes_nothing_panics_and_pieces_make_no_difference(
-            pieces in prop::collection::vec(0..8_usize, 0..12), chunk in 1..40_usize,
-        ) {
-            let all = ["\r\n", "\n", OPTIONS, "l: 3\r\n", "A b SIP/2.0\r\n", "\r\n\r\n", "é", "Content-Length: 9 "];
-            let stream: String = pieces.into_iter().map(|at| all[at]).collect();
-            prop_assert_eq!(framed(stream.as_bytes(), chunk), framed(stream.as_bytes(), usize::MAX));
-        }
-    }
+/// A header field, if it is one that says where a message ends.
+fn field(line: &[u8]) -> Option<(Name, String)> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let name = trim(std::str::from_utf8(&line[..colon]).ok()?);
+    let is = |(long, short): &Name| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short);
+    Some(([LENGTH, TYPE].into_iter().find(is)?, decode(&line[colon + 1..])))
 }
