@@ -263,21 +263,6 @@ fn a_phone_that_is_gone_altogether_is_known_to_be_at_once() {
 }
 
 #[test]
-fn a_phone_that_could_not_be_reached_is_told_when_it_registers_the_same_contact_from_elsewhere() {
-    let daemon = Daemon::start();
-    let (shop, device) = shop(&daemon);
-    let mut phone = Phone::tcp(daemon.sip());
-    phone.register();
-    let contact = phone.contact.clone();
-    drop(phone);
-    shop.administrator.patch(&device, &json!({"name": "another"}));
-    assert_eq!(outcome(&shop, &device), "nobody answered");
-    let mut phone = Phone { contact, ..Phone::tcp(daemon.sip()) };
-    phone.register();
-    phone.notified();
-}
-
-#[test]
 fn a_proxy_that_has_a_name_is_found_and_spoken_to_over_tcp() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = proxy.local_addr().unwrap();

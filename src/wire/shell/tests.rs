@@ -3,26 +3,32 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::account::Account;
 use crate::circle::Ring;
 use crate::device::Device;
 use crate::document::Document;
+use crate::id::Digest;
 use crate::sip::call::Caller;
 use crate::sip::{Aor, Listeners, Target};
 use crate::store::{Change, Entity, Note, Options, SledStore, Step, Table, history};
 use crate::wire::{Source, start};
 
+const ACCOUNT: Id = Id::from_bytes([1; 16]);
 const DEVICE: Id = Id::from_bytes([2; 16]);
 
 fn device() -> Device {
-    Device { document: Document::new(DEVICE, Id::from_bytes([1; 16]), serde_json::Map::new(), 0) }
+    Device { document: Document::new(DEVICE, ACCOUNT, serde_json::Map::new(), 0) }
 }
 
 /// A store with one device.
 async fn store(folder: &Path) -> Arc<dyn Store> {
     let options = Options { reserve_bytes: 0, ..Options::new(folder) };
     let store = SledStore::open(options).unwrap();
-    let step = Step::Put { entity: Entity::Device(device()), replaces: None };
-    store.commit(Change { steps: vec![step] }).await.unwrap();
+    let document = Document::new(ACCOUNT, ACCOUNT, serde_json::Map::new(), 0);
+    let account = Account { document, tree: Vec::new(), api_key: Digest::of(&[1]) };
+    for entity in [Entity::Account(account), Entity::Device(device())] {
+        store.commit(Change { steps: vec![Step::Put { entity, replaces: None }] }).await.unwrap();
+    }
     Arc::new(store)
 }
 
@@ -76,7 +82,7 @@ fn binding(expires_at: u64) -> Binding {
 async fn note_binding(store: &dyn Store, expires_at: u64) {
     let value = serde_json::to_vec(&binding(expires_at)).ok();
     let which = format!("{}\n{}", binding(0).aor.uri(), binding(0).contact.as_str());
-    let key = [DEVICE.as_bytes().as_slice(), crate::id::Digest::of(which.as_bytes()).as_bytes()].concat();
+    let key = [DEVICE.as_bytes().as_slice(), Digest::of(which.as_bytes()).as_bytes()].concat();
     store.jot(vec![Note { table: Table::Binding, key, value }]).await.unwrap();
 }
 
