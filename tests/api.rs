@@ -602,6 +602,10 @@ fn sync_asks_for_the_phone_and_is_never_stored() {
             .raw("POST", &format!("{path}/sync?reboot=false"), &[("x-auth-token", &world.token)], "")
             .await;
         assert_eq!((said.status, said.data()), (200, json!("sync request sent")));
+        let unclear = world
+            .raw("POST", &format!("{path}/sync?reboot=maybe"), &[("x-auth-token", &world.token)], "")
+            .await;
+        assert_eq!((unclear.status, unclear.data().get("reboot").is_some()), (400, true));
         assert_eq!(world.get(&format!("{path}/sync")).await.status, 405);
         assert_eq!(world.get(&path).await.data().get("sync"), None);
         world.turn().await;

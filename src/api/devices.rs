@@ -78,8 +78,8 @@ pub(super) async fn status(call: Call) -> Reply {
 pub(super) async fn sync(call: Call) -> Reply {
     let found = find(&call, Noun::Device).await?;
     call.must_be_meant()?;
-    let document = found.entity.document();
-    call.desk.circle.ask(document.id, asked(&call));
+    let (document, asked) = (found.entity.document(), asked(&call)?);
+    call.desk.circle.ask(document.id, asked);
     Ok(Answer::data(json!("sync request sent")).revision(document))
 }
 
@@ -87,6 +87,7 @@ pub(super) async fn sync(call: Call) -> Reply {
 pub(super) async fn sync_all(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
+    let asked = asked(&call)?;
     let set = call.desk.files.set();
     let has_phone = |device: Device| fetches(set.catalog(), &device).then(|| device.id());
     let span = walk::whole().only(&["enabled", "mac_address", "provision"]);
@@ -95,7 +96,7 @@ pub(super) async fn sync_all(call: Call) -> Reply {
     let deed = Deed { what: "devices synchronised", noun: Noun::Account, before: document, after: document };
     audit::enter(&call, account.id(), &deed).await?;
     let count = phones.len();
-    call.desk.circle.ask_all(account.id(), phones, asked(&call), call.fresh_id().as_bytes()).await?;
+    call.desk.circle.ask_all(account.id(), phones, asked, call.fresh_id().as_bytes()).await?;
     Ok(Answer::data(json!({"phones": count})))
 }
 
@@ -108,11 +109,20 @@ fn fetches(catalog: &Catalog, device: &Device) -> bool {
     device.enabled() && (device.mac().is_some() || by_id())
 }
 
-/// What a sync asks for: a restart unless `reboot=false`, in busy hours too with `now=true`.
-fn asked(call: &Call) -> Asked {
-    let reread = call.option("reboot").is_some_and(|reboot| reboot == "false");
-    let now = call.option("now").is_some_and(|now| now == "true");
-    Asked { ask: if reread { Ask::Reread } else { Ask::Reboot }, now }
+/// What a sync asks for: a restart unless `reboot=false`, in busy hours too with `now=true`. A word that is neither must
+/// not restart anybody.
+fn asked(call: &Call) -> Result<Asked, Failure> {
+    let reboot = switch(call, "reboot")?.unwrap_or(true);
+    let now = switch(call, "now")?.unwrap_or(false);
+    Ok(Asked { ask: if reboot { Ask::Reboot } else { Ask::Reread }, now })
+}
+
+fn switch(call: &Call, name: &str) -> Result<Option<bool>, Failure> {
+    let Some(text) = call.option(name) else { return Ok(None) };
+    text.to_lowercase().parse().map(Some).map_err(|_| {
+        let problem = Problem::new("Value did not match type(s): boolean").target("boolean").value(text);
+        Failure::problem(name, "type", problem)
+    })
 }
 
 /// `GET …/users/{U}/devices`: those that the user owns, and those that he is signed in to.

@@ -8,6 +8,7 @@ use super::telling::Telling;
 use crate::id::Digest;
 
 /// A phone that stands in the queue. Times are Unix milliseconds.
+#[allow(clippy::struct_excessive_bools, reason = "each says another thing, in any combination")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pending {
     /// When it was found to hold something old, or when somebody asked for it.

@@ -125,7 +125,7 @@ impl Queue {
         let before = self.phones.get(&id).filter(|phone| !self.is_held_sync(phone));
         let before = before.copied().unwrap_or_default();
         let (asked, at_once) = (before.asked, before.at_once);
-        let alone = self.phones.get(&id).is_some_and(|phone| phone.stands_alone()) && member.is_some();
+        let alone = self.phones.get(&id).is_some_and(Pending::stands_alone) && member.is_some();
         let next = Some(now + self.spread(member));
         let given = Some(given);
         self.put(

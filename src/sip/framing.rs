@@ -214,8 +214,10 @@ fn fields(head: &[u8]) -> Vec<(Name, String)> {
     for line in head.split(|byte| *byte == b'\n').skip(1) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.starts_with(b" ") || line.starts_with(b"\t") {
-            let last = fields.last_mut().filter(|_| goes_on);
-            last.into_iter().for_each(|(_, value): &mut (Name, String)| value.push_str(&decode(line)));
+            let last: Option<&mut (Name, String)> = fields.last_mut().filter(|_| goes_on);
+            if let Some((_, value)) = last {
+                value.push_str(&decode(line));
+            }
         } else if fields.len() <= MAX_HEADERS {
             let before = fields.len();
             fields.extend(field(line));

@@ -303,7 +303,9 @@ impl Shell {
 
     /// Drops the notes of bindings that ended while nobody listened: nobody is told now.
     pub(super) fn drop_notes(&self, ended: &[Binding]) {
-        ended.iter().for_each(|binding| self.writer.remove(binding));
+        for binding in ended {
+            self.writer.remove(binding);
+        }
     }
 
     /// Says how many contacts a device has.
