@@ -129,8 +129,10 @@ fn end(stale: bool, asked: bool, outcome: Option<Outcome>, proxied: bool) -> End
         }
         (Some(Outcome::Answered(_)), true) => End::Answered,
         (Some(Outcome::Answered(_)), false) => End::Obeyed,
-        (Some(Outcome::Unreachable(_)), true) => End::Unanswered,
-        (Some(_), true) => End::Declined,
+        // Some obey what they say they do not know, and then register anew: told again, they would restart for ever. Any
+        // other refusal may be a proxy's, of a phone that is not there.
+        (Some(Outcome::NotSupported(_) | Outcome::Busy { .. }), true) => End::Declined,
+        (Some(_), true) => End::Unanswered,
         (Some(_), false) => End::Disobeyed,
     }
 }
@@ -158,7 +160,8 @@ mod tests {
         assert_eq!([true, false].map(|proxied| end(true, false, error, proxied)), [End::Busy, End::Declined]);
         for (stale, asked, outcome, expected) in [
             (true, false, ok, End::Answered),
-            (true, false, refused, End::Declined),
+            (true, false, refused, End::Unanswered),
+            (true, false, Some(Outcome::Failed(404)), End::Unanswered),
             (true, false, Some(Outcome::NotSupported(489)), End::Declined),
             (true, false, Some(Outcome::Unreachable(None)), End::Unanswered),
             (true, true, None, End::Nowhere),
