@@ -79,7 +79,7 @@ impl Kamailio {
         std::fs::write(&file, configuration).unwrap();
         let (sip, rpc) = (SocketAddr::from(([127, 0, 0, 1], sip)), format!("http://127.0.0.1:{http}/RPC"));
         let log = home.path().join("log");
-        let running = Peer::start(&mut command(home.path(), &file), &log);
+        let running = Peer::start_with_children(&mut command(home.path(), &file), &log);
         let running = running.up(&log, |_| asked(&rpc, "core.version").is_some())?;
         Some(Self { sip, rpc, _running: running, _ports: ports, _home: home })
     }
