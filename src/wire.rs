@@ -30,6 +30,7 @@ mod listeners;
 pub mod pnp;
 mod proxy;
 mod regevent;
+mod seldom;
 mod shell;
 mod streams;
 mod telling;

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::clock;
 use super::ledger::{EVERY, Ledger, Name};
+use super::seldom::Seldom;
 use crate::id::{Digest, Id};
 use crate::registrations::agents::{self, By};
 use crate::sip::Binding;
@@ -96,6 +97,7 @@ impl Desk {
 }
 
 async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
+    let mut failures = Seldom::default();
     loop {
         let closing = desk.closing.load(Ordering::Acquire);
         let now = if closing { u64::MAX } else { clock().1 };
@@ -106,7 +108,9 @@ async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
             }
             desk.wait().await;
         } else if let Err(error) = store.jot(batch.clone()).await {
-            warn!(%error, "registrations were not written down");
+            if let Some(left_out) = failures.says(clock().0) {
+                warn!(%error, left_out, "registrations were not written down");
+            }
             if !closing {
                 desk.ledger().take_back(batch, now);
             }

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::bindings::{self, Writer};
 use super::clock;
+use super::seldom::Seldom;
 use crate::circle::Circle;
 use crate::id::Id;
 use crate::registrations::Registrations;
@@ -107,14 +108,16 @@ struct Book {
 
 impl Book {
     async fn run(mut self, mut news: mpsc::Receiver<News>, mut stopped: oneshot::Receiver<()>) {
-        let mut tick = tokio::time::interval(TICK);
+        let (mut tick, mut failures) = (tokio::time::interval(TICK), Seldom::default());
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
                 _ = tick.tick() => self.expire(),
                 Some(news) = news.recv() => {
-                    if let Err(error) = self.take(news).await {
-                        warn!(%error, "who is registered elsewhere is not noted");
+                    if let Err(error) = self.take(news).await
+                        && let Some(left_out) = failures.says(clock().0)
+                    {
+                        warn!(%error, left_out, "who is registered elsewhere is not noted");
                     }
                 }
             }

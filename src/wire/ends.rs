@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::clock;
+use super::seldom::Seldom;
 use crate::device::Device;
 use crate::id::Id;
 use crate::sip::{Binding, End};
@@ -21,6 +23,7 @@ pub(super) struct Ends {
     entries: mpsc::Sender<Entry>,
     writing: JoinHandle<()>,
     told: u32,
+    lost: Seldom,
 }
 
 /// One notification.
@@ -36,13 +39,16 @@ impl Ends {
     pub(super) fn start(store: Arc<dyn Store>) -> Self {
         let (entries, mut inbox) = mpsc::channel::<Entry>(MAX_WAITING);
         let writing = tokio::spawn(async move {
+            let mut failures = Seldom::default();
             while let Some(entry) = inbox.recv().await {
-                if let Err(error) = write(&*store, &entry).await {
-                    warn!(device = %entry.device, %error, "the end of a registration is not noted");
+                if let Err(error) = write(&*store, &entry).await
+                    && let Some(left_out) = failures.says(clock().0)
+                {
+                    warn!(device = %entry.device, %error, left_out, "the end of a registration is not noted");
                 }
             }
         });
-        Self { entries, writing, told: 0 }
+        Self { entries, writing, told: 0, lost: Seldom::default() }
     }
 
     /// Takes note of a binding that ended at `unix` seconds. Nobody is told of what an administrator did, or of a
@@ -52,8 +58,10 @@ impl Ends {
         self.told = self.told.wrapping_add(1);
         let key = history::key(device, unix * 1000, self.told.to_be_bytes());
         let entry = Entry { device, key, said: said(binding, end, unix), wanted };
-        if self.entries.try_send(entry).is_err() {
-            warn!(%device, "too many registrations end at once: this end is not noted");
+        if self.entries.try_send(entry).is_err()
+            && let Some(left_out) = self.lost.says(clock().0)
+        {
+            warn!(%device, left_out, "too many registrations end at once: this end is not noted");
         }
     }
 

@@ -20,6 +20,7 @@ use super::ends::Ends;
 use super::listeners::Open;
 use super::proxy::Finder;
 use super::regevent::{self, Watch};
+use super::seldom::Seldom;
 use super::streams::{Event, Streams};
 use super::tls::Tls;
 use super::waiting::Waiting;
@@ -68,6 +69,7 @@ pub(super) struct Shell {
     ends: Ends,
     circle: Circle,
     registrations: Arc<Registrations>,
+    unregistered: Seldom,
 }
 
 /// Where things come from that are no datagrams.
@@ -119,6 +121,7 @@ impl Shell {
             store: means.store,
             circle: means.circle,
             registrations: means.registrations,
+            unregistered: Seldom::default(),
         })
     }
 
@@ -216,7 +219,9 @@ impl Shell {
         match line {
             Ok(line) => self.endpoint.line(now, unix, ticket, line.as_ref(), out),
             Err(error) => {
-                warn!(%error, "a phone could not be registered");
+                if let Some(left_out) = self.unregistered.says(now) {
+                    warn!(%error, left_out, "a phone could not be registered");
+                }
                 self.endpoint.unavailable(now, ticket, out);
             }
         }

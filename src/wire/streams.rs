@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{debug, warn};
 
+use super::clock;
 use super::connection::{Outbox, line, prepare};
+use super::seldom::Seldom;
 use super::tls::Tls;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
@@ -79,11 +81,14 @@ impl Streams {
     pub(super) fn listen(&mut self, listener: TcpListener, known: Peer) {
         let events = self.events.clone();
         self.listeners.spawn(async move {
+            let mut failures = Seldom::default();
             loop {
                 let event = match listener.accept().await {
                     Ok((stream, from)) => Event::Accepted(stream, from, (known.transport, known.address)),
                     Err(error) => {
-                        warn!(listener = %known, %error, "a connection could not be taken");
+                        if let Some(left_out) = failures.says(clock().0) {
+                            warn!(listener = %known, %error, left_out, "a connection could not be taken");
+                        }
                         tokio::time::sleep(Duration::from_millis(200)).await;
                         continue;
                     }
