@@ -173,8 +173,9 @@ impl<O: Copy> Clients<O> {
 }
 
 /// The server transactions of requests whose answers must not be computed twice.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Servers {
+    most: usize,
     table: HashMap<String, Option<(Peer, Bytes)>>,
     timers: Timers<Instant, String>,
 }
@@ -190,7 +191,18 @@ pub enum Arrival {
     Answered(Peer, Bytes),
 }
 
+impl Default for Servers {
+    fn default() -> Self {
+        Self::of_at_most(MAX_SERVERS)
+    }
+}
+
 impl Servers {
+    /// None yet, and never more than so many; the one that would end first makes room.
+    pub fn of_at_most(most: usize) -> Self {
+        Self { most, table: HashMap::new(), timers: Timers::default() }
+    }
+
     /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what RFC
     /// 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that
     /// no name is long.
@@ -204,6 +216,21 @@ impl Servers {
         };
         let whole = format!("{} {} {name}", from.ip(), request.method.as_str());
         hex(&Sha256::digest(whole.as_bytes())[..16])
+    }
+
+    /// The answer that a request was given, and where it went.
+    pub fn answered(&self, key: &str) -> Option<(Peer, Bytes)> {
+        self.table.get(key)?.clone()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     /// Takes note of a request.
@@ -245,7 +272,7 @@ impl Servers {
     }
 
     fn make_room(&mut self) {
-        if self.table.len() >= MAX_SERVERS
+        if self.table.len() >= self.most
             && let Some(key) = self.timers.earliest()
         {
             self.table.remove(&key);

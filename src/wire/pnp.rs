@@ -65,7 +65,7 @@ pub async fn run(sockets: Sockets, host: Host, url: String, secret: [u8; 32]) ->
             received = ear.recv_from(&mut asked) => match received {
                 Ok((length, from)) => {
                     let asking = Asking::read(Peer::from(from), &asked[..length]);
-                    if let Some(asking) = asking
+                    if let Some(asking) = asking.filter(|asking| !teller.repeats(asking, &mut out))
                         && host.helps(from, &asking, &mut said).await
                     {
                         teller.tell(clock().0, &asking, &url, &mut out);
