@@ -25,6 +25,7 @@ mod ends;
 mod ledger;
 mod elsewhere;
 mod kamailio;
+mod limits;
 mod lines;
 mod listeners;
 pub mod pnp;

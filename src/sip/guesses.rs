@@ -103,7 +103,7 @@ fn keep(kept: &mut Timers<u64, Pair>, pair: Pair, now: u64, (seconds, most): (u6
 }
 
 /// An IPv4 address, or the 64 bits of an IPv6 address that one site has to itself.
-fn site(source: IpAddr) -> IpAddr {
+pub fn site(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,

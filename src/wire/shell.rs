@@ -205,11 +205,12 @@ impl Shell {
 
     fn frame(&mut self, from: Peer, frame: Frame, out: &mut Vec<Command>) {
         match frame {
-            Frame::Message(message) => self.hear(from, &message, out),
-            Frame::Refused { head, code, reason } => self.endpoint.refuse(from, &head, (code, reason), out),
-            Frame::Ping => {
-                let _too_late = self.streams.send(&from, Bytes::from_static(b"\r\n"), None);
+            Frame::Message(message) => {
+                self.streams.heard(&from);
+                self.hear(from, &message, out);
             }
+            Frame::Refused { head, code, reason } => self.endpoint.refuse(from, &head, (code, reason), out),
+            Frame::Ping => self.streams.pong(&from),
             Frame::End => from.flow.into_iter().for_each(|flow| self.streams.end(flow)),
         }
     }
