@@ -15,7 +15,7 @@ use tracing::info;
 
 use crate::circle::{Circle, Order};
 use crate::registrations::Registrations;
-use crate::sip::{Endpoint, Listeners};
+use crate::sip::{Binding, Endpoint, Listeners};
 use crate::store::{Store, StoreError};
 
 mod bindings;
@@ -103,11 +103,12 @@ pub async fn start(
     let (elsewhere, watch) = elsewhere(&means).await?;
     let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
     let (now, unix) = clock();
-    let (stored, ended): (Vec<_>, Vec<_>) = stored.into_iter().partition(|binding| binding.expires_at > unix);
+    let stands = |binding: &Binding| binding.expires_at > unix && !binding.outbound;
+    let (stored, ended): (Vec<_>, Vec<_>) = stored.into_iter().partition(stands);
     info!(
         bindings = stored.len(),
         ended = ended.len(),
-        "SIP bindings restored but for those that have ended"
+        "SIP bindings restored but for those that have ended, of themselves or with their connections"
     );
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     endpoint.restore(now, unix, stored);

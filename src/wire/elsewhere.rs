@@ -239,6 +239,7 @@ impl Seen {
             user_agent: self.user_agent,
             instance: None,
             flow: None,
+            outbound: false,
             call_id: self.call_id,
             cseq: 0,
             q: 1000,

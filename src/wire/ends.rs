@@ -84,7 +84,7 @@ async fn write(store: &dyn Store, entry: &Entry) -> Result<(), StoreError> {
 /// The flag of the device's document that decides, and what it has to be.
 fn wanted(binding: &Binding, end: &End) -> Option<(&'static str, bool)> {
     match end {
-        End::Expired | End::Removed => Some(("suppress_unregister_notifications", false)),
+        End::Expired | End::Removed | End::Disconnected => Some(("suppress_unregister_notifications", false)),
         End::Replaced(by) if !binding.contact.same_place(by) => Some(("register_overwrite_notify", true)),
         End::Replaced(_) | End::Forgotten => None,
     }
@@ -99,11 +99,14 @@ fn said(binding: &Binding, end: &End, unix: u64) -> Value {
         "network_ip": binding.source.ip(),
         "user_agent": binding.user_agent,
     });
-    if let End::Replaced(by) = end {
-        said["what"] = "overwritten".into();
-        said["replaced_by"] = by.as_str().into();
-    } else {
-        said["reason"] = if *end == End::Expired { "expired" } else { "removed" }.into();
+    match end {
+        End::Expired => said["reason"] = "expired".into(),
+        End::Disconnected => said["reason"] = "disconnected".into(),
+        End::Removed | End::Forgotten => said["reason"] = "removed".into(),
+        End::Replaced(by) => {
+            said["what"] = "overwritten".into();
+            said["replaced_by"] = by.as_str().into();
+        }
     }
     said
 }

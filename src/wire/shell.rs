@@ -195,6 +195,7 @@ impl Shell {
             Event::Heard(from, frame) => self.frame(from, frame, out),
             Event::Closed(flow, unheard) => {
                 self.streams.end(flow);
+                self.endpoint.closed(flow, out);
                 for branch in unheard {
                     self.endpoint.undeliverable(clock().0, &branch, out);
                 }
@@ -243,7 +244,7 @@ impl Shell {
             Command::Send { to, datagram, branch } => self.send(to, datagram.0, branch, more).await,
             Command::Lost(place) => self.finder.lost(place),
             Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
-            Command::Bound { binding, fresh, same } => self.bound(&binding, fresh, !same),
+            Command::Bound { binding, fresh, same } => self.bound(&binding, (fresh, !same), more),
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),
@@ -288,7 +289,7 @@ impl Shell {
         });
     }
 
-    fn bound(&self, binding: &Binding, fresh: bool, is_news: bool) {
+    fn bound(&mut self, binding: &Binding, (fresh, is_news): (bool, bool), out: &mut Vec<Command>) {
         self.writer.put(binding, is_news);
         self.count(&binding.device);
         binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
@@ -297,6 +298,9 @@ impl Shell {
         }
         if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
             self.circle.arrived(device);
+        }
+        if let Some(flow) = binding.ends_with().filter(|flow| !self.streams.stands(*flow)) {
+            self.endpoint.closed(flow, out);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::document::Document;
 use crate::id::Digest;
 use crate::sip::call::Caller;
-use crate::sip::{Aor, Listeners, Target};
+use crate::sip::{Aor, Flow, Listeners, Target};
 use crate::store::{Change, Entity, Note, Options, SledStore, Step, Table, history};
 use crate::wire::{Source, start};
 
@@ -72,6 +72,7 @@ fn binding(expires_at: u64) -> Binding {
         user_agent: String::new(),
         instance: None,
         flow: None,
+        outbound: false,
         call_id: "c".into(),
         cseq: 1,
         q: 1000,
@@ -145,4 +146,22 @@ async fn bindings_that_ended_while_the_daemon_was_down_are_dropped_without_a_wor
         tokio::join!(running, stop);
         assert_eq!((notes(&*store).await, outcomes(&*store).await), (left, Vec::new()));
     }
+}
+
+#[tokio::test]
+async fn a_registration_that_is_granted_when_its_flow_has_ended_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let (means, _orders) = means(&store);
+    let source = Peer { flow: Some(Flow(9)), ..Peer::new(Transport::Tcp, ([10, 0, 0, 1], 5060).into()) };
+    let granted = Binding { source, outbound: true, ..binding(u64::MAX / 2) };
+    let mut endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
+    let (now, unix) = clock();
+    endpoint.restore(now, unix, [granted.clone()]);
+    let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    let mut out = Vec::new();
+    shell.bound(&granted, (true, true), &mut out);
+    assert!(matches!(&out[..], [Command::Unbound { end: End::Disconnected, .. }]), "{out:?}");
+    shell.carry_out(out).await;
+    assert_eq!(shell.endpoint.bindings(&DEVICE.to_string()).count(), 0);
 }
