@@ -2,10 +2,11 @@
 //! [`crate::sip::Endpoint`] commands.
 //!
 //! [`listeners`] are opened by whoever starts us. UDP is read by the [`shell`] itself; each [`connection`] has a task of
-//! its own, and [`streams`] knows them all. [`telling`] says where a device's phones are, asking [`proxy`] where names
-//! lead, for which orders are [`waiting`]. Where phones register with somebody else, [`elsewhere`] notes what
-//! [`kamailio`] says, or the answers to what [`regevent`] asks. [`pnp`] stands apart: it helps phones that know nothing
-//! yet.
+//! its own, [`streams`] knows them all, and [`limits`] says how many there may be. Who is [`registered`] is written down
+//! and counted. [`telling`] says where a device's phones are, asking [`proxy`] where names lead, for which orders are
+//! [`waiting`]. Where phones register with somebody else, [`elsewhere`] notes what [`kamailio`] says, or the answers to
+//! what [`regevent`] asks, which are [`hearsay`] until then. [`pnp`] stands apart: it helps phones that know nothing yet.
+//! What strangers can bring about is logged [`seldom`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ mod connection;
 mod ends;
 mod ledger;
 mod elsewhere;
+mod hearsay;
 mod kamailio;
 mod limits;
 mod lines;
@@ -31,6 +33,7 @@ mod listeners;
 pub mod pnp;
 mod proxy;
 mod regevent;
+mod registered;
 mod seldom;
 mod shell;
 mod streams;
@@ -126,12 +129,12 @@ async fn elsewhere(means: &Means) -> Result<(Option<Elsewhere>, mpsc::Receiver<W
     let ((news, inbox), (sweeping, watch)) = (mpsc::channel(64), mpsc::channel(8));
     match means.source.clone() {
         Source::Own => return Ok((None, watch)),
-        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news.clone()))),
+        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news))),
         Source::RegEvent => drop(tokio::spawn(regevent::sweep(means.store.clone(), sweeping))),
     }
     let (store, circle, registrations) =
         (means.store.clone(), means.circle.clone(), means.registrations.clone());
-    let elsewhere = Elsewhere::start((store, circle, registrations), (news, inbox)).await?;
+    let elsewhere = Elsewhere::start((store, circle, registrations), inbox).await?;
     Ok((Some(elsewhere), watch))
 }
 

@@ -26,11 +26,10 @@ use super::tls::Tls;
 use super::waiting::Waiting;
 use super::{Listener, Means, clock, lines};
 use crate::circle::{Circle, Order};
-use crate::id::Id;
 use crate::registrations::Registrations;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
-use crate::sip::{Binding, Command, End, Endpoint, Line, NotifyId, Outcome, Peer, Ticket, Transport};
+use crate::sip::{Command, Endpoint, Line, NotifyId, Outcome, Peer, Ticket, Transport};
 use crate::store::{Store, StoreError};
 
 /// The longest UDP payload.
@@ -65,10 +64,10 @@ pub(super) struct Shell {
     inbox: Inbox,
     pub(super) elsewhere: Option<Elsewhere>,
     found: mpsc::Sender<Found>,
-    writer: Writer,
-    ends: Ends,
-    circle: Circle,
-    registrations: Arc<Registrations>,
+    pub(super) writer: Writer,
+    pub(super) ends: Ends,
+    pub(super) circle: Circle,
+    pub(super) registrations: Arc<Registrations>,
     unregistered: Seldom,
 }
 
@@ -148,12 +147,12 @@ impl Shell {
                     Err(error) => debug!(%error, "a datagram could not be received"),
                 },
                 order = orders.recv(), if !self.waiting.is_full() => match order {
-                    Some(order) => self.order(order, &mut out).await,
+                    Some(order) => self.order(order, &mut out),
                     None => break,
                 },
                 () = stop.notified() => break,
-                Some(event) = events.recv() => self.event(event, &mut out).await,
-                Some(watch) = watch.recv() => self.watch(watch, &mut out).await,
+                Some(event) = events.recv() => self.event(event, &mut out),
+                Some(watch) = watch.recv() => self.watch(watch, &mut out),
                 Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let (now, unix) = clock();
@@ -189,7 +188,7 @@ impl Shell {
         self.endpoint.receive(now, unix, from, message, out);
     }
 
-    async fn event(&mut self, event: Event, out: &mut Vec<Command>) {
+    fn event(&mut self, event: Event, out: &mut Vec<Command>) {
         match event {
             Event::Accepted(stream, from, known) => self.streams.accept(stream, from, known),
             Event::Heard(from, frame) => self.frame(from, frame, out),
@@ -200,7 +199,8 @@ impl Shell {
                     self.endpoint.undeliverable(clock().0, &branch, out);
                 }
             }
-            Event::Found(found) => self.found(found, out).await,
+            Event::Found(found) => self.found(found, out),
+            Event::Lined(number, line) => self.lined(number, line, out),
         }
     }
 
@@ -250,7 +250,8 @@ impl Shell {
             Command::Called { id, fate } => self.calls.over(id, fate),
             Command::Registered { aor, contacts } => {
                 if let Some(elsewhere) = &self.elsewhere {
-                    elsewhere.hear(regevent::news(aor, contacts)).await;
+                    let seen = regevent::seen(&aor, contacts);
+                    elsewhere.said().line(aor, seen);
                 }
             }
             Command::Unwatched { aor, code } => {
@@ -287,42 +288,6 @@ impl Shell {
             let line = if nobody { Ok(None) } else { lines::find(&*store, &user, &realm).await };
             let _stopped = found.send((ticket, line)).await;
         });
-    }
-
-    fn bound(&mut self, binding: &Binding, (fresh, is_news): (bool, bool), out: &mut Vec<Command>) {
-        self.writer.put(binding, is_news);
-        self.count(&binding.device);
-        binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
-        if fresh {
-            info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
-        }
-        if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
-            self.circle.arrived(device);
-        }
-        if let Some(flow) = binding.ends_with().filter(|flow| !self.streams.stands(*flow)) {
-            self.endpoint.closed(flow, out);
-        }
-    }
-
-    fn unbound(&mut self, binding: &Binding, end: &End) {
-        info!(device = %binding.device, line = %binding.aor.uri(), reason = end.words(), "a registration ended");
-        self.writer.remove(binding);
-        self.ends.tell(binding, end, clock().1);
-        self.count(&binding.device);
-    }
-
-    /// Drops the notes of bindings that ended while nobody listened: nobody is told now.
-    pub(super) fn drop_notes(&self, ended: &[Binding]) {
-        for binding in ended {
-            self.writer.remove(binding);
-        }
-    }
-
-    /// Says how many contacts a device has.
-    pub(super) fn count(&self, device: &str) {
-        if let Ok(id) = device.parse::<Id>() {
-            self.registrations.set(id, self.endpoint.bindings(device).count());
-        }
     }
 
     /// One contact has answered; when all have, the best of their answers counts.

@@ -15,6 +15,7 @@ use super::connection::{Outbox, line, prepare};
 use super::limits::{Full, Limits};
 use super::seldom::Seldom;
 use super::tls::Tls;
+use super::waiting::Line;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
 use crate::sip::{Flow, Peer, Transport};
@@ -45,6 +46,8 @@ pub(super) enum Event {
     Closed(Flow, Vec<String>),
     /// Where these names lead.
     Found(Vec<(Hop, Vec<Peer>)>),
+    /// The line of the device that the order of this number is about.
+    Lined(u64, Line),
 }
 
 /// All connections.
