@@ -31,8 +31,10 @@ pub mod pnp;
 mod proxy;
 mod regevent;
 mod shell;
+mod sockets;
 mod streams;
 mod telling;
+mod thread;
 mod tls;
 mod waiting;
 
@@ -115,7 +117,7 @@ pub async fn start(
     for device in devices {
         shell.count(&device);
     }
-    Ok(shell.run())
+    thread::start(shell).await.map_err(|error| StoreError::Io(error.to_string()))
 }
 
 /// Begins to listen to whoever else knows which phones are registered; gives what lines to watch, too.
