@@ -36,8 +36,10 @@ mod regevent;
 mod registered;
 mod seldom;
 mod shell;
+mod sockets;
 mod streams;
 mod telling;
+mod thread;
 mod tls;
 mod waiting;
 
@@ -121,7 +123,7 @@ pub async fn start(
     for device in devices {
         shell.count(&device);
     }
-    Ok(shell.run())
+    thread::start(shell).await.map_err(|error| StoreError::Io(error.to_string()))
 }
 
 /// Begins to listen to whoever else knows which phones are registered; gives what lines to watch, too.

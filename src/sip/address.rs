@@ -135,7 +135,7 @@ impl<'a> NameAddr<'a> {
     /// without brackets, when nobody knows what belongs to it. What follows the first semicolon of a URI without
     /// brackets is the header field's, whatever it holds (RFC 3261 §20).
     pub fn read(value: &'a str) -> Option<Self> {
-        let open = unquoted(value, '<').next();
+        let open = unquoted(value, b'<');
         if !is_closed(value) {
             return None;
         }

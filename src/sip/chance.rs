@@ -9,17 +9,18 @@ use sha2::Sha256;
 /// the secret must be a new random one at every start; tests give a fixed one.
 #[derive(Clone)]
 pub struct Chance {
-    /// Padded to a block of SHA-256, as HMAC does with shorter keys.
-    secret: [u8; 64],
+    /// The secret has gone into it already.
+    keyed: Hmac<Sha256>,
     made: u64,
 }
 
 impl Chance {
     /// Starts the count of tokens at zero.
     pub fn new(secret: [u8; 32]) -> Self {
+        // Padded to a block of SHA-256, as HMAC does with shorter keys.
         let mut padded = [0; 64];
         padded[..32].copy_from_slice(&secret);
-        Self { secret: padded, made: 0 }
+        Self { keyed: Hmac::new(&padded.into()), made: 0 }
     }
 
     /// Chance for somebody else, whose tokens are others.
@@ -39,7 +40,7 @@ impl Chance {
     /// A stamp of 32 hexadecimal digits that only the holder of the secret can make: the same for the same
     /// `purpose` and `parts`, whose borders count.
     pub fn stamp(&self, purpose: &str, parts: &[&[u8]]) -> String {
-        let mut mac = Hmac::<Sha256>::new(&self.secret.into());
+        let mut mac = self.keyed.clone();
         for part in [purpose.as_bytes()].iter().chain(parts) {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -57,7 +58,12 @@ impl fmt::Debug for Chance {
 /// Lower-case hexadecimal digits, as digests are written in SIP.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 #[cfg(test)]

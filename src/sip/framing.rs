@@ -232,5 +232,5 @@ fn field(line: &[u8]) -> Option<(Name, String)> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let name = trim(std::str::from_utf8(&line[..colon]).ok()?);
     let is = |(long, short): &Name| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short);
-    Some(([LENGTH, TYPE].into_iter().find(is)?, decode(&line[colon + 1..])))
+    Some(([LENGTH, TYPE].into_iter().find(is)?, decode(&line[colon + 1..]).into_owned()))
 }

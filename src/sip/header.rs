@@ -5,6 +5,7 @@
 //! nothing a stranger sends can fail to be text. [`wire`] makes one of our texts a wire text, [`text`] makes
 //! a wire text one for people.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use rsip::Header;
@@ -103,7 +104,7 @@ impl fmt::Debug for Headers {
 
 /// The wire text that puts exactly the bytes of `text` on the wire.
 pub fn wire(text: &str) -> String {
-    decode(text.as_bytes())
+    decode(text.as_bytes()).into_owned()
 }
 
 /// What a person reads in a wire text: UTF-8 where the bytes are UTF-8, Latin-1 where they are not.
@@ -115,8 +116,11 @@ pub fn text(wire: &str) -> String {
 }
 
 /// The wire text of some received bytes.
-pub(crate) fn decode(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
+pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => bytes.iter().copied().map(char::from).collect(),
+    }
 }
 
 /// The bytes of a wire text; a character that is none (above U+00FF) becomes `?`.

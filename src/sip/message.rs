@@ -17,6 +17,24 @@ pub enum Method {
     Other(String),
 }
 
+/// Every method rsip knows, with its token.
+const METHODS: [(rsip::Method, &str); 14] = [
+    (rsip::Method::Ack, "ACK"),
+    (rsip::Method::Bye, "BYE"),
+    (rsip::Method::Cancel, "CANCEL"),
+    (rsip::Method::Info, "INFO"),
+    (rsip::Method::Invite, "INVITE"),
+    (rsip::Method::Message, "MESSAGE"),
+    (rsip::Method::Notify, "NOTIFY"),
+    (rsip::Method::Options, "OPTIONS"),
+    (rsip::Method::PRack, "PRACK"),
+    (rsip::Method::Publish, "PUBLISH"),
+    (rsip::Method::Refer, "REFER"),
+    (rsip::Method::Register, "REGISTER"),
+    (rsip::Method::Subscribe, "SUBSCRIBE"),
+    (rsip::Method::Update, "UPDATE"),
+];
+
 /// A SIP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -55,15 +73,17 @@ pub enum Message {
 impl Method {
     /// Reads a method's token.
     pub fn read(token: &str) -> Self {
-        let known = token.parse().ok().filter(|known: &rsip::Method| known.to_string() == token);
-        known.map_or_else(|| Self::Other(token.to_owned()), Self::Known)
+        let known = METHODS.iter().find(|(_, name)| *name == token);
+        known.map_or_else(|| Self::Other(token.to_owned()), |(method, _)| Self::Known(*method))
     }
 
     /// The token that stands on the request line.
-    pub fn as_str(&self) -> String {
+    pub fn as_str(&self) -> &str {
         match self {
-            Self::Known(method) => method.to_string(),
-            Self::Other(token) => token.clone(),
+            Self::Known(method) => {
+                METHODS.iter().find(|(known, _)| known == method).map_or("", |(_, name)| name)
+            }
+            Self::Other(token) => token,
         }
     }
 }
@@ -162,7 +182,7 @@ fn stamped(via: &str, from: SocketAddr) -> String {
     let rest = trim(via).strip_prefix(top).unwrap_or_default();
     let Some(parsed) = Via::read(top) else { return via.to_owned() };
     let asks = parsed.wants_rport();
-    let mut pieces: Vec<String> = pieces(top, ';').map(str::to_owned).collect();
+    let mut pieces: Vec<String> = pieces(top, b';').map(str::to_owned).collect();
     if asks {
         let rports = pieces.iter_mut().skip(1).filter(|piece| is_called(piece, "rport"));
         rports.for_each(|piece| *piece = format!("rport={}", from.port()));
@@ -215,6 +235,17 @@ pub fn reason(code: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_method_that_rsip_knows_is_read() {
+        for method in rsip::Method::all() {
+            let token = method.to_string();
+            assert_eq!(
+                (Method::read(&token), Method::Known(method).as_str()),
+                (Method::Known(method), &token[..])
+            );
+        }
+    }
 
     fn request(via: &str) -> Request {
         let mut request = Request::new(rsip::Method::Options, "sip:h");

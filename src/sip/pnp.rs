@@ -89,7 +89,7 @@ impl Teller {
     /// Whether a phone asks the same again, since it has not heard that it was answered. Then it is answered as before,
     /// and what it is told comes again by itself.
     pub fn repeats(&self, asking: &Asking, out: &mut Vec<Command>) -> bool {
-        let answered = self.asked.answered(&Servers::key(&asking.request, asking.from));
+        let answered = self.asked.answered(Servers::key(&asking.request, asking.from));
         let Some((to, datagram)) = answered else { return false };
         out.push(send(to, datagram));
         true
@@ -110,8 +110,8 @@ impl Teller {
             .with("Server", wire(&self.agent));
         let (back, accepted, key) =
             (asking.from.back(request), accepted.to_bytes(), Servers::key(request, asking.from));
-        self.asked.arrive(now, &key);
-        self.asked.answer(now, &key, back, accepted.clone());
+        self.asked.arrive(now, key);
+        self.asked.answer(now, key, back, accepted.clone());
         out.push(send(back, accepted));
         let branch = format!("z9hG4bK{}", self.chance.token());
         let datagram = self.notify(request, (&to, &branch, tag), url);

@@ -5,6 +5,8 @@
 //! To, a Call-ID and a CSeq that can be read, and a body as long as it says. A broken request that can still
 //! be answered comes back as [`Malformed::Answerable`] with the code to answer.
 
+use std::borrow::Cow;
+
 use super::address::{NameAddr, Via, list, number, trim};
 use super::header::{Headers, decode};
 use super::message::{Message, Method, Request, Response, cseq};
@@ -62,7 +64,7 @@ fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
     let (headers, body, fault) = read_rest(lines);
     let request =
         Request { method: Method::read(method), uri: trim(uri).to_owned(), headers, body: body.into() };
-    let answerable = request.headers.get("Via").is_some_and(|via| Via::read(via).is_some());
+    let answerable = || request.headers.get("Via").is_some_and(|via| Via::read(via).is_some());
     let fault = if version.eq_ignore_ascii_case(VERSION) {
         fault.or_else(|| wrong(&request)).map(|reason| (400, reason))
     } else {
@@ -70,7 +72,7 @@ fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
     };
     match fault {
         None => Ok(request),
-        Some((code, reason)) if answerable && version.get(..4) == Some("SIP/") => {
+        Some((code, reason)) if answerable() && version.get(..4) == Some("SIP/") => {
             Err(Malformed::Answerable { request: Box::new(request), code, reason })
         }
         Some((_, reason)) => Err(Malformed::Noise(reason)),
@@ -81,13 +83,11 @@ fn read_request(start: &str, lines: Lines<'_>) -> Result<Request, Malformed> {
 fn wrong(request: &Request) -> Option<&'static str> {
     let headers = &request.headers;
     let lacks = |name| headers.get(name).and_then(NameAddr::read).is_none();
-    let mut vias = headers.all("Via").flat_map(list);
+    let mut vias = headers.all("Via").flat_map(list).peekable();
     match () {
         () if !uri::is_sound(&request.uri) => Some("No Request-URI that can be read"),
-        () if vias.next().is_none() => Some("No Via"),
-        () if headers.all("Via").flat_map(list).any(|via| Via::read(via).is_none()) => {
-            Some("Via cannot be read")
-        }
+        () if vias.peek().is_none() => Some("No Via"),
+        () if vias.any(|via| Via::read(via).is_none()) => Some("Via cannot be read"),
         () if lacks("From") => Some("No From"),
         () if lacks("To") => Some("No To"),
         () if headers.get("Call-ID").is_none_or(str::is_empty) => Some("No Call-ID"),
@@ -119,11 +119,13 @@ fn read_response(start: &str, lines: Lines<'_>) -> Result<Response, Malformed> {
 
 /// Header fields, body, and what is wrong with them.
 fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
-    let mut unfolded: Vec<String> = Vec::new();
+    let mut unfolded: Vec<Cow<'_, str>> = Vec::new();
     let mut fault = None;
     for line in lines.by_ref().take_while(|line| !line.is_empty()) {
         if line.starts_with(b" ") || line.starts_with(b"\t") {
-            unfolded.last_mut().into_iter().for_each(|last| last.extend([" ", trim(&decode(line))]));
+            if let Some(last) = unfolded.last_mut() {
+                last.to_mut().extend([" ", trim(&decode(line))]);
+            }
         } else if unfolded.len() == MAX_HEADERS {
             fault = Some("Too many header fields");
             break;

@@ -11,6 +11,7 @@ use super::binding::Bindings;
 use super::call::manners::{ALLOW, unknown_extensions};
 use super::chance::Chance;
 use super::command::{Command, Ticket, send};
+use super::fingerprint::Fingerprint;
 use super::guard::Guard;
 use super::header::wire;
 use super::line::{Admission, Gate, Line};
@@ -47,7 +48,7 @@ struct Pending {
     since: Instant,
     from: Peer,
     /// The name of the transaction.
-    key: String,
+    key: Fingerprint,
     request: Request,
     registration: Registration,
 }
@@ -155,7 +156,7 @@ impl Server {
             }
         };
         let key = Servers::key(&request, from);
-        match self.transactions.arrive(now, &key) {
+        match self.transactions.arrive(now, key) {
             Arrival::New => self.look_up(Pending { since: now, from, key, request, registration }, out),
             Arrival::Again => {}
             Arrival::Answered(to, datagram) => out.push(send(to, datagram)),
@@ -237,8 +238,8 @@ impl Server {
     }
 
     fn finish(&mut self, now: Instant, pending: &Pending, response: &Response, out: &mut Vec<Command>) {
-        let (to, datagram) = (pending.from.back(&pending.request), response.to_bytes());
-        self.transactions.answer(now, &pending.key, to, datagram.clone());
+        let (to, datagram) = (pending.registration.source, response.to_bytes());
+        self.transactions.answer(now, pending.key, to, datagram.clone());
         out.push(send(to, datagram));
     }
 }

@@ -5,23 +5,23 @@ use std::str::FromStr;
 
 /// The members of a comma-separated list; commas in quotes and angle brackets do not separate.
 pub fn list(value: &str) -> impl Iterator<Item = &str> {
-    pieces(value, ',').map(trim).filter(|member| !member.is_empty())
+    pieces(value, b',').map(trim).filter(|member| !member.is_empty())
 }
 
 /// The pieces of a text between separators that are neither in quotes nor in angle brackets.
-pub fn pieces(value: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut start = 0;
-    let ends: Vec<usize> = unquoted(value, separator).chain([value.len()]).collect();
-    ends.into_iter().map(move |end| {
-        let piece = &value[start..end];
-        start = end + 1;
-        piece
+pub fn pieces(value: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = unquoted(text, separator);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(end.map_or(text, |end| &text[..end]))
     })
 }
 
 /// The value of the first parameter called `name` in `;a=1;b;c="x"`: unquoted, and empty if it has none.
 pub fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
-    pieces(params, ';').find_map(|piece| {
+    pieces(params, b';').find_map(|piece| {
         let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
         trim(key).eq_ignore_ascii_case(name).then(|| unquote(trim(value)))
     })
@@ -38,7 +38,19 @@ pub fn host_and_port(sent_by: &str) -> (&str, Option<&str>) {
 
 /// Takes off the blanks around a text. Not `str::trim`, to which the byte 0x85 of a wire text is a blank too.
 pub fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let (mut bytes, mut start) = (text.as_bytes(), 0);
+    while let [first, rest @ ..] = bytes
+        && blank(first)
+    {
+        (bytes, start) = (rest, start + 1);
+    }
+    while let [rest @ .., last] = bytes
+        && blank(last)
+    {
+        bytes = rest;
+    }
+    &text[start..start + bytes.len()]
 }
 
 /// Reads a number of digits only. Not `str::parse` alone, which takes a plus sign too.
@@ -52,46 +64,61 @@ pub fn unquote(value: &str) -> &str {
     value.strip_prefix('"').map_or(value, |rest| rest.strip_suffix('"').unwrap_or(rest))
 }
 
-/// Where `wanted` stands outside of quotes and angle brackets.
-pub(super) fn unquoted(value: &str, wanted: char) -> impl Iterator<Item = usize> {
-    let mut within = Within::default();
-    value.char_indices().filter_map(move |(at, c)| {
-        let plain = within.nothing();
-        within.step(c);
-        (plain && c == wanted).then_some(at)
-    })
+/// Where `wanted`, an ASCII character, first stands outside of quotes and angle brackets.
+pub(super) fn unquoted(value: &str, wanted: u8) -> Option<usize> {
+    match search(value, wanted) {
+        Search::At(place) => Some(place),
+        Search::Nowhere | Search::Open => None,
+    }
 }
 
 /// Whether all quotes and angle brackets are closed at the end.
 pub(super) fn is_closed(value: &str) -> bool {
-    let mut within = Within::default();
-    value.chars().for_each(|c| within.step(c));
-    within.nothing()
+    search(value, NOTHING) == Search::Nowhere
 }
 
-/// What a place in a value is within.
-#[derive(Default)]
-struct Within {
-    quotes: bool,
-    escape: bool,
-    brackets: bool,
+/// A byte that is in no text.
+const NOTHING: u8 = 0xff;
+
+#[derive(PartialEq, Eq)]
+enum Search {
+    At(usize),
+    Nowhere,
+    /// A quote or an angle bracket is never closed.
+    Open,
 }
 
-impl Within {
-    fn nothing(&self) -> bool {
-        !self.quotes && !self.brackets
+fn search(value: &str, wanted: u8) -> Search {
+    let bytes = value.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let closed = match byte {
+            byte if *byte == wanted => return Search::At(at),
+            b'"' => behind_quotes(bytes, at + 1),
+            b'<' => behind_bracket(bytes, at + 1),
+            _ => Some(at + 1),
+        };
+        let Some(next) = closed else { return Search::Open };
+        at = next;
     }
+    Search::Nowhere
+}
 
-    fn step(&mut self, c: char) {
-        match c {
-            _ if self.escape => self.escape = false,
-            '\\' if self.quotes => self.escape = true,
-            '"' if !self.brackets => self.quotes = !self.quotes,
-            '<' if !self.quotes => self.brackets = true,
-            '>' if !self.quotes => self.brackets = false,
-            _ => {}
+/// Behind the quote that closes what `start` is within.
+fn behind_quotes(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
         }
     }
+}
+
+/// Behind the bracket that closes what `start` is within; quotes say nothing there.
+fn behind_bracket(bytes: &[u8], start: usize) -> Option<usize> {
+    Some(start + bytes.get(start..)?.iter().position(|byte| *byte == b'>')? + 1)
 }
 
 #[cfg(test)]

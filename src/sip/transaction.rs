@@ -5,10 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 
 use super::address::Via;
-use super::chance::hex;
+use super::fingerprint::Fingerprint;
 use super::message::Request;
 use super::peer::Peer;
 use super::timers::Timers;
@@ -176,8 +175,8 @@ impl<O: Copy> Clients<O> {
 #[derive(Debug)]
 pub struct Servers {
     most: usize,
-    table: HashMap<String, Option<(Peer, Bytes)>>,
-    timers: Timers<Instant, String>,
+    table: HashMap<Fingerprint, Option<(Peer, Bytes)>>,
+    timers: Timers<Instant, Fingerprint>,
 }
 
 /// What to do with a request that came in.
@@ -206,21 +205,24 @@ impl Servers {
     /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what RFC
     /// 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that
     /// no name is long.
-    pub fn key(request: &Request, from: Peer) -> String {
+    pub fn key(request: &Request, from: Peer) -> Fingerprint {
         let field = |name| request.headers.get(name).unwrap_or_default();
-        let name = match Via::read(field("Via")) {
+        let (from, method) = (from.ip().to_string(), request.method.as_str());
+        match Via::read(field("Via")) {
             Some(via) if via.branch.strip_prefix("z9hG4bK").is_some_and(|name| !name.is_empty()) => {
-                format!("{}:{} {}", via.host, via.port, via.branch)
+                Fingerprint::of(&[&from, method, via.host, &via.port.to_string(), via.branch])
             }
-            _ => ["Call-ID", "CSeq", "From", "To", "Via"].map(field).join("\n") + &request.uri,
-        };
-        let whole = format!("{} {} {name}", from.ip(), request.method.as_str());
-        hex(&Sha256::digest(whole.as_bytes())[..16])
+            _ => {
+                let [call_id, cseq, caller, callee, via] =
+                    ["Call-ID", "CSeq", "From", "To", "Via"].map(field);
+                Fingerprint::of(&[&from, method, call_id, cseq, caller, callee, via, &request.uri])
+            }
+        }
     }
 
     /// The answer that a request was given, and where it went.
-    pub fn answered(&self, key: &str) -> Option<(Peer, Bytes)> {
-        self.table.get(key)?.clone()
+    pub fn answered(&self, key: Fingerprint) -> Option<(Peer, Bytes)> {
+        self.table.get(&key)?.clone()
     }
 
     /// How many there are.
@@ -234,14 +236,14 @@ impl Servers {
     }
 
     /// Takes note of a request.
-    pub fn arrive(&mut self, now: Instant, key: &str) -> Arrival {
-        match self.table.get(key) {
+    pub fn arrive(&mut self, now: Instant, key: Fingerprint) -> Arrival {
+        match self.table.get(&key) {
             Some(None) => Arrival::Again,
             Some(Some((to, datagram))) => Arrival::Answered(*to, datagram.clone()),
             None => {
                 self.make_room();
-                self.table.insert(key.to_owned(), None);
-                self.timers.set(&key.to_owned(), now + TIMER_J);
+                self.table.insert(key, None);
+                self.timers.set(&key, now + TIMER_J);
                 Arrival::New
             }
         }
@@ -249,13 +251,13 @@ impl Servers {
 
     /// Takes note of the final answer, so that it can be given again until timer J ends; over a reliable transport
     /// that is at once.
-    pub fn answer(&mut self, now: Instant, key: &str, to: Peer, datagram: Bytes) {
+    pub fn answer(&mut self, now: Instant, key: Fingerprint, to: Peer, datagram: Bytes) {
         if datagram.len() > MAX_ANSWER || to.is_reliable() {
-            self.table.remove(key);
-            self.timers.clear(&key.to_owned());
-        } else if let Some(answer) = self.table.get_mut(key) {
+            self.table.remove(&key);
+            self.timers.clear(&key);
+        } else if let Some(answer) = self.table.get_mut(&key) {
             *answer = Some((to, datagram));
-            self.timers.set(&key.to_owned(), now + TIMER_J);
+            self.timers.set(&key, now + TIMER_J);
         }
     }
 

@@ -77,8 +77,9 @@ impl Writer {
 
     fn set(&self, name: Option<Name>, value: Option<Vec<u8>>, is_news: bool) {
         let Some(name) = name else { return };
-        self.desk.ledger().set(name, value, is_news, clock().1);
-        self.desk.news.notify_one();
+        if self.desk.ledger().set(name, value, is_news, clock().1) {
+            self.desk.news.notify_one();
+        }
     }
 }
 

@@ -28,13 +28,16 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// A note shall be this, or no more. If it says nothing new it can wait.
-    pub(super) fn set(&mut self, name: Name, value: Option<Vec<u8>>, is_news: bool, now: u64) {
+    /// A note shall be this, or no more. If it says nothing new it can wait. True if something is due earlier than
+    /// before.
+    pub(super) fn set(&mut self, name: Name, value: Option<Vec<u8>>, is_news: bool, now: u64) -> bool {
+        let before = self.next();
         let recent = self.written.at(&name).filter(|_| !is_news);
         let at = recent.map_or(now, |written| written + EVERY);
         let at = self.due.at(&name).map_or(at, |earlier| earlier.min(at));
         self.due.set(&name, at);
         self.waiting.insert(name, value);
+        before.is_none_or(|before| at < before)
     }
 
     /// Takes what is due, at most `most` notes.

@@ -1,15 +1,56 @@
 //! Which device a line belongs to, and how its phone proves itself.
 
+use quick_cache::unsync::Cache;
+
+use crate::account::Account;
 use crate::device::Device;
+use crate::resync::Scope;
 use crate::sip::{Aor, Credentials, Line, Password, Proof};
-use crate::store::{Store, StoreError, is_switched_on};
+use crate::store::{Changes, Stamp, Store, StoreError, is_switched_on};
 use crate::user::User;
 
-/// The line `user` at `realm`, as the registrar wants it. A device without a password, or with an address that
-/// cannot be read, cannot register.
-pub(super) async fn find(store: &dyn Store, user: &str, realm: &str) -> Result<Option<Line>, StoreError> {
-    let Some(device) = store.device_by_line(user, realm).await? else { return Ok(None) };
-    let enabled = is_enabled(store, &device).await?;
+/// How many lines are remembered; one takes about half a kilobyte.
+const REMEMBERED: usize = 32_768;
+
+/// A line as it was found, and what it was made from.
+pub(super) struct Known {
+    line: Line,
+    stamp: Stamp,
+}
+
+/// The lines that registered lately, each for as long as nothing that it was made from changes: a phone that answers a
+/// challenge, or refreshes, costs no read. Lines that do not exist are not remembered.
+pub(super) struct Lines(Cache<Aor, Known>);
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+
+    /// A line that is remembered, if nothing has changed it since.
+    pub(super) fn known(&self, changes: &Changes, aor: &Aor) -> Option<&Line> {
+        let known = self.0.get(aor).filter(|known| changes.is_current(&known.stamp));
+        known.map(|known| &known.line)
+    }
+
+    /// Remembers what was found; gives the line.
+    pub(super) fn learn(&mut self, aor: Aor, found: Option<Known>) -> Option<Line> {
+        let line = found.as_ref().map(|known| known.line.clone());
+        match found {
+            Some(known) => self.0.insert(aor, known),
+            None => drop(self.0.remove(&aor)),
+        }
+        line
+    }
+}
+
+/// A line as the registrar wants it. A device without a password, or with an address that cannot be read, cannot
+/// register.
+pub(super) async fn find(store: &dyn Store, aor: &Aor) -> Result<Option<Known>, StoreError> {
+    let sequence = store.changes().latest();
+    let Some(device) = store.device_by_line(&aor.user, &aor.realm).await? else { return Ok(None) };
+    let Some(account) = store.account(device.account()).await? else { return Ok(None) };
+    let enabled = is_enabled(store, &device, &account).await?;
     let line = proof(&device).map(|proof| Line {
         device: device.id().to_string(),
         proof,
@@ -17,7 +58,10 @@ pub(super) async fn find(store: &dyn Store, user: &str, realm: &str) -> Result<O
         expires: expires(&device),
         tells_overwrites: device.document.flag("register_overwrite_notify").unwrap_or(false),
     });
-    Ok(line)
+    let accounts = account.tree.iter().copied().chain([account.id()]).map(Scope::Account);
+    let owner = device.owner().map(Scope::User);
+    let scopes = [Scope::Device(device.id())].into_iter().chain(owner).chain(accounts).collect();
+    Ok(line.map(|line| Known { line, stamp: Stamp { sequence, scopes } }))
 }
 
 /// The line of a device: its username in its own realm or its account's; `None` if either is missing.
@@ -36,9 +80,8 @@ pub(super) fn credentials(device: &Device) -> Option<Credentials> {
 }
 
 /// A phone may register where it would be given its files, unless its owner is switched off.
-async fn is_enabled(store: &dyn Store, device: &Device) -> Result<bool, StoreError> {
-    let Some(account) = store.account(device.account()).await? else { return Ok(false) };
-    let mut enabled = device.enabled() && is_switched_on(store, &account).await?;
+async fn is_enabled(store: &dyn Store, device: &Device, account: &Account) -> Result<bool, StoreError> {
+    let mut enabled = device.enabled() && is_switched_on(store, account).await?;
     if let Some(owner) = device.owner() {
         let owner = store.user(owner).await?.filter(|owner| owner.document.account == device.account());
         enabled &= owner.as_ref().is_none_or(User::enabled);
@@ -87,24 +130,39 @@ mod tests {
         Entity::Account(Account { document, tree, api_key: Digest::of(&[number]) })
     }
 
-    /// Whether a customer's phone may register when this one is switched off, and its owner is a user of `owners`.
-    async fn registers(off: u8, owners: u8) -> bool {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { reserve_bytes: 0, ..Options::new(folder.path()) };
-        let store = SledStore::open(options).unwrap();
+    fn customer_phone(enabled: bool, password: &str) -> Entity {
+        let sip = json!({"username": "u1", "password": password});
+        let phone = json!({"enabled": enabled, "owner_id": id(OWNER), "sip": sip});
+        Entity::Device(Device { document: document(DEVICE, CUSTOMER, &phone) })
+    }
+
+    /// A customer's phone where this one of them is switched off, and the phone's owner is a user of `owners`.
+    fn entities(off: u8, owners: u8) -> [Entity; 5] {
         let enabled = |number: u8| number != off;
-        let sip = json!({"username": "u1", "password": "secret"});
-        let phone = json!({"enabled": enabled(DEVICE), "owner_id": id(OWNER), "sip": sip});
-        let entities = [
+        [
             account(1, &[], &json!({})),
             account(RESELLER, &[1], &json!({"enabled": enabled(RESELLER)})),
             account(CUSTOMER, &[1, RESELLER], &json!({"enabled": enabled(CUSTOMER), "realm": "pbx"})),
             Entity::User(User { document: document(OWNER, owners, &json!({"enabled": enabled(OWNER)})) }),
-            Entity::Device(Device { document: document(DEVICE, CUSTOMER, &phone) }),
-        ];
+            customer_phone(enabled(DEVICE), "secret"),
+        ]
+    }
+
+    async fn stored(folder: &std::path::Path, entities: [Entity; 5]) -> SledStore {
+        let store = SledStore::open(Options { reserve_bytes: 0, ..Options::new(folder) }).unwrap();
         let steps = entities.into_iter().map(|entity| Step::Put { entity, replaces: None });
         store.commit(Change { steps: steps.collect() }).await.unwrap();
-        find(&store, "u1", "pbx").await.unwrap().unwrap().enabled
+        store
+    }
+
+    fn line() -> Aor {
+        Aor::new("u1", "pbx")
+    }
+
+    async fn registers(off: u8, owners: u8) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let store = stored(folder.path(), entities(off, owners)).await;
+        find(&store, &line()).await.unwrap().unwrap().line.enabled
     }
 
     #[tokio::test]
@@ -118,5 +176,32 @@ mod tests {
     #[tokio::test]
     async fn a_user_of_another_account_is_no_owner() {
         assert!(registers(OWNER, RESELLER).await);
+    }
+
+    #[tokio::test]
+    async fn a_line_is_remembered_until_something_changes_that_it_was_made_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = stored(folder.path(), entities(0, CUSTOMER)).await;
+        let mark = async |scope| store.commit(Change { steps: vec![Step::Mark(scope)] }).await.unwrap();
+        let mut lines = Lines::new();
+        let found = find(&store, &line()).await.unwrap();
+        let learnt = lines.learn(line(), found).unwrap();
+        mark(Scope::Device(id(9))).await;
+        assert_eq!(lines.known(store.changes(), &line()), Some(&learnt));
+        let scopes = [
+            Scope::Device(id(DEVICE)),
+            Scope::User(id(OWNER)),
+            Scope::Account(id(RESELLER)),
+            Scope::Account(id(CUSTOMER)),
+            Scope::Everything,
+        ];
+        for scope in scopes {
+            mark(scope.clone()).await;
+            assert_eq!(lines.known(store.changes(), &line()), None, "{scope:?}");
+            lines.learn(line(), find(&store, &line()).await.unwrap());
+            assert_eq!(lines.known(store.changes(), &line()), Some(&learnt));
+        }
+        assert_eq!(lines.learn(line(), None), None);
+        assert_eq!(lines.known(store.changes(), &line()), None, "it is nobody's any more");
     }
 }

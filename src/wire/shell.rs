@@ -2,38 +2,43 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::ReadBuf;
-use tokio::net::{TcpListener, UdpSocket};
+use futures_util::FutureExt as _;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
 use tracing::{debug, info, warn};
 
 use super::bindings::Writer;
 use super::calls::Calls;
 use super::elsewhere::Elsewhere;
 use super::ends::Ends;
+use super::lines::{self, Known, Lines};
 use super::listeners::Open;
 use super::proxy::Finder;
 use super::regevent::{self, Watch};
 use super::seldom::Seldom;
+use super::sockets::{Received, Sockets};
 use super::streams::{Event, Streams};
 use super::tls::Tls;
 use super::waiting::Waiting;
-use super::{Listener, Means, clock, lines};
+use super::{Listener, Means, clock};
 use crate::circle::{Circle, Order};
 use crate::registrations::Registrations;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
-use crate::sip::{Command, Endpoint, Line, NotifyId, Outcome, Peer, Ticket, Transport};
+use crate::sip::{Aor, Command, Endpoint, NotifyId, Outcome, Peer, Ticket, Transport};
 use crate::store::{Store, StoreError};
 
 /// The longest UDP payload.
 const DATAGRAM: usize = 65_535;
+
+/// How many datagrams are taken one after the other before anything else is looked at.
+const AT_A_TIME: usize = 64;
 
 /// How many events of connections may wait; the connections wait meanwhile.
 const EVENTS: usize = 1024;
@@ -45,11 +50,17 @@ pub(super) struct Telling {
     pub(super) outcome: oneshot::Sender<Option<Outcome>>,
 }
 
-type Found = (Ticket, Result<Option<Line>, StoreError>);
+/// What became of looking a line up.
+struct Found {
+    ticket: Ticket,
+    aor: Aor,
+    known: Result<Option<Known>, StoreError>,
+}
 
 /// The SIP side.
 pub(super) struct Shell {
-    sockets: Vec<(UdpSocket, SocketAddr)>,
+    sockets: Sockets,
+    lines: Lines,
     pub(super) streams: Streams,
     pub(super) endpoint: Endpoint,
     pub(super) finder: Finder,
@@ -90,12 +101,13 @@ impl Shell {
         for listener in listeners {
             let known = listener.known();
             match listener.socket {
-                Open::Datagrams(socket) => sockets.push((UdpSocket::from_std(socket)?, known.address)),
+                Open::Datagrams(socket) => sockets.push((socket, known.address)),
                 Open::Streams(socket) => streams.listen(TcpListener::from_std(socket)?, known),
             }
         }
         Ok(Self {
-            sockets,
+            sockets: Sockets::new(sockets),
+            lines: Lines::new(),
             streams,
             endpoint,
             finder: Finder::new(),
@@ -131,21 +143,24 @@ impl Shell {
         self
     }
 
-    /// Runs until it is stopped, or nobody gives orders any more.
-    pub(super) async fn run(mut self) {
+    /// Begins to hear datagrams, on the runtime that this is called in.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        self.sockets.open()
+    }
+
+    /// Runs until it is stopped, or nobody gives orders any more. `alarm` wakes it.
+    pub(super) async fn run(mut self, alarm: Sleep) {
         let mut datagram = vec![0; DATAGRAM];
+        let mut alarm = pin!(alarm);
         loop {
             let mut out = Vec::new();
             let deadline = self.endpoint.deadline().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
+            if alarm.deadline() != deadline.into() {
+                alarm.as_mut().reset(deadline.into());
+            }
             let Inbox { orders, events, lookups, watch, stop } = &mut self.inbox;
             tokio::select! {
-                (received, local) = receive(&self.sockets, &mut datagram) => match received {
-                    Ok((length, from)) => {
-                        let from = Peer { local: Some(local), ..from.into() };
-                        self.hear(from, &datagram[..length], &mut out);
-                    }
-                    Err(error) => debug!(%error, "a datagram could not be received"),
-                },
+                received = self.sockets.receive(&mut datagram) => self.datagrams(received, &mut datagram).await,
                 order = orders.recv(), if !self.waiting.is_full() => match order {
                     Some(order) => self.order(order, &mut out),
                     None => break,
@@ -153,8 +168,8 @@ impl Shell {
                 () = stop.notified() => break,
                 Some(event) = events.recv() => self.event(event, &mut out),
                 Some(watch) = watch.recv() => self.watch(watch, &mut out),
-                Some((ticket, line)) = lookups.recv() => self.line(ticket, line, &mut out),
-                () = tokio::time::sleep_until(deadline.into()) => {
+                Some(found) = lookups.recv() => self.line(found, &mut out),
+                () = &mut alarm => {
                     let (now, unix) = clock();
                     self.endpoint.wake(now, unix, &mut out);
                 }
@@ -181,6 +196,24 @@ impl Shell {
         if let Some(elsewhere) = self.elsewhere {
             elsewhere.finish().await;
         }
+    }
+
+    /// Takes a datagram, and those that wait behind it.
+    async fn datagrams(&mut self, first: Received, buffer: &mut [u8]) {
+        self.datagram(first, buffer).await;
+        for _ in 1..AT_A_TIME {
+            let Some(next) = self.sockets.receive(buffer).now_or_never() else { return };
+            self.datagram(next, buffer).await;
+        }
+    }
+
+    async fn datagram(&mut self, received: Received, buffer: &[u8]) {
+        let mut out = Vec::new();
+        match received {
+            Ok((length, from)) => self.hear(from, &buffer[..length], &mut out),
+            Err(error) => debug!(%error, "a datagram could not be received"),
+        }
+        self.carry_out(out).await;
     }
 
     fn hear(&mut self, from: Peer, message: &[u8], out: &mut Vec<Command>) {
@@ -216,10 +249,13 @@ impl Shell {
         }
     }
 
-    fn line(&mut self, ticket: Ticket, line: Result<Option<Line>, StoreError>, out: &mut Vec<Command>) {
-        let (now, unix) = clock();
-        match line {
-            Ok(line) => self.endpoint.line(now, unix, ticket, line.as_ref(), out),
+    fn line(&mut self, found: Found, out: &mut Vec<Command>) {
+        let ((now, unix), Found { ticket, aor, known }) = (clock(), found);
+        match known {
+            Ok(known) => {
+                let line = self.lines.learn(aor, known);
+                self.endpoint.line(now, unix, ticket, line.as_ref(), out);
+            }
             Err(error) => {
                 if let Some(left_out) = self.unregistered.says(now) {
                     warn!(%error, left_out, "a phone could not be registered");
@@ -243,7 +279,7 @@ impl Shell {
         match command {
             Command::Send { to, datagram, branch } => self.send(to, datagram.0, branch, more).await,
             Command::Lost(place) => self.finder.lost(place),
-            Command::FindLine { ticket, user, realm } => self.find(ticket, user, realm),
+            Command::FindLine { ticket, user, realm } => self.find(ticket, Aor { user, realm }, more),
             Command::Bound { binding, fresh, same } => self.bound(&binding, (fresh, !same), more),
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
@@ -262,7 +298,7 @@ impl Shell {
 
     async fn send(&mut self, to: Peer, bytes: Bytes, branch: Option<String>, more: &mut Vec<Command>) {
         let sent = match to.transport {
-            Transport::Udp => self.send_datagram(&to, &bytes).await.map_err(|error| error.to_string()),
+            Transport::Udp => self.sockets.send(&to, &bytes).await.map_err(|error| error.to_string()),
             _ => self.streams.send(&to, bytes, branch.clone()).map_err(str::to_owned),
         };
         if let Err(error) = sent {
@@ -273,20 +309,17 @@ impl Shell {
         }
     }
 
-    /// Sends from the socket that the peer knows, or one of its family.
-    async fn send_datagram(&self, to: &Peer, bytes: &[u8]) -> io::Result<()> {
-        let known = self.sockets.iter().find(|(_, local)| to.local == Some(*local));
-        let family = || self.sockets.iter().find(|(_, local)| local.is_ipv4() == to.address.is_ipv4());
-        let (socket, _) = known.or_else(family).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        socket.send_to(bytes, to.address).await.map(drop)
-    }
-
-    fn find(&self, ticket: Ticket, user: String, realm: String) {
+    /// Looks a line up, in the store unless it is remembered.
+    fn find(&mut self, ticket: Ticket, aor: Aor, more: &mut Vec<Command>) {
+        if let Some(line) = self.lines.known(self.store.changes(), &aor) {
+            let (now, unix) = clock();
+            return self.endpoint.line(now, unix, ticket, Some(line), more);
+        }
         let (store, found) = (self.store.clone(), self.found.clone());
         let nobody = self.elsewhere.is_some();
         tokio::spawn(async move {
-            let line = if nobody { Ok(None) } else { lines::find(&*store, &user, &realm).await };
-            let _stopped = found.send((ticket, line)).await;
+            let known = if nobody { Ok(None) } else { lines::find(&*store, &aor).await };
+            let _stopped = found.send(Found { ticket, aor, known }).await;
         });
     }
 
@@ -304,23 +337,6 @@ impl Shell {
             let _gone = telling.outcome.send(telling.best);
         }
     }
-}
-
-/// The next datagram of any of these sockets, and by what address of ours its sender knows us.
-async fn receive(
-    sockets: &[(UdpSocket, SocketAddr)],
-    datagram: &mut [u8],
-) -> (io::Result<(usize, SocketAddr)>, SocketAddr) {
-    std::future::poll_fn(|context| {
-        for (socket, local) in sockets {
-            let mut buffer = ReadBuf::new(datagram);
-            if let Poll::Ready(received) = socket.poll_recv_from(context, &mut buffer) {
-                return Poll::Ready((received.map(|from| (buffer.filled().len(), from)), *local));
-            }
-        }
-        Poll::Pending
-    })
-    .await
 }
 
 #[cfg(test)]

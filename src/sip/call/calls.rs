@@ -159,13 +159,13 @@ impl Calls {
         out: &mut Vec<Command>,
     ) {
         let key = Servers::key(request, from);
-        match self.servers.arrive(now, &key) {
+        match self.servers.arrive(now, key) {
             Arrival::Again => {}
             Arrival::Answered(to, datagram) => out.push(send(to, datagram)),
             Arrival::New => {
                 let (to, response) = (from.back(request), self.agree((id, side), request, from));
                 let datagram = response.to_bytes();
-                self.servers.answer(now, &key, to, datagram.clone());
+                self.servers.answer(now, key, to, datagram.clone());
                 out.push(send(to, datagram));
                 if response.code == 200 {
                     self.with(now, id, out, |talk, sender| talk.request(side, request, sender));

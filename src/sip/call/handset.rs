@@ -89,7 +89,7 @@ impl Scene {
 
     /// The methods of all requests that a phone has heard since it was last asked.
     pub(super) fn methods(&mut self, phone: u8) -> Vec<String> {
-        self.all(phone).iter().map(|request| request.method.as_str()).collect()
+        self.all(phone).iter().map(|request| request.method.as_str().to_owned()).collect()
     }
 
     pub(super) fn all(&mut self, phone: u8) -> Vec<Request> {

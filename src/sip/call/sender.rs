@@ -75,7 +75,7 @@ impl Sender<'_> {
     /// Sends a request again and again until it is answered. False if too many wait already.
     pub fn ask(&mut self, owner: (CallId, Errand), to: Peer, request: &Request, branch: &str) -> bool {
         let datagram = request.to_bytes();
-        let key = (branch, &request.method.as_str()[..]);
+        let key = (branch, request.method.as_str());
         let begun = self.transactions.start(self.now, key, owner, (to, datagram.clone()));
         if begun {
             self.out.push(ask(to, datagram, branch));

@@ -6,6 +6,10 @@ use crate::sip::peer::Transport;
 
 const KEY: (&str, &str) = ("z9hG4bK1", "NOTIFY");
 
+fn named(name: &str) -> Fingerprint {
+    Fingerprint::of(&[name])
+}
+
 fn at() -> Peer {
     "10.0.0.1:5060".parse().unwrap()
 }
@@ -82,9 +86,12 @@ fn over_a_stream_nothing_is_sent_again_and_nothing_is_kept() {
     assert_eq!(clients.response(start, KEY, 200), Some(1));
     assert_eq!((clients.deadline(), clients.table.len(), clients.waiting()), (None, 0, 0));
     let mut servers = Servers::default();
-    servers.arrive(start, "k");
-    servers.answer(start, "k", tcp, Bytes::from_static(b"ok"));
-    assert_eq!((servers.arrive(start, "k"), servers.deadline()), (Arrival::New, Some(start + TIMER_J)));
+    servers.arrive(start, named("k"));
+    servers.answer(start, named("k"), tcp, Bytes::from_static(b"ok"));
+    assert_eq!(
+        (servers.arrive(start, named("k")), servers.deadline()),
+        (Arrival::New, Some(start + TIMER_J))
+    );
 }
 
 #[test]
@@ -123,23 +130,26 @@ fn a_full_table_says_so() {
 fn a_request_that_comes_again_gets_the_same_answer_until_timer_j() {
     let start = Instant::now();
     let mut servers = Servers::default();
-    assert_eq!([servers.arrive(start, "k"), servers.arrive(start, "k")], [Arrival::New, Arrival::Again]);
+    assert_eq!(
+        [servers.arrive(start, named("k")), servers.arrive(start, named("k"))],
+        [Arrival::New, Arrival::Again]
+    );
     let later = start + Duration::from_secs(10);
-    servers.answer(later, "k", at(), Bytes::from_static(b"ok"));
+    servers.answer(later, named("k"), at(), Bytes::from_static(b"ok"));
     assert_eq!(servers.deadline(), Some(later + TIMER_J));
     servers.wake(start + TIMER_J);
-    assert_eq!(servers.arrive(later, "k"), Arrival::Answered(at(), Bytes::from_static(b"ok")));
+    assert_eq!(servers.arrive(later, named("k")), Arrival::Answered(at(), Bytes::from_static(b"ok")));
     servers.wake(later + TIMER_J);
-    assert_eq!((servers.arrive(later + TIMER_J, "k"), servers.table.len()), (Arrival::New, 1));
+    assert_eq!((servers.arrive(later + TIMER_J, named("k")), servers.table.len()), (Arrival::New, 1));
 }
 
 #[test]
 fn a_request_nobody_answers_is_forgotten_too() {
     let start = Instant::now();
     let mut servers = Servers::default();
-    servers.arrive(start, "k");
+    servers.arrive(start, named("k"));
     servers.wake(start + TIMER_J);
-    servers.answer(start + TIMER_J, "k", at(), Bytes::new());
+    servers.answer(start + TIMER_J, named("k"), at(), Bytes::new());
     assert!(servers.table.is_empty() && servers.deadline().is_none());
 }
 
@@ -148,10 +158,13 @@ fn the_oldest_server_transaction_makes_room() {
     let start = Instant::now();
     let mut servers = Servers::default();
     for n in 0..=MAX_SERVERS {
-        servers.arrive(start + Duration::from_nanos(n as u64), &n.to_string());
+        servers.arrive(start + Duration::from_nanos(n as u64), named(&n.to_string()));
     }
     assert_eq!(servers.table.len(), MAX_SERVERS);
-    assert_eq!([servers.arrive(start, "1"), servers.arrive(start, "0")], [Arrival::Again, Arrival::New]);
+    assert_eq!(
+        [servers.arrive(start, named("1")), servers.arrive(start, named("0"))],
+        [Arrival::Again, Arrival::New]
+    );
 }
 
 #[test]

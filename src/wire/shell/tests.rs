@@ -189,3 +189,34 @@ async fn orders_of_a_device_go_on_in_their_order_once_its_line_is_known() {
     let not_registered = |number: &str| (json!(number), json!("not_registered"));
     assert_eq!(outcomes(&*store).await, ["3", "2", "1"].map(not_registered), "nobody has a line");
 }
+
+#[tokio::test]
+async fn each_of_many_datagrams_that_come_at_once_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let (means, orders) = means(&store);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let here = socket.local_addr().unwrap();
+    let endpoint = Endpoint::new([1; 32], &here.into(), "t");
+    let shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    let mut shell = Shell { sockets: Sockets::new(vec![(socket, here)]), ..shell };
+    shell.open().unwrap();
+    let phone = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let many = 2 * AT_A_TIME + 1;
+    for number in 0..many {
+        let message = format!(
+            "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK{number};rport\r\nFrom: <sip:a@h>;tag=1\r\n\
+             To: <sip:h@h>\r\nCall-ID: {number}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        phone.send_to(message.as_bytes(), here).await.unwrap();
+    }
+    let answers = async {
+        for _ in 0..many {
+            let answer = tokio::time::timeout(Duration::from_secs(5), phone.recv(&mut [0; 2048])).await;
+            answer.expect("one is not answered").unwrap();
+        }
+        drop(orders);
+    };
+    tokio::join!(shell.run(tokio::time::sleep(Duration::ZERO)), answers);
+}

@@ -1,0 +1,38 @@
+//! The loop has a thread of its own, on which nothing else runs: a datagram wakes that thread and no other.
+
+use std::io;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::time::{Duration, sleep};
+
+use super::shell::Shell;
+
+/// Begins. The future returned ends with the loop.
+pub(super) async fn start(shell: Shell) -> io::Result<impl Future<Output = ()> + use<>> {
+    let others = Handle::current();
+    let ((begun, begins), (end, ended)) = (oneshot::channel(), oneshot::channel::<()>());
+    std::thread::Builder::new().name("sip".to_owned()).spawn(move || {
+        // Dropped when the loop is over, and also should it fail.
+        let _end = end;
+        match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(run(shell, others, begun)),
+            Err(error) => drop(begun.send(Err(error))),
+        }
+    })?;
+    begins.await.unwrap_or_else(|_| Err(io::Error::other("the thread of the SIP side ended")))?;
+    Ok(async move { drop(ended.await) })
+}
+
+/// The sockets and the alarm are this thread's; what the loop spawns runs with the others.
+async fn run(mut shell: Shell, others: Handle, begun: oneshot::Sender<io::Result<()>>) {
+    let opened = shell.open();
+    let failed = opened.is_err();
+    let _nobody_waits = begun.send(opened);
+    if failed {
+        return;
+    }
+    let alarm = sleep(Duration::ZERO);
+    let _others = others.enter();
+    shell.run(alarm).await;
+}
