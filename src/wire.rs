@@ -118,7 +118,7 @@ pub async fn start(
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     endpoint.restore(now, unix, stored);
     let shell = Shell::new(listeners, endpoint, means).map_err(|error| StoreError::Io(error.to_string()))?;
-    let shell = shell.beside(elsewhere, watch);
+    let shell = Box::new(shell.beside(elsewhere, watch));
     shell.drop_notes(&ended);
     for device in devices {
         shell.count(&device);
