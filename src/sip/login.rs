@@ -48,7 +48,7 @@ impl Login {
     pub fn authorize(&mut self, request: &mut Request, chance: &mut Chance) {
         let Some(credentials) = &self.credentials else { return };
         let (method, uri, body) = (request.method.as_str(), request.uri.clone(), request.body.clone());
-        let asked = Asked { method: &method, uri: &uri, body: &body };
+        let asked = Asked { method, uri: &uri, body: &body };
         for (name, held) in [("Authorization", &mut self.phone), ("Proxy-Authorization", &mut self.proxy)] {
             if let Some(held) = held {
                 held.uses += 1;

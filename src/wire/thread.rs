@@ -34,5 +34,5 @@ async fn run(mut shell: Shell, others: Handle, begun: oneshot::Sender<io::Result
     }
     let alarm = sleep(Duration::ZERO);
     let _others = others.enter();
-    shell.run(alarm).await;
+    Box::pin(shell.run(alarm)).await;
 }
