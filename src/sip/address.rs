@@ -172,9 +172,10 @@ impl<'a> Via<'a> {
         let (head, params) = top.split_at(top.find(';').unwrap_or(top.len()));
         let (protocol, sent_by) = trim(head.rsplit_once('/')?.1).split_once([' ', '\t'])?;
         let (host, port) = host_and_port(trim(sent_by));
-        let usual = if protocol.to_ascii_uppercase().ends_with("TLS") { 5061 } else { 5060 };
+        let secure = protocol.len().checked_sub(3).and_then(|at| protocol.get(at..));
+        let usual = if secure.is_some_and(|end| end.eq_ignore_ascii_case("TLS")) { 5061 } else { 5060 };
         let (host, port) = (trim(host), port.and_then(|port| number(trim(port))).unwrap_or(usual));
-        if host.is_empty() || host.contains([' ', '\t']) {
+        if host.is_empty() || host.bytes().any(|byte| matches!(byte, b' ' | b'\t')) {
             return None;
         }
         Some(Self { host, port, branch: param(params, "branch").unwrap_or(""), params })

@@ -1,5 +1,7 @@
 //! Short names for long texts.
 
+use std::net::IpAddr;
+
 use sha2::{Digest as _, Sha256};
 
 use super::address::Aor;
@@ -10,11 +12,11 @@ pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
     /// Of some texts, whose borders count.
-    pub fn of(texts: &[&str]) -> Self {
+    pub fn of<T: AsRef<[u8]>>(texts: &[T]) -> Self {
         let mut hash = Sha256::new();
-        for text in texts {
+        for text in texts.iter().map(AsRef::as_ref) {
             hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
+            hash.update(text);
         }
         let (mut short, whole) = ([0; 16], hash.finalize());
         short.copy_from_slice(&whole[..16]);
@@ -25,6 +27,14 @@ impl Fingerprint {
 impl From<&Aor> for Fingerprint {
     fn from(aor: &Aor) -> Self {
         Self::of(&[&aor.user, &aor.realm])
+    }
+}
+
+/// The sixteen bytes of an address; an IPv4 address and the same written as IPv6 have the same.
+pub fn octets(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
     }
 }
 

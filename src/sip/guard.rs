@@ -8,8 +8,9 @@ use std::net::IpAddr;
 
 use subtle::ConstantTimeEq as _;
 
-use super::chance::Chance;
+use super::chance::{Chance, hex};
 use super::digest::{Algorithm, Asked, Input, Params, Password};
+use super::fingerprint::octets;
 use super::nonces::{Nonce, Nonces};
 
 /// How long an answer to a challenge is taken, in seconds.
@@ -85,11 +86,9 @@ impl Guard {
     }
 
     fn nonce(&self, (made, number): Nonce, realm: &str, from: IpAddr) -> String {
-        let from = from.to_canonical().to_string();
         let realm = realm.to_ascii_lowercase();
-        let head = format!("{made:016x}{number:016x}");
-        let stamp = self.chance.stamp("nonce", &[head.as_bytes(), realm.as_bytes(), from.as_bytes()]);
-        head + &stamp
+        let head = hex(&made.to_be_bytes()) + &hex(&number.to_be_bytes());
+        head.clone() + &self.chance.stamp("nonce", &[head.as_bytes(), realm.as_bytes(), &octets(from)])
     }
 
     /// The nonce that is answered, if we made it for this address and it has not expired.

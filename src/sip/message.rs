@@ -182,16 +182,24 @@ fn stamped(via: &str, from: SocketAddr) -> String {
     let rest = trim(via).strip_prefix(top).unwrap_or_default();
     let Some(parsed) = Via::read(top) else { return via.to_owned() };
     let asks = parsed.wants_rport();
-    let mut pieces: Vec<String> = pieces(top, b';').map(str::to_owned).collect();
-    if asks {
-        let rports = pieces.iter_mut().skip(1).filter(|piece| is_called(piece, "rport"));
-        rports.for_each(|piece| *piece = format!("rport={}", from.port()));
+    let says = asks || !parsed.is_from(from.ip());
+    let mut stamped = String::with_capacity(via.len() + 48);
+    for (at, piece) in pieces(top, b';').enumerate() {
+        let param = at > 0;
+        if !(says && is_called(piece, "received")) {
+            stamped.push_str(if param { ";" } else { "" });
+            if param && asks && is_called(piece, "rport") {
+                stamped.extend(["rport=", &from.port().to_string()]);
+            } else {
+                stamped.push_str(piece);
+            }
+        }
     }
-    if asks || !parsed.is_from(from.ip()) {
-        pieces.retain(|piece| !is_called(piece, "received"));
-        pieces.push(format!("received={}", from.ip().to_canonical()));
+    if says {
+        stamped.extend([";received=", &from.ip().to_canonical().to_string()]);
     }
-    pieces.join(";") + rest
+    stamped.push_str(rest);
+    stamped
 }
 
 fn is_called(param: &str, name: &str) -> bool {

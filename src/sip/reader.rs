@@ -119,28 +119,44 @@ fn read_response(start: &str, lines: Lines<'_>) -> Result<Response, Malformed> {
 
 /// Header fields, body, and what is wrong with them.
 fn read_rest(mut lines: Lines<'_>) -> (Headers, Vec<u8>, Option<&'static str>) {
-    let mut unfolded: Vec<Cow<'_, str>> = Vec::new();
-    let mut fault = None;
+    let mut fields = Fields::default();
+    let mut last: Option<Cow<'_, str>> = None;
+    let (mut seen, mut fault) = (0, None);
     for line in lines.by_ref().take_while(|line| !line.is_empty()) {
         if line.starts_with(b" ") || line.starts_with(b"\t") {
-            if let Some(last) = unfolded.last_mut() {
+            if let Some(last) = &mut last {
                 last.to_mut().extend([" ", trim(&decode(line))]);
             }
-        } else if unfolded.len() == MAX_HEADERS {
+            continue;
+        }
+        if seen == MAX_HEADERS {
             fault = Some("Too many header fields");
             break;
-        } else {
-            unfolded.push(decode(line));
+        }
+        seen += 1;
+        fields.take(last.replace(decode(line)).as_deref());
+    }
+    fields.take(last.as_deref());
+    let (body, short) = cut(lines.rest, &fields.lengths);
+    (fields.headers, body.to_vec(), fault.or(short))
+}
+
+/// The header fields so far, those apart that say how long the body is.
+#[derive(Default)]
+struct Fields {
+    headers: Headers,
+    lengths: Vec<String>,
+}
+
+impl Fields {
+    /// Takes a line that is whole, if there is one.
+    fn take(&mut self, line: Option<&str>) {
+        match line.and_then(field) {
+            Some((name, value)) if is_length(name) => self.lengths.push(value.to_owned()),
+            Some((name, value)) => self.headers.push(name, value),
+            None => {}
         }
     }
-    let fields = unfolded.iter().filter_map(|line| field(line));
-    let (lengths, others): (Vec<_>, Vec<_>) = fields.partition(|(name, _)| is_length(name));
-    let mut headers = Headers::default();
-    for (name, value) in others {
-        headers.push(name, value);
-    }
-    let (body, short) = cut(lines.rest, &lengths);
-    (headers, body.to_vec(), fault.or(short))
 }
 
 /// A line that is no header field is passed over, as phones do send such.
@@ -156,8 +172,8 @@ fn is_length(name: &str) -> bool {
 }
 
 /// The body: as long as it says, or all there is.
-fn cut<'a>(rest: &'a [u8], lengths: &[(&str, &str)]) -> (&'a [u8], Option<&'static str>) {
-    let mut lengths = lengths.iter().map(|(_, length)| number::<usize>(length));
+fn cut<'a>(rest: &'a [u8], lengths: &[String]) -> (&'a [u8], Option<&'static str>) {
+    let mut lengths = lengths.iter().map(|length| number::<usize>(length));
     let Some(first) = lengths.next() else { return (rest, None) };
     match first.map(|length| rest.get(..length)) {
         _ if lengths.any(|other| other != first) => (rest, Some("Several Content-Lengths")),

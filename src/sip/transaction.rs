@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::address::Via;
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, octets};
 use super::message::Request;
 use super::peer::Peer;
 use super::timers::Timers;
@@ -175,8 +175,15 @@ impl<O: Copy> Clients<O> {
 #[derive(Debug)]
 pub struct Servers {
     most: usize,
-    table: HashMap<Fingerprint, Option<(Peer, Bytes)>>,
-    timers: Timers<Instant, Fingerprint>,
+    table: HashMap<Fingerprint, Server>,
+    /// When to look whether one has ended, in the order they came: all have the same time to live.
+    order: VecDeque<(Instant, Fingerprint)>,
+}
+
+#[derive(Debug)]
+struct Server {
+    answer: Option<(Peer, Bytes)>,
+    until: Instant,
 }
 
 /// What to do with a request that came in.
@@ -199,7 +206,7 @@ impl Default for Servers {
 impl Servers {
     /// None yet, and never more than so many; the one that would end first makes room.
     pub fn of_at_most(most: usize) -> Self {
-        Self { most, table: HashMap::new(), timers: Timers::default() }
+        Self { most, table: HashMap::new(), order: VecDeque::new() }
     }
 
     /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what RFC
@@ -207,22 +214,24 @@ impl Servers {
     /// no name is long.
     pub fn key(request: &Request, from: Peer) -> Fingerprint {
         let field = |name| request.headers.get(name).unwrap_or_default();
-        let (from, method) = (from.ip().to_string(), request.method.as_str());
+        let (from, method) = (octets(from.ip()), request.method.as_str().as_bytes());
         match Via::read(field("Via")) {
             Some(via) if via.branch.strip_prefix("z9hG4bK").is_some_and(|name| !name.is_empty()) => {
-                Fingerprint::of(&[&from, method, via.host, &via.port.to_string(), via.branch])
+                let port = via.port.to_be_bytes();
+                Fingerprint::of(&[&from[..], method, via.host.as_bytes(), &port, via.branch.as_bytes()])
             }
             _ => {
-                let [call_id, cseq, caller, callee, via] =
-                    ["Call-ID", "CSeq", "From", "To", "Via"].map(field);
-                Fingerprint::of(&[&from, method, call_id, cseq, caller, callee, via, &request.uri])
+                let [id, cseq, caller, callee, via] =
+                    ["Call-ID", "CSeq", "From", "To", "Via"].map(|name| field(name).as_bytes());
+                let uri = request.uri.as_bytes();
+                Fingerprint::of(&[&from[..], method, id, cseq, caller, callee, via, uri])
             }
         }
     }
 
     /// The answer that a request was given, and where it went.
     pub fn answered(&self, key: Fingerprint) -> Option<(Peer, Bytes)> {
-        self.table.get(&key)?.clone()
+        self.table.get(&key)?.answer.clone()
     }
 
     /// How many there are.
@@ -238,12 +247,13 @@ impl Servers {
     /// Takes note of a request.
     pub fn arrive(&mut self, now: Instant, key: Fingerprint) -> Arrival {
         match self.table.get(&key) {
-            Some(None) => Arrival::Again,
-            Some(Some((to, datagram))) => Arrival::Answered(*to, datagram.clone()),
+            Some(Server { answer: None, .. }) => Arrival::Again,
+            Some(Server { answer: Some((to, datagram)), .. }) => Arrival::Answered(*to, datagram.clone()),
             None => {
                 self.make_room();
-                self.table.insert(key, None);
-                self.timers.set(&key, now + TIMER_J);
+                let until = now + TIMER_J;
+                self.table.insert(key, Server { answer: None, until });
+                self.order.push_back((until, key));
                 Arrival::New
             }
         }
@@ -254,28 +264,30 @@ impl Servers {
     pub fn answer(&mut self, now: Instant, key: Fingerprint, to: Peer, datagram: Bytes) {
         if datagram.len() > MAX_ANSWER || to.is_reliable() {
             self.table.remove(&key);
-            self.timers.clear(&key);
-        } else if let Some(answer) = self.table.get_mut(&key) {
-            *answer = Some((to, datagram));
-            self.timers.set(&key, now + TIMER_J);
+            self.order.pop_back_if(|(_, last)| *last == key);
+        } else if let Some(server) = self.table.get_mut(&key) {
+            *server = Server { answer: Some((to, datagram)), until: now + TIMER_J };
         }
     }
 
     /// When [`Servers::wake`] has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        self.order.front().map(|(at, _)| *at)
     }
 
     /// Forgets the transactions that have ended.
     pub fn wake(&mut self, now: Instant) {
-        while let Some(key) = self.timers.due(now) {
-            self.table.remove(&key);
+        while let Some((_, key)) = self.order.pop_front_if(|(at, _)| *at <= now) {
+            match self.table.get(&key) {
+                Some(server) if server.until > now => self.order.push_back((server.until, key)),
+                _ => drop(self.table.remove(&key)),
+            }
         }
     }
 
     fn make_room(&mut self) {
-        if self.table.len() >= self.most
-            && let Some(key) = self.timers.earliest()
+        if self.order.len() >= self.most
+            && let Some((_, key)) = self.order.pop_front()
         {
             self.table.remove(&key);
         }

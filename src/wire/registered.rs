@@ -16,7 +16,9 @@ impl Shell {
         out: &mut Vec<Command>,
     ) {
         self.writer.put(binding, is_news);
-        self.count(&binding.device);
+        if fresh {
+            self.count(&binding.device);
+        }
         binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
         if fresh {
             info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
