@@ -163,6 +163,11 @@ impl Endpoint {
         out.extend(dropped.into_iter().map(gone));
     }
 
+    /// Until which second since 1970 a connection is kept by what registered over it; 0 if by nothing.
+    pub fn kept_until(&self, flow: Flow) -> u64 {
+        self.server.bindings.kept_until(flow)
+    }
+
     /// Takes note that a connection is gone. The bindings end of those who were reached by it alone (RFC 5626);
     /// others may be reached where their Contact says, and stay.
     pub fn closed(&mut self, flow: Flow, out: &mut Vec<Command>) {

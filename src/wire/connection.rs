@@ -92,14 +92,9 @@ impl Outbox {
         before + cost <= self.most && self.queue.send(message).is_ok()
     }
 
-    /// Keeps the connection, however idle, until this second since 1970.
+    /// Bears the connection, however idle, until this second since 1970.
     pub(super) fn keep(&self, unix: u64) {
         self.shared.keep.fetch_max(unix, Ordering::Relaxed);
-    }
-
-    /// Until which second since 1970 the connection is kept.
-    pub(super) fn kept_until(&self) -> u64 {
-        self.shared.keep.load(Ordering::Relaxed)
     }
 
     /// Ends the connection, whatever waits to be written.

@@ -223,7 +223,9 @@ impl Shell {
 
     fn event(&mut self, event: Event, out: &mut Vec<Command>) {
         match event {
-            Event::Accepted(stream, from, known) => self.streams.accept(stream, from, known),
+            Event::Accepted(stream, from, known) => {
+                self.streams.accept(stream, from, known, &|flow| self.endpoint.kept_until(flow));
+            }
             Event::Heard(from, frame) => self.frame(from, frame, out),
             Event::Closed(flow, unheard) => {
                 self.streams.end(flow);
@@ -297,9 +299,10 @@ impl Shell {
     }
 
     async fn send(&mut self, to: Peer, bytes: Bytes, branch: Option<String>, more: &mut Vec<Command>) {
+        let kept = |flow| self.endpoint.kept_until(flow);
         let sent = match to.transport {
             Transport::Udp => self.sockets.send(&to, &bytes).await.map_err(|error| error.to_string()),
-            _ => self.streams.send(&to, bytes, branch.clone()).map_err(str::to_owned),
+            _ => self.streams.send(&to, bytes, branch.clone(), &kept).map_err(str::to_owned),
         };
         if let Err(error) = sent {
             debug!(%to, error, "a message could not be sent");

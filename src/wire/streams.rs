@@ -33,6 +33,8 @@ const MAX_OPENED: usize = 4_096;
 const MAX_WAITING: usize = 256 << 10;
 /// The same for whom we have connected to, who may be the proxy of all phones.
 const MAX_WAITING_OUT: usize = 4 << 20;
+/// After so many seconds it is looked at the latest whether a connection is still kept by what registered over it.
+const LOOK: u64 = 60;
 /// How long the last messages may take when all ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -77,15 +79,8 @@ struct Open {
     used: Instant,
 }
 
-impl Open {
-    /// Since when it is idle, or until when a registration keeps it, as far as that is known for an hour.
-    fn used(&self, (now, unix): (Instant, u64)) -> Instant {
-        match self.outbox.kept_until().saturating_sub(unix) {
-            0 => self.used,
-            seconds => now + Duration::from_secs(seconds.min(3600)),
-        }
-    }
-}
+/// Says until which second since 1970 a registration keeps a connection; 0 where none does.
+pub(super) type Kept<'k> = &'k dyn Fn(Flow) -> u64;
 
 impl Streams {
     pub(super) fn new(tls: Tls, events: mpsc::Sender<Event>) -> Self {
@@ -128,10 +123,15 @@ impl Streams {
 
     /// Serves somebody who has connected: in the place of whoever is idle for longest where there are too many, and not
     /// at all where registrations keep all of those.
-    pub(super) fn accept(&mut self, stream: TcpStream, from: SocketAddr, known: (Transport, SocketAddr)) {
-        let (transport, local) = known;
+    pub(super) fn accept(
+        &mut self,
+        stream: TcpStream,
+        from: SocketAddr,
+        (transport, local): (Transport, SocketAddr),
+        kept: Kept<'_>,
+    ) {
         let tls = if transport == Transport::Tls { self.tls.acceptor() } else { None };
-        if (transport == Transport::Tls && tls.is_none()) || self.make_room(from.ip(), false).is_err() {
+        if (transport == Transport::Tls && tls.is_none()) || self.make_room(from.ip(), false, kept).is_err() {
             return debug!(%from, "a connection too many");
         }
         prepare(&stream);
@@ -148,10 +148,11 @@ impl Streams {
         to: &Peer,
         bytes: Bytes,
         branch: Option<String>,
+        kept: Kept<'_>,
     ) -> Result<(), &'static str> {
         let flow = match to.flow {
             Some(flow) => flow,
-            None => self.reach(to)?,
+            None => self.reach(to, kept)?,
         };
         let open = self.open.get_mut(&flow).ok_or("the connection is gone")?;
         open.used = clock().0;
@@ -182,7 +183,7 @@ impl Streams {
         self.open.contains_key(&flow)
     }
 
-    /// Keeps a connection for as long as what registered over it, to this second since 1970.
+    /// Bears a connection, however idle, for as long as what registered over it, to this second since 1970.
     pub(super) fn keep(&self, flow: Flow, until: u64) {
         if let Some(open) = self.open.get(&flow) {
             open.outbox.keep(until);
@@ -219,11 +220,11 @@ impl Streams {
     }
 
     /// The connection to an address: the one that stands, or a new one.
-    fn reach(&mut self, to: &Peer) -> Result<Flow, &'static str> {
+    fn reach(&mut self, to: &Peer, kept: Kept<'_>) -> Result<Flow, &'static str> {
         if let Some(flow) = self.reached.get(&(to.transport, to.address)) {
             return Ok(*flow);
         }
-        self.make_room(to.ip(), true).map_err(|Full| "there are too many connections")?;
+        self.make_room(to.ip(), true, kept).map_err(|Full| "there are too many connections")?;
         let tls = match to.transport {
             Transport::Tls => {
                 let name = self.names.get(&to.address).map(String::as_str);
@@ -240,11 +241,14 @@ impl Streams {
     }
 
     /// Makes room for one more connection, ours or theirs.
-    fn make_room(&mut self, with: IpAddr, is_ours: bool) -> Result<(), Full> {
-        let (open, clocks) = (&self.open, clock());
-        let used = |flow| open.get(&flow).map_or(clocks.0, |open| open.used(clocks));
+    fn make_room(&mut self, with: IpAddr, is_ours: bool, kept: Kept<'_>) -> Result<(), Full> {
+        let (open, (now, unix)) = (&self.open, clock());
+        let used = |flow| match kept(flow).saturating_sub(unix) {
+            0 => open.get(&flow).map_or(now, |open| open.used),
+            seconds => now + Duration::from_secs(seconds.min(LOOK)),
+        };
         let limits = if is_ours { &mut self.opened } else { &mut self.taken };
-        if let Some(flow) = limits.in_the_way(with, clocks.0, used)? {
+        if let Some(flow) = limits.in_the_way(with, now, used)? {
             self.close(flow);
         }
         Ok(())

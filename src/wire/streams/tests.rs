@@ -1,6 +1,7 @@
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const NOBODY: Kept<'_> = &|_| 0;
 
 fn streams() -> (Streams, mpsc::Receiver<Event>) {
     let (events, heard) = mpsc::channel(64);
@@ -22,7 +23,7 @@ async fn next(heard: &mut mpsc::Receiver<Event>) -> Event {
 async fn one_connection_serves_all_messages_to_an_address() {
     let ((mut streams, mut heard), (listener, peer)) = (streams(), listener().await);
     for text in ["one", "two"] {
-        streams.send(&peer, Bytes::from_static(text.as_bytes()), None).unwrap();
+        streams.send(&peer, Bytes::from_static(text.as_bytes()), None, NOBODY).unwrap();
     }
     let (stream, _) = listener.accept().await.unwrap();
     let mut text = [0; 6];
@@ -32,7 +33,7 @@ async fn one_connection_serves_all_messages_to_an_address() {
     assert!(unheard.is_empty());
     streams.end(flow);
     assert!(streams.open.is_empty() && streams.reached.is_empty() && streams.opened.is_empty());
-    let gone = streams.send(&Peer { flow: Some(flow), ..peer }, Bytes::new(), None);
+    let gone = streams.send(&Peer { flow: Some(flow), ..peer }, Bytes::new(), None, NOBODY);
     assert_eq!(gone, Err("the connection is gone"));
 }
 
@@ -41,7 +42,7 @@ async fn what_was_not_heard_is_told_when_nobody_takes_the_connection() {
     let ((mut streams, mut heard), (listener, peer)) = (streams(), listener().await);
     drop(listener);
     for branch in ["a", "b"] {
-        streams.send(&peer, Bytes::from_static(b"x"), Some(branch.to_owned())).unwrap();
+        streams.send(&peer, Bytes::from_static(b"x"), Some(branch.to_owned()), NOBODY).unwrap();
     }
     let Event::Closed(_, unheard) = next(&mut heard).await else { panic!("it should be closed") };
     assert_eq!(unheard, ["a", "b"]);
@@ -52,7 +53,7 @@ async fn who_reads_nothing_is_cut_off_and_holds_nobody_up() {
     let ((mut streams, _heard), (listener, peer)) = (streams(), listener().await);
     let piece = Bytes::from(vec![b'x'; 1 << 20]);
     let mut sent = 0;
-    while streams.send(&peer, piece.clone(), None).is_ok() {
+    while streams.send(&peer, piece.clone(), None, NOBODY).is_ok() {
         sent += piece.len();
         assert!(sent <= MAX_WAITING_OUT, "it has a bound");
     }
@@ -61,10 +62,14 @@ async fn who_reads_nothing_is_cut_off_and_holds_nobody_up() {
 }
 
 /// Has somebody connect, and gives their end.
-async fn connects(streams: &mut Streams, (listener, peer): &(TcpListener, Peer)) -> TcpStream {
+async fn connects(
+    streams: &mut Streams,
+    (listener, peer): &(TcpListener, Peer),
+    kept: Kept<'_>,
+) -> TcpStream {
     let theirs = TcpStream::connect(peer.address).await.unwrap();
     let (stream, from) = listener.accept().await.unwrap();
-    streams.accept(stream, from, (Transport::Tcp, peer.address));
+    streams.accept(stream, from, (Transport::Tcp, peer.address), kept);
     theirs
 }
 
@@ -79,19 +84,18 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
 async fn a_newcomer_takes_the_place_of_whom_no_registration_keeps() {
     let ((mut streams, mut heard), place) = (streams(), listener().await);
     streams.taken = Limits::new(2, 2);
-    let mut kept = connects(&mut streams, &place).await;
-    streams.keep(Flow(1), clock().1 + 60);
-    let mut idle = connects(&mut streams, &place).await;
+    let the_first = |Flow(flow)| if flow == 1 { u64::MAX } else { 0 };
+    let mut kept = connects(&mut streams, &place, NOBODY).await;
+    let mut idle = connects(&mut streams, &place, NOBODY).await;
     streams
-        .send(&Peer { flow: Some(Flow(2)), ..place.1 }, Bytes::from_static(b"x"), Some("x".into()))
+        .send(&Peer { flow: Some(Flow(2)), ..place.1 }, Bytes::from_static(b"x"), Some("x".into()), NOBODY)
         .unwrap();
-    let mut newcomer = connects(&mut streams, &place).await;
+    let mut newcomer = connects(&mut streams, &place, &the_first).await;
     let Event::Closed(Flow(2), unheard) = next(&mut heard).await else { panic!("it should be cut off") };
     assert_eq!(unheard, ["x"], "what was under way there is known to be lost");
     tokio::io::AsyncReadExt::read(&mut idle, &mut [0; 1]).await.unwrap_or_default();
     assert!(is_closed(&mut idle).await && !is_closed(&mut kept).await && !is_closed(&mut newcomer).await);
-    streams.keep(Flow(3), clock().1 + 60);
-    let mut one_too_many = connects(&mut streams, &place).await;
+    let mut one_too_many = connects(&mut streams, &place, &|_| u64::MAX).await;
     assert!(is_closed(&mut one_too_many).await && !is_closed(&mut kept).await);
 }
 
@@ -99,11 +103,10 @@ async fn a_newcomer_takes_the_place_of_whom_no_registration_keeps() {
 async fn strangers_do_not_take_the_connections_that_we_open() {
     let ((mut streams, _heard), place) = (streams(), listener().await);
     streams.taken = Limits::new(1, 1);
-    let _theirs = connects(&mut streams, &place).await;
-    streams.keep(Flow(1), u64::MAX);
-    assert_eq!(streams.send(&place.1, Bytes::from_static(b"x"), None), Ok(()));
+    let _theirs = connects(&mut streams, &place, NOBODY).await;
+    assert_eq!(streams.send(&place.1, Bytes::from_static(b"x"), None, &|_| u64::MAX), Ok(()));
     streams.opened = Limits::new(0, 0);
     let (_listener, elsewhere) = listener().await;
-    let full = streams.send(&elsewhere, Bytes::new(), None);
+    let full = streams.send(&elsewhere, Bytes::new(), None, NOBODY);
     assert_eq!(full, Err("there are too many connections"));
 }
