@@ -2,10 +2,11 @@
 //! [`crate::sip::Endpoint`] commands.
 //!
 //! [`listeners`] are opened by whoever starts us. UDP is read by the [`shell`] itself; each [`connection`] has a task of
-//! its own, and [`streams`] knows them all. [`telling`] says where a device's phones are, asking [`proxy`] where names
-//! lead, for which orders are [`waiting`]. Where phones register with somebody else, [`elsewhere`] notes what
-//! [`kamailio`] says, or the answers to what [`regevent`] asks. [`pnp`] stands apart: it helps phones that know nothing
-//! yet.
+//! its own, [`streams`] knows them all, and [`limits`] says how many there may be. Who is [`registered`] is written down
+//! and counted. [`telling`] says where a device's phones are, asking [`proxy`] where names lead, for which orders are
+//! [`waiting`]. Where phones register with somebody else, [`elsewhere`] notes what [`kamailio`] says, or the answers to
+//! what [`regevent`] asks, which are [`hearsay`] until then. [`pnp`] stands apart: it helps phones that know nothing yet.
+//! What strangers can bring about is logged [`seldom`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tracing::info;
 
 use crate::circle::{Circle, Order};
 use crate::registrations::Registrations;
-use crate::sip::{Endpoint, Listeners};
+use crate::sip::{Binding, Endpoint, Listeners};
 use crate::store::{Store, StoreError};
 
 mod bindings;
@@ -24,12 +25,16 @@ mod connection;
 mod ends;
 mod ledger;
 mod elsewhere;
+mod hearsay;
 mod kamailio;
+mod limits;
 mod lines;
 mod listeners;
 pub mod pnp;
 mod proxy;
 mod regevent;
+mod registered;
+mod seldom;
 mod shell;
 mod sockets;
 mod streams;
@@ -103,16 +108,17 @@ pub async fn start(
     let (elsewhere, watch) = elsewhere(&means).await?;
     let stored = if elsewhere.is_some() { Vec::new() } else { bindings::load(&*means.store).await? };
     let (now, unix) = clock();
-    let (stored, ended): (Vec<_>, Vec<_>) = stored.into_iter().partition(|binding| binding.expires_at > unix);
+    let stands = |binding: &Binding| binding.expires_at > unix && !binding.outbound;
+    let (stored, ended): (Vec<_>, Vec<_>) = stored.into_iter().partition(stands);
     info!(
         bindings = stored.len(),
         ended = ended.len(),
-        "SIP bindings restored but for those that have ended"
+        "SIP bindings restored but for those that have ended, of themselves or with their connections"
     );
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     endpoint.restore(now, unix, stored);
     let shell = Shell::new(listeners, endpoint, means).map_err(|error| StoreError::Io(error.to_string()))?;
-    let shell = shell.beside(elsewhere, watch);
+    let shell = Box::new(shell.beside(elsewhere, watch));
     shell.drop_notes(&ended);
     for device in devices {
         shell.count(&device);
@@ -125,12 +131,12 @@ async fn elsewhere(means: &Means) -> Result<(Option<Elsewhere>, mpsc::Receiver<W
     let ((news, inbox), (sweeping, watch)) = (mpsc::channel(64), mpsc::channel(8));
     match means.source.clone() {
         Source::Own => return Ok((None, watch)),
-        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news.clone()))),
+        Source::Kamailio { rpc, every } => drop(tokio::spawn(kamailio::poll(rpc, every, news))),
         Source::RegEvent => drop(tokio::spawn(regevent::sweep(means.store.clone(), sweeping))),
     }
     let (store, circle, registrations) =
         (means.store.clone(), means.circle.clone(), means.registrations.clone());
-    let elsewhere = Elsewhere::start((store, circle, registrations), (news, inbox)).await?;
+    let elsewhere = Elsewhere::start((store, circle, registrations), inbox).await?;
     Ok((Some(elsewhere), watch))
 }
 

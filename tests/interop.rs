@@ -31,9 +31,15 @@ fn front(daemon: &Daemon) -> (Shop, String, Sipp) {
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
     shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
-    daemon.phone("805ec0123456", "front").boot();
+    booted(daemon, &shop, &device);
     let sipp = Sipp::registered(daemon);
     (shop, device, sipp)
+}
+
+/// The phone of the device fetches its files, and that is noted: nobody has to tell it anything now.
+fn booted(daemon: &Daemon, shop: &Shop, device: &str) {
+    daemon.phone("805ec0123456", "front").boot();
+    shop.wait_for(device, "the phone's fetches are noted", |p| p["in_step"] == json!(true));
 }
 
 /// What the history says of the one call that was made, once it says it.

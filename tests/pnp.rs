@@ -104,6 +104,23 @@ fn a_phone_that_has_not_heard_is_told_again() {
 }
 
 #[test]
+fn a_phone_that_asks_the_same_again_is_answered_again_and_told_once() {
+    let port = free_port();
+    let daemon = Daemon::configured(move |config, _| config.pnp = format!("127.0.0.1:{port}"));
+    daemon.shop().device("805ec0123456", "yealink/t46s", "front");
+    let phone = phone();
+    asks(&phone, port, "805ec0123456");
+    let (accepted, told) = (hears(&phone), hears(&phone));
+    for _ in 0..3 {
+        asks(&phone, port, "805ec0123456");
+    }
+    let (answers, notifies): (Vec<_>, Vec<_>) =
+        (0..6).map(|_| hears(&phone)).partition(|heard| heard.starts_with("SIP/2.0"));
+    assert_eq!(answers, [&accepted; 3].map(String::clone));
+    assert!(notifies.iter().all(|notify| *notify == told), "there is one NOTIFY: {notifies:#?}");
+}
+
+#[test]
 fn an_interface_that_is_not_there_is_said_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let anywhere = "127.0.0.1:0".parse().unwrap();

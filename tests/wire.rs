@@ -1,139 +1,21 @@
 //! Phones that speak SIP over TCP, TLS and IPv6, those that are gone, and strangers on a stream.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "wire/flows.rs"]
+mod flows;
 mod house;
+#[path = "wire/phone.rs"]
+mod phone;
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use checksync::config::Config;
-use house::{Daemon, Shop, answer_to, authorization, header, status};
+use house::{Daemon, Shop, header, status};
+use phone::{LINE, Phone, connect};
 use serde_json::{Value, json};
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
-
-const LINE: &str = "front";
-
-trait Stream: Read + Write {}
-impl<S: Read + Write> Stream for S {}
-
-/// A phone on a connection of its own.
-struct Phone {
-    stream: Box<dyn Stream>,
-    transport: &'static str,
-    local: SocketAddr,
-    contact: String,
-    cseq: u32,
-    read: Vec<u8>,
-}
-
-impl Phone {
-    fn tcp(sip: SocketAddr) -> Self {
-        let stream = connect(sip);
-        let local = stream.local_addr().unwrap();
-        Self::on(Box::new(stream), "TCP", local)
-    }
-
-    fn tls(sip: SocketAddr, certificate: &Path) -> Self {
-        let stream = connect(sip);
-        let local = stream.local_addr().unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()));
-        let config = config.with_safe_default_protocol_versions().unwrap();
-        let config = config.with_root_certificates(roots).with_no_client_auth();
-        let name = ServerName::try_from("localhost").unwrap();
-        let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        Self::on(Box::new(StreamOwned::new(session, stream)), "TLS", local)
-    }
-
-    fn on(stream: Box<dyn Stream>, transport: &'static str, local: SocketAddr) -> Self {
-        let contact = format!("sip:{LINE}@{local};transport={}", transport.to_lowercase());
-        Self { stream, transport, local, contact, cseq: 0, read: Vec::new() }
-    }
-
-    fn send(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).unwrap();
-        self.stream.flush().unwrap();
-    }
-
-    /// Whatever comes next: a message, or line ends before one. `None` when the connection is closed.
-    fn receive(&mut self) -> Option<String> {
-        loop {
-            if let Some(end) = end(&self.read) {
-                return Some(String::from_utf8(self.read.drain(..end).collect()).unwrap());
-            }
-            let mut piece = [0; 4096];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(length) => self.read.extend_from_slice(&piece[..length]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("nothing comes"),
-                Err(_) => return None,
-            }
-        }
-    }
-
-    fn register(&mut self) {
-        let first = self.ask(&self.request_register(""));
-        assert_eq!(status(&first), 401, "{first}");
-        let second = self.ask(&self.request_register(&authorization(&first, LINE, "correct horse")));
-        assert_eq!(status(&second), 200, "{second}");
-    }
-
-    fn ask(&mut self, request: &str) -> String {
-        self.cseq += 1;
-        self.send(request);
-        self.receive().expect("an answer")
-    }
-
-    fn request_register(&self, authorization: &str) -> String {
-        let Self { transport, local, contact, cseq, .. } = self;
-        format!(
-            "REGISTER sip:shop.example SIP/2.0\r\nVia: SIP/2.0/{transport} {local};rport;branch=z9hG4bKr{cseq}\r\n\
-             From: <sip:{LINE}@shop.example>;tag={LINE}\r\nTo: <sip:{LINE}@shop.example>\r\n\
-             Call-ID: {local}\r\nCSeq: {cseq} REGISTER\r\nContact: <{contact}>\r\n\
-             Max-Forwards: 70\r\nExpires: 300\r\n{authorization}Content-Length: 0\r\n\r\n"
-        )
-    }
-
-    fn options(&mut self) -> String {
-        self.cseq += 1;
-        let Self { transport, local, cseq, .. } = self;
-        format!(
-            "OPTIONS sip:us SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bKo{cseq}\r\nFrom: <sip:a@b>;tag=1\r\n\
-             To: <sip:us>\r\nCall-ID: o\r\nCSeq: {cseq} OPTIONS\r\nContent-Length: 0\r\n\r\n"
-        )
-    }
-
-    /// Takes the NOTIFY that comes, answers it, and gives it.
-    fn notified(&mut self) -> String {
-        let notify = self.receive().expect("a NOTIFY");
-        assert!(notify.starts_with("NOTIFY "), "{notify}");
-        self.send(&answer_to(&notify, 200));
-        notify
-    }
-}
-
-fn connect(sip: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(sip).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream
-}
-
-/// Where the first message ends, or what comes before it.
-fn end(read: &[u8]) -> Option<usize> {
-    if read.starts_with(b"\r\n") {
-        return Some(2);
-    }
-    let head = read.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&read[..head]).unwrap();
-    let end = head + header(text, "Content-Length").parse::<usize>().unwrap();
-    (read.len() >= end).then_some(end)
-}
 
 fn eventually<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
     let tries = std::iter::repeat_with(|| {
@@ -226,8 +108,8 @@ fn a_phone_registers_over_ipv6_and_is_told_from_there() {
     let socket = std::net::UdpSocket::bind("[::1]:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let local = socket.local_addr().unwrap();
-    let mut datagrams = Phone { transport: "UDP", local, ..phone };
-    socket.send_to(datagrams.options().as_bytes(), udp).unwrap();
+    (phone.transport, phone.local) = ("UDP", local);
+    socket.send_to(phone.options().as_bytes(), udp).unwrap();
     let mut answer = [0; 4096];
     let (length, from) = socket.recv_from(&mut answer).unwrap();
     assert!(answer[..length].starts_with(b"SIP/2.0 200") && from == udp);

@@ -10,7 +10,7 @@ use super::digest::Credentials;
 use super::fingerprint::Fingerprint;
 use super::hop::Hop;
 use super::notify::Notify;
-use super::peer::Peer;
+use super::peer::{Flow, Peer};
 
 /// One phone registered for one line (RFC 3261 §10). Can be stored and restored; then the store holds the
 /// line's password as the phone knows it, which may be older than the device's.
@@ -35,6 +35,10 @@ pub struct Binding {
     pub instance: Option<String>,
     /// Which of the phone's flows this is (`reg-id`, RFC 5626).
     pub flow: Option<u32>,
+    /// Whether the phone is reached by the connection it registered over and by no other, which it keeps open
+    /// (RFC 5626): the binding ends with that.
+    #[serde(default)]
+    pub outbound: bool,
     /// The `Call-ID` of the REGISTER.
     pub call_id: String,
     /// The `CSeq` of the REGISTER.
@@ -52,13 +56,23 @@ impl Binding {
             aor: self.aor.clone(),
             target: self.contact.clone(),
             to: self.source,
-            next: self.source.otherwise(&self.contact, &self.path),
+            next: self.next(),
             route: self.path.clone(),
             event: event.to_owned(),
             state: state_of_unasked(&self.user_agent),
             content: None,
             credentials: self.credentials.clone(),
         }
+    }
+
+    /// Where else the phone may be if its connection is gone; nowhere if that was its flow (RFC 5626 §5.3).
+    pub fn next(&self) -> Vec<Peer> {
+        if self.outbound { Vec::new() } else { self.source.otherwise(&self.contact, &self.path) }
+    }
+
+    /// The connection with which it ends, if there is one.
+    pub fn ends_with(&self) -> Option<Flow> {
+        self.source.flow.filter(|_| self.outbound)
     }
 
     /// Whether nothing has changed since `before` but when it ends and the number of its REGISTER.
@@ -83,7 +97,7 @@ impl Binding {
         let hop = Peer::nearest(&self.contact, &self.path)?;
         let transport = hop.transport.unwrap_or(self.source.transport);
         let is_name = hop.ip().is_none() && transport.is_reliable() && self.source.is_reliable();
-        is_name.then_some(Hop { transport: Some(transport), ..hop })
+        (is_name && !self.outbound).then_some(Hop { transport: Some(transport), ..hop })
     }
 }
 
@@ -97,6 +111,7 @@ pub struct Bindings {
     lines: BTreeSet<(Fingerprint, u64)>,
     devices: BTreeSet<(Fingerprint, u64)>,
     ends: BTreeSet<(u64, u64)>,
+    flows: BTreeSet<(Flow, u64)>,
 }
 
 impl Bindings {
@@ -108,6 +123,7 @@ impl Bindings {
         self.lines.insert((line, self.given));
         self.devices.insert((device, self.given));
         self.ends.insert((end, self.given));
+        self.flows.extend(binding.ends_with().map(|flow| (flow, self.given)));
         self.all.insert(self.given, Box::new(binding));
         replaced
     }
@@ -133,6 +149,13 @@ impl Bindings {
     pub fn take_device(&mut self, device: &str) -> Vec<Binding> {
         let found = self.found(&self.devices, Fingerprint::of(&[device]));
         let numbers: Vec<u64> = found.map(|(number, _)| number).collect();
+        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
+    }
+
+    /// Removes all bindings that end with this connection.
+    pub fn take_flow(&mut self, flow: Flow) -> Vec<Binding> {
+        let numbers = self.flows.range((flow, 0)..=(flow, u64::MAX)).map(|(_, number)| *number);
+        let numbers: Vec<u64> = numbers.collect();
         numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
@@ -176,12 +199,17 @@ impl Bindings {
         self.lines.remove(&(line, number));
         self.devices.remove(&(device, number));
         self.ends.remove(&(end, number));
+        if let Some(flow) = binding.ends_with() {
+            self.flows.remove(&(flow, number));
+        }
         Some(*binding)
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::str::FromStr as _;
+
     use super::*;
     use crate::sip::digest::Password;
 
@@ -197,6 +225,7 @@ pub(crate) mod tests {
             user_agent: "Phone/1".into(),
             instance: None,
             flow: None,
+            outbound: false,
             call_id: "c".into(),
             cseq: 1,
             q: 1000,
@@ -238,6 +267,31 @@ pub(crate) mod tests {
         assert_eq!(ports(&bindings.take_device("d")), [1]);
         assert!(bindings.is_empty() && bindings.lines.is_empty() && bindings.devices.is_empty());
         assert_eq!(bindings.next_end(), None);
+    }
+
+    #[test]
+    fn bindings_end_with_the_connection_that_is_their_flow() {
+        let over = |port, flow, outbound| {
+            let source = Peer { flow: Some(Flow(flow)), ..format!("tcp:192.0.2.7:{port}").parse().unwrap() };
+            Binding { source, outbound, path: Vec::new(), ..binding(port, 100) }
+        };
+        let mut bindings = Bindings::default();
+        for (port, flow, outbound) in [(1, 1, true), (2, 1, true), (3, 1, false), (4, 2, true)] {
+            bindings.put(over(port, flow, outbound));
+        }
+        bindings.put(over(2, 2, true));
+        assert_eq!(ports(&bindings.take_flow(Flow(1))), [1]);
+        assert_eq!((ports(&bindings.take_flow(Flow(2))), bindings.take_flow(Flow(3))), (vec![4, 2], vec![]));
+        assert_eq!((ports(bindings.of_device("d")), bindings.flows.len()), (vec![3], 0));
+    }
+
+    #[test]
+    fn a_flow_that_is_gone_leads_nowhere_else() {
+        let source = Peer { flow: Some(Flow(1)), ..Peer::from_str("tcp:203.0.113.9:40000").unwrap() };
+        let notify =
+            |outbound| Binding { source, outbound, path: Vec::new(), ..binding(5070, 1) }.notify("x");
+        assert_eq!((notify(true).to, notify(true).next), (source, vec![]));
+        assert_eq!(notify(false).next.len(), 2, "where its Contact says, and where it sent from");
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Way {
         Self {
             target: binding.contact.clone(),
             to: binding.source,
-            next: binding.source.otherwise(&binding.contact, &binding.path),
+            next: binding.next(),
             route: binding.path.clone(),
             proxied: false,
             credentials: binding.credentials.clone(),

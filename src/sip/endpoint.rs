@@ -12,7 +12,7 @@ use super::line::Line;
 use super::listeners::Listeners;
 use super::message::Message;
 use super::notify::Notify;
-use super::peer::Peer;
+use super::peer::{Flow, Peer};
 use super::reader::{self, Malformed};
 use super::registrar::End;
 use super::server::Server;
@@ -161,6 +161,14 @@ impl Endpoint {
         let dropped = self.server.bindings.take_device(device);
         let gone = |binding| Command::Unbound { binding: Box::new(binding), end: End::Forgotten };
         out.extend(dropped.into_iter().map(gone));
+    }
+
+    /// Takes note that a connection is gone. The bindings end of those who were reached by it alone (RFC 5626);
+    /// others may be reached where their Contact says, and stay.
+    pub fn closed(&mut self, flow: Flow, out: &mut Vec<Command>) {
+        let ended = self.server.bindings.take_flow(flow);
+        let gone = |binding| Command::Unbound { binding: Box::new(binding), end: End::Disconnected };
+        out.extend(ended.into_iter().map(gone));
     }
 
     /// When to call [`Endpoint::wake`]; ask again after every other call.

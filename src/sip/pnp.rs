@@ -18,10 +18,12 @@ use super::listeners::Listeners;
 use super::message::{Message, Request};
 use super::peer::{Peer, Transport};
 use super::reader;
-use super::transaction::{Clients, Due};
+use super::transaction::{Clients, Due, Servers};
 
 /// The most phones that are being told at a time; others must ask again.
 pub const MAX_TOLD: usize = 1_024;
+/// So many phones are known by what they asked, for when that comes again.
+pub const MAX_KNOWN: usize = 4_096;
 
 /// A phone that asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +76,23 @@ pub struct Teller {
     agent: String,
     chance: Chance,
     transactions: Clients<()>,
+    asked: Servers,
 }
 
 impl Teller {
     /// Somebody who listens at `listeners` and is called `agent`.
     pub fn new(chance: Chance, listeners: Listeners, agent: &str) -> Self {
-        Self { listeners, agent: agent.to_owned(), chance, transactions: Clients::default() }
+        let (transactions, asked) = (Clients::default(), Servers::of_at_most(MAX_KNOWN));
+        Self { listeners, agent: agent.to_owned(), chance, transactions, asked }
+    }
+
+    /// Whether a phone asks the same again, since it has not heard that it was answered. Then it is answered as before,
+    /// and what it is told comes again by itself.
+    pub fn repeats(&self, asking: &Asking, out: &mut Vec<Command>) -> bool {
+        let answered = self.asked.answered(Servers::key(&asking.request, asking.from));
+        let Some((to, datagram)) = answered else { return false };
+        out.push(send(to, datagram));
+        true
     }
 
     /// Tells a phone where its configuration lies.
@@ -95,7 +108,11 @@ impl Teller {
             .with("Contact", self.listeners.contact(&to))
             .with("Expires", "0")
             .with("Server", wire(&self.agent));
-        out.push(send(asking.from.back(request), accepted.to_bytes()));
+        let (back, accepted, key) =
+            (asking.from.back(request), accepted.to_bytes(), Servers::key(request, asking.from));
+        self.asked.arrive(now, key);
+        self.asked.answer(now, key, back, accepted.clone());
+        out.push(send(back, accepted));
         let branch = format!("z9hG4bK{}", self.chance.token());
         let datagram = self.notify(request, (&to, &branch, tag), url);
         if self.transactions.start(now, (&branch, "NOTIFY"), (), (to, datagram.clone())) {
@@ -114,11 +131,12 @@ impl Teller {
 
     /// When [`Teller::wake`] has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.transactions.deadline()
+        self.transactions.deadline().into_iter().chain(self.asked.deadline()).min()
     }
 
-    /// Tells again whoever has not heard.
+    /// Tells again whoever has not heard, and forgets who was told long ago.
     pub fn wake(&mut self, now: Instant, out: &mut Vec<Command>) {
+        self.asked.wake(now);
         while let Some(due) = self.transactions.due(now) {
             if let Due::Resend(branch, to, datagram) = due {
                 out.push(ask(to, datagram, &branch));
@@ -219,6 +237,37 @@ mod tests {
         out.clear();
         teller.wake(now + Duration::from_secs(4), &mut out);
         assert_eq!(out.len(), 0);
+    }
+
+    #[test]
+    fn a_question_that_comes_again_is_answered_again_and_its_phone_told_once() {
+        let (mut teller, now, mut out) = (teller(), Instant::now(), Vec::new());
+        let asking = read(ASKED).unwrap();
+        assert!(!teller.repeats(&asking, &mut out), "it is new");
+        teller.tell(now, &asking, "http://prov.example/", &mut out);
+        let accepted = out[0].clone();
+        out.clear();
+        assert!(teller.repeats(&asking, &mut out));
+        assert_eq!((out.len(), &out[0]), (1, &accepted));
+        for other in
+            [ASKED.replace("z9hG4bK-x", "z9hG4bK-y"), ASKED.replace("10.0.0.7:5060;", "10.0.0.7:5061;")]
+        {
+            assert!(!teller.repeats(&read(&other).unwrap(), &mut out), "another question");
+        }
+        let later = now + crate::sip::transaction::TIMER_J;
+        teller.wake(later, &mut out);
+        assert!(!teller.repeats(&asking, &mut out), "it is forgotten");
+    }
+
+    #[test]
+    fn what_phones_ask_does_not_fill_the_memory() {
+        let (mut teller, now, mut out) = (teller(), Instant::now(), Vec::new());
+        for n in 0..MAX_KNOWN + 9 {
+            let asking = read(&ASKED.replace("z9hG4bK-x", &format!("z9hG4bK-{n}"))).unwrap();
+            teller.tell(now, &asking, "http://prov.example/", &mut out);
+            teller.transactions = Clients::default();
+        }
+        assert_eq!(teller.asked.len(), MAX_KNOWN);
     }
 
     #[test]

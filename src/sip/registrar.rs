@@ -51,6 +51,8 @@ pub enum End {
     Removed,
     /// This contact took its place.
     Replaced(Target),
+    /// The connection is gone that was the flow by which alone the phone was reached (RFC 5626).
+    Disconnected,
     /// We were asked to forget where the device is.
     Forgotten,
 }
@@ -62,6 +64,7 @@ impl End {
             Self::Expired => "the phone did not register again in time",
             Self::Removed => "the phone ended its registration",
             Self::Replaced(_) => "another contact took its place",
+            Self::Disconnected => "the phone's connection ended, by which alone it could be reached",
             Self::Forgotten => "an administrator ended it",
         }
     }
@@ -174,6 +177,7 @@ fn binding(contact: &Contact, expires_at: u64, asked: &Registration, who: Admitt
         user_agent: asked.user_agent.clone(),
         instance: contact.instance.clone(),
         flow: contact.flow,
+        outbound: asked.outbound && asked.path.is_empty() && contact.names_flow(),
         call_id: asked.call_id.clone(),
         cseq: asked.cseq,
         q: contact.q,

@@ -20,7 +20,7 @@ pub struct Registration {
     /// The proxies it came by, nearest to us first (RFC 3327).
     pub path: Vec<String>,
     /// Whether the phone keeps a flow open that we are to use (RFC 5626): it says that it can, names itself and the
-    /// flow, and came by a connection or by a proxy that keeps flows.
+    /// flow, and came straight by a connection or by a proxy that keeps flows (§6).
     pub outbound: bool,
     /// The phone's name for itself; empty if it gave none.
     pub user_agent: String,
@@ -62,7 +62,8 @@ impl Registration {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let path: Vec<String> = request.headers.all("Path").flat_map(list).map(str::to_owned).collect();
         let wish = Wish::read(request)?;
-        let kept = path.last().map_or(from.is_reliable(), |nearest| keeps_flows(nearest));
+        let direct = || from.is_reliable() && request.headers.all("Via").flat_map(list).count() == 1;
+        let kept = path.last().map_or_else(direct, |nearest| keeps_flows(nearest));
         Ok(Self {
             aor: request.to().ok_or("To names no line")?,
             outbound: kept && knows(request, "outbound") && wish.names_flow(),
@@ -91,7 +92,7 @@ fn keeps_flows(proxy: &str) -> bool {
 impl Wish {
     fn names_flow(&self) -> bool {
         let Self::Bind(contacts) = self else { return false };
-        contacts.iter().any(|contact| contact.instance.is_some() && contact.flow.is_some())
+        contacts.iter().any(Contact::names_flow)
     }
 
     fn read(request: &Request) -> Result<Self, &'static str> {
@@ -111,6 +112,11 @@ impl Wish {
 }
 
 impl Contact {
+    /// Whether it says which phone it is, and which of its flows.
+    pub fn names_flow(&self) -> bool {
+        self.instance.is_some() && self.flow.is_some()
+    }
+
     fn read(value: &str, expires: Option<u32>) -> Option<Self> {
         let address = NameAddr::read(value)?;
         Some(Self {
@@ -191,6 +197,7 @@ mod tests {
     fn flow(fields: &[(&str, &str)], from: &str) -> bool {
         let mut request = Request::new(rsip::Method::Register, "sip:pbx");
         request.headers.push("To", "<sip:u1@pbx>");
+        request.headers.push("Via", "SIP/2.0/TCP a;branch=z9hG4bK1");
         request.headers.push("Contact", "<sip:u1@a>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"");
         for (name, value) in fields {
             request.headers.push(name, *value);
@@ -207,6 +214,7 @@ mod tests {
         assert!(!flow(&[], tcp) && !flow(&[supported], udp));
         assert!(flow(&[supported, path("<sip:core;lr>, <sip:edge;lr;ob>")], udp));
         assert!(!flow(&[supported, path("<sip:core;lr;ob>, <sip:edge;lr>")], tcp));
+        assert!(!flow(&[supported, ("Via", "SIP/2.0/TCP b")], tcp), "a proxy has it that does not say so");
     }
 
     #[test]

@@ -172,8 +172,9 @@ impl<O: Copy> Clients<O> {
 }
 
 /// The server transactions of requests whose answers must not be computed twice.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Servers {
+    most: usize,
     table: HashMap<Fingerprint, Server>,
     /// When to look whether one has ended, in the order they came: all have the same time to live.
     order: VecDeque<(Instant, Fingerprint)>,
@@ -196,7 +197,18 @@ pub enum Arrival {
     Answered(Peer, Bytes),
 }
 
+impl Default for Servers {
+    fn default() -> Self {
+        Self::of_at_most(MAX_SERVERS)
+    }
+}
+
 impl Servers {
+    /// None yet, and never more than so many; the one that would end first makes room.
+    pub fn of_at_most(most: usize) -> Self {
+        Self { most, table: HashMap::new(), order: VecDeque::new() }
+    }
+
     /// The name of a request's transaction (RFC 3261 §17.2.3): the branch, sent-by and method, or what RFC
     /// 2543 had in their place. `from` keeps apart what strangers send under the same name. Hashed, so that
     /// no name is long.
@@ -215,6 +227,21 @@ impl Servers {
                 Fingerprint::of(&[&from[..], method, id, cseq, caller, callee, via, uri])
             }
         }
+    }
+
+    /// The answer that a request was given, and where it went.
+    pub fn answered(&self, key: Fingerprint) -> Option<(Peer, Bytes)> {
+        self.table.get(&key)?.answer.clone()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     /// Takes note of a request.
@@ -259,7 +286,7 @@ impl Servers {
     }
 
     fn make_room(&mut self) {
-        if self.order.len() >= MAX_SERVERS
+        if self.order.len() >= self.most
             && let Some((_, key)) = self.order.pop_front()
         {
             self.table.remove(&key);

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::clock;
 use super::ledger::{EVERY, Ledger, Name};
+use super::seldom::Seldom;
 use crate::id::{Digest, Id};
 use crate::registrations::agents::{self, By};
 use crate::sip::Binding;
@@ -43,9 +44,24 @@ pub(super) struct Writer {
 
 #[derive(Default)]
 struct Desk {
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<Ledger<Value>>,
     news: tokio::sync::Notify,
     closing: AtomicBool,
+}
+
+/// What a note shall hold. A binding is put into words only when it is written.
+enum Value {
+    Words(Vec<u8>),
+    Binding(Box<Binding>),
+}
+
+impl Value {
+    fn words(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Words(words) => Some(words.clone()),
+            Self::Binding(binding) => serde_json::to_vec(binding).ok(),
+        }
+    }
 }
 
 impl Writer {
@@ -63,18 +79,18 @@ impl Writer {
     }
 
     /// A phone has registered, or refreshed, and then more than the time has changed or not.
-    pub(super) fn put(&self, binding: &Binding, is_news: bool) {
-        self.set(name(binding), serde_json::to_vec(binding).ok(), is_news);
-        if let Some(note) = is_news.then(|| agent(binding)).flatten() {
-            self.set(Some((note.table, note.key)), note.value, false);
+    pub(super) fn put(&self, binding: Box<Binding>, is_news: bool) {
+        if let Some(note) = is_news.then(|| agent(&binding)).flatten() {
+            self.set(Some((note.table, note.key)), note.value.map(Value::Words), false);
         }
+        self.set(name(&binding), Some(Value::Binding(binding)), is_news);
     }
 
     pub(super) fn remove(&self, binding: &Binding) {
         self.set(name(binding), None, true);
     }
 
-    fn set(&self, name: Option<Name>, value: Option<Vec<u8>>, is_news: bool) {
+    fn set(&self, name: Option<Name>, value: Option<Value>, is_news: bool) {
         let Some(name) = name else { return };
         if self.desk.ledger().set(name, value, is_news, clock().1) {
             self.desk.news.notify_one();
@@ -83,7 +99,7 @@ impl Writer {
 }
 
 impl Desk {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> MutexGuard<'_, Ledger<Value>> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -97,6 +113,7 @@ impl Desk {
 }
 
 async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
+    let mut failures = Seldom::default();
     loop {
         let closing = desk.closing.load(Ordering::Acquire);
         let now = if closing { u64::MAX } else { clock().1 };
@@ -106,13 +123,24 @@ async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
                 return;
             }
             desk.wait().await;
-        } else if let Err(error) = store.jot(batch.clone()).await {
-            warn!(%error, "registrations were not written down");
+        } else if let Err(error) = store.jot(notes(&batch)).await {
+            if let Some(left_out) = failures.says(clock().0) {
+                warn!(%error, left_out, "registrations were not written down");
+            }
             if !closing {
                 desk.ledger().take_back(batch, now);
             }
         }
     }
+}
+
+fn notes(batch: &[(Name, Option<Value>)]) -> Vec<Note> {
+    let note = |((table, key), value): &(Name, Option<Value>)| Note {
+        table: *table,
+        key: key.clone(),
+        value: value.as_ref().and_then(Value::words),
+    };
+    batch.iter().map(note).collect()
 }
 
 /// What the phone calls itself.

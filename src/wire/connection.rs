@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -20,6 +20,9 @@ use super::clock;
 use super::streams::Event;
 use crate::sip::framing::{Frame, Framer};
 use crate::sip::{Flow, Peer};
+
+#[cfg(test)]
+mod tests;
 
 /// How long a connection may take to come about, each for TCP and for TLS.
 const OPENING: Duration = Duration::from_secs(8);
@@ -32,34 +35,76 @@ const IDLE: Duration = Duration::from_mins(5);
 const WRITING: Duration = Duration::from_secs(10);
 /// Requests of which is remembered that they were written, in case the connection ends without an answer.
 const MAX_WRITTEN: usize = 256;
+/// What a message costs that waits to be written, besides its length: the entry, and the name of its transaction.
+const ENTRY: usize = 128;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
 
 /// A message that waits to be written.
-pub(super) struct Written {
+struct Written {
     bytes: Bytes,
     branch: Option<String>,
+    is_pong: bool,
+}
+
+impl Written {
+    /// What it costs to have it wait, in bytes.
+    fn cost(&self) -> usize {
+        self.bytes.len() + ENTRY
+    }
+}
+
+/// What both ends of an outbox know.
+#[derive(Default)]
+struct Shared {
+    /// What waits to be written, as a cost in bytes.
+    waiting: AtomicUsize,
+    /// Whether a pong is among it.
+    pong: AtomicBool,
+    /// Until which second since 1970 a registration keeps the connection.
+    keep: AtomicU64,
+    cut: Notify,
 }
 
 /// Where messages for a connection wait.
 pub(super) struct Outbox {
     queue: mpsc::UnboundedSender<Written>,
-    waiting: Arc<AtomicUsize>,
     most: usize,
-    keep: Arc<AtomicU64>,
+    shared: Arc<Shared>,
 }
 
 impl Outbox {
     /// Takes a message; false if too much waits already or the connection has ended.
     pub(super) fn put(&self, bytes: Bytes, branch: Option<String>) -> bool {
-        let length = bytes.len();
-        let before = self.waiting.fetch_add(length, Ordering::Relaxed);
-        before + length <= self.most && self.queue.send(Written { bytes, branch }).is_ok()
+        self.queue_up(Written { bytes, branch, is_pong: false })
+    }
+
+    /// Answers a ping (RFC 5626 §3.5.1), unless the answer to an earlier one still waits to be written: one is enough
+    /// for both. False as with [`Outbox::put`].
+    pub(super) fn pong(&self) -> bool {
+        let pong = || Written { bytes: Bytes::from_static(b"\r\n"), branch: None, is_pong: true };
+        self.shared.pong.swap(true, Ordering::Relaxed) || self.queue_up(pong())
+    }
+
+    fn queue_up(&self, message: Written) -> bool {
+        let cost = message.cost();
+        let before = self.shared.waiting.fetch_add(cost, Ordering::Relaxed);
+        before + cost <= self.most && self.queue.send(message).is_ok()
     }
 
     /// Keeps the connection, however idle, until this second since 1970.
     pub(super) fn keep(&self, unix: u64) {
-        self.keep.fetch_max(unix, Ordering::Relaxed);
+        self.shared.keep.fetch_max(unix, Ordering::Relaxed);
+    }
+
+    /// Until which second since 1970 the connection is kept.
+    pub(super) fn kept_until(&self) -> u64 {
+        self.shared.keep.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection, whatever waits to be written.
+    pub(super) fn cut(self) {
+        self.shared.cut.notify_one();
     }
 }
 
@@ -68,15 +113,14 @@ pub(super) struct Line {
     peer: Peer,
     flow: Flow,
     inbox: mpsc::UnboundedReceiver<Written>,
-    waiting: Arc<AtomicUsize>,
-    keep: Arc<AtomicU64>,
+    shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
     written: VecDeque<String>,
     /// Whether it has said anything, or we have opened the connection.
     heard: bool,
 }
 
-/// A line to a peer, and its outbox, in which up to `most` bytes may wait.
+/// A line to a peer, and its outbox, in which messages may wait that cost `most` bytes.
 pub(super) fn line(
     peer: Peer,
     flow: Flow,
@@ -85,32 +129,46 @@ pub(super) fn line(
     heard: bool,
 ) -> (Outbox, Line) {
     let (queue, inbox) = mpsc::unbounded_channel();
-    let (waiting, keep): (Arc<AtomicUsize>, Arc<AtomicU64>) = Default::default();
-    let outbox = Outbox { queue, waiting: waiting.clone(), most, keep: keep.clone() };
+    let shared = Arc::<Shared>::default();
+    let outbox = Outbox { queue, most, shared: shared.clone() };
     let peer = Peer { flow: Some(flow), ..peer };
-    (outbox, Line { peer, flow, inbox, waiting, keep, events, written: VecDeque::new(), heard })
+    (outbox, Line { peer, flow, inbox, shared, events, written: VecDeque::new(), heard })
 }
 
 impl Line {
-    /// Serves somebody who has connected to us.
+    /// Serves somebody who has connected to us, until it is cut.
     pub(super) async fn accepted(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
-        match tls {
-            None => self.serve(stream).await,
-            Some(tls) => match timeout(OPENING, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream).await,
-                failed => debug!(peer = %self.peer, error = ?failed.err(), "no TLS came about"),
-            },
+        let shared = self.shared.clone();
+        tokio::select! {
+            () = self.take(stream, tls) => {}
+            () = shared.cut.notified() => {}
         }
         self.over().await;
     }
 
-    /// Connects to somebody.
+    async fn take(&mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let Some(tls) = tls else { return self.serve(stream).await };
+        match timeout(OPENING, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.serve(stream).await,
+            failed => debug!(peer = %self.peer, error = ?failed.err(), "no TLS came about"),
+        }
+    }
+
+    /// Connects to somebody, until it is cut.
     pub(super) async fn connect(mut self, tls: Option<(TlsConnector, ServerName<'static>)>) {
+        let shared = self.shared.clone();
+        tokio::select! {
+            () = self.reach(tls) => {}
+            () = shared.cut.notified() => {}
+        }
+        self.over().await;
+    }
+
+    async fn reach(&mut self, tls: Option<(TlsConnector, ServerName<'static>)>) {
         match self.open(tls).await {
             Ok(stream) => self.serve(stream).await,
             Err(error) => debug!(peer = %self.peer, %error, "a connection could not be opened"),
         }
-        self.over().await;
     }
 
     async fn open(&self, tls: Option<(TlsConnector, ServerName<'static>)>) -> io::Result<Box<dyn Stream>> {
@@ -122,11 +180,11 @@ impl Line {
 
     async fn serve(&mut self, stream: impl Stream) {
         let (reader, writer) = tokio::io::split(stream);
-        let Self { peer, inbox, waiting, keep, events, written, heard, .. } = self;
-        let reading = Reading { peer: *peer, keep, events, heard: *heard };
+        let Self { peer, inbox, shared, events, written, heard, .. } = self;
+        let reading = Reading { peer: *peer, keep: &shared.keep, events, heard: *heard, idle: IDLE };
         tokio::select! {
             () = reading.run(reader) => {}
-            () = write(writer, inbox, waiting, written) => {}
+            () = write(writer, inbox, shared, written) => {}
         }
     }
 
@@ -167,6 +225,8 @@ struct Reading<'a> {
     keep: &'a AtomicU64,
     events: &'a mpsc::Sender<Event>,
     heard: bool,
+    /// How long nothing may come.
+    idle: Duration,
 }
 
 impl Reading<'_> {
@@ -176,23 +236,31 @@ impl Reading<'_> {
         let mut until = self.patience(false);
         loop {
             let within = framer.is_within();
-            match tokio::time::timeout_at(until, from.read(&mut piece)).await {
-                Ok(Ok(length)) if length > 0 => framer.push(&piece[..length]),
-                Err(_) if !within && self.heard && self.is_kept() => {}
+            let renewed = match tokio::time::timeout_at(until, from.read(&mut piece)).await {
+                Ok(Ok(length)) if length > 0 => {
+                    framer.push(&piece[..length]);
+                    let Some(renewed) = self.hand_on(&mut framer).await else { return };
+                    renewed
+                }
+                Err(_) if !within && self.heard && self.is_kept() => true,
                 _ => return,
-            }
-            let Some(any) = self.hand_on(&mut framer).await else { return };
-            if any || !within {
+            };
+            let begins = !within && framer.is_within();
+            if renewed || begins {
                 until = self.patience(framer.is_within());
+            } else if clock().0 >= until.into_std() {
+                // Whoever always has something more to say is never seen to be late.
+                return;
             }
         }
     }
 
-    /// Hands all whole frames on; whether there was one, or `None` when all is over.
+    /// Hands all whole frames on. Says whether there was one that renews our patience, as a message does, and of a
+    /// connection that a registration keeps a ping; `None` when all is over.
     async fn hand_on(&mut self, framer: &mut Framer) -> Option<bool> {
-        let mut any = false;
+        let mut renews = false;
         while let Some(frame) = framer.frame() {
-            any = true;
+            renews |= frame != Frame::Ping || self.is_kept();
             let last = frame == Frame::End;
             self.heard |= matches!(frame, Frame::Message(_));
             self.events.send(Event::Heard(self.peer, frame)).await.ok()?;
@@ -202,11 +270,11 @@ impl Reading<'_> {
                 return None;
             }
         }
-        Some(any)
+        Some(renews)
     }
 
     fn patience(&self, within: bool) -> Instant {
-        let patience = if within || !self.heard { MESSAGE } else { IDLE };
+        let patience = if within || !self.heard { MESSAGE } else { self.idle };
         Instant::from_std(clock().0 + patience)
     }
 
@@ -219,10 +287,11 @@ impl Reading<'_> {
 async fn write(
     mut to: impl AsyncWrite + Unpin,
     inbox: &mut mpsc::UnboundedReceiver<Written>,
-    waiting: &AtomicUsize,
+    shared: &Shared,
     written: &mut VecDeque<String>,
 ) {
     while let Some(message) = inbox.recv().await {
+        let cost = message.cost();
         if let Some(branch) = message.branch {
             written.truncate(MAX_WRITTEN - 1);
             written.push_front(branch);
@@ -234,7 +303,10 @@ async fn write(
         if !matches!(timeout(WRITING, write).await, Ok(Ok(()))) {
             return;
         }
-        waiting.fetch_sub(message.bytes.len(), Ordering::Relaxed);
+        shared.waiting.fetch_sub(cost, Ordering::Relaxed);
+        if message.is_pong {
+            shared.pong.store(false, Ordering::Relaxed);
+        }
     }
     let _gone = timeout(WRITING, to.shutdown()).await;
 }

@@ -14,6 +14,8 @@ use tracing::{info, warn};
 
 use super::bindings::{self, Writer};
 use super::clock;
+use super::hearsay::Hearsay;
+use super::seldom::Seldom;
 use crate::circle::Circle;
 use crate::id::Id;
 use crate::registrations::Registrations;
@@ -65,7 +67,7 @@ pub(super) enum News {
 
 /// The task that takes the news.
 pub(super) struct Elsewhere {
-    news: mpsc::Sender<News>,
+    said: Arc<Hearsay>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -74,19 +76,21 @@ impl Elsewhere {
     /// Starts with what was noted last, which holds until it ends or there is news.
     pub(super) async fn start(
         (store, circle, registrations): (Arc<dyn Store>, Circle, Arc<Registrations>),
-        (news, inbox): (mpsc::Sender<News>, mpsc::Receiver<News>),
+        inbox: mpsc::Receiver<News>,
     ) -> Result<Self, StoreError> {
         let noted = bindings::load(&*store).await?;
         let writer = Writer::start(store.clone());
         let mut book = Book { store, circle, registrations, writer, known: HashMap::new() };
         book.remember(noted);
         let (stop, stopped) = oneshot::channel();
-        Ok(Self { news, stop, running: tokio::spawn(book.run(inbox, stopped)) })
+        let said = Arc::<Hearsay>::default();
+        let running = tokio::spawn(book.run(inbox, said.clone(), stopped));
+        Ok(Self { said, stop, running })
     }
 
-    /// Takes news.
-    pub(super) async fn hear(&self, news: News) {
-        let _stopped = self.news.send(news).await;
+    /// Where it hears of lines, whoever says what at once and however long it takes to note it.
+    pub(super) fn said(&self) -> &Hearsay {
+        &self.said
     }
 
     /// Ends when everything is written down.
@@ -106,16 +110,28 @@ struct Book {
 }
 
 impl Book {
-    async fn run(mut self, mut news: mpsc::Receiver<News>, mut stopped: oneshot::Receiver<()>) {
-        let mut tick = tokio::time::interval(TICK);
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<News>,
+        said: Arc<Hearsay>,
+        mut stopped: oneshot::Receiver<()>,
+    ) {
+        let (mut tick, mut failures) = (tokio::time::interval(TICK), Seldom::default());
         loop {
-            tokio::select! {
+            let news = tokio::select! {
                 _ = &mut stopped => break,
-                _ = tick.tick() => self.expire(),
-                Some(news) = news.recv() => {
-                    if let Err(error) = self.take(news).await {
-                        warn!(%error, "who is registered elsewhere is not noted");
-                    }
+                _ = tick.tick() => {
+                    self.expire();
+                    continue;
+                }
+                Some(news) = inbox.recv() => vec![news],
+                news = said.next() => news,
+            };
+            for news in news {
+                if let Err(error) = self.take(news).await
+                    && let Some(left_out) = failures.says(clock().0)
+                {
+                    warn!(%error, left_out, "who is registered elsewhere is not noted");
                 }
             }
         }
@@ -188,11 +204,11 @@ impl Book {
             match before.iter().find(|old| same(old, new)) {
                 None => {
                     info!(%device, line = %new.aor.uri(), "a phone registered, as the PBX says");
-                    self.writer.put(new, true);
+                    self.writer.put(Box::new(new.clone()), true);
                     self.circle.arrived(device);
                 }
                 Some(old) if old.expires_at.abs_diff(new.expires_at) > ROUNDING => {
-                    self.writer.put(new, false);
+                    self.writer.put(Box::new(new.clone()), false);
                 }
                 Some(_) => {}
             }
@@ -236,6 +252,7 @@ impl Seen {
             user_agent: self.user_agent,
             instance: None,
             flow: None,
+            outbound: false,
             call_id: self.call_id,
             cseq: 0,
             q: 1000,

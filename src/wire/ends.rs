@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::clock;
+use super::seldom::Seldom;
 use crate::device::Device;
 use crate::id::Id;
 use crate::sip::{Binding, End};
@@ -21,6 +23,7 @@ pub(super) struct Ends {
     entries: mpsc::Sender<Entry>,
     writing: JoinHandle<()>,
     told: u32,
+    lost: Seldom,
 }
 
 /// One notification.
@@ -36,13 +39,16 @@ impl Ends {
     pub(super) fn start(store: Arc<dyn Store>) -> Self {
         let (entries, mut inbox) = mpsc::channel::<Entry>(MAX_WAITING);
         let writing = tokio::spawn(async move {
+            let mut failures = Seldom::default();
             while let Some(entry) = inbox.recv().await {
-                if let Err(error) = write(&*store, &entry).await {
-                    warn!(device = %entry.device, %error, "the end of a registration is not noted");
+                if let Err(error) = write(&*store, &entry).await
+                    && let Some(left_out) = failures.says(clock().0)
+                {
+                    warn!(device = %entry.device, %error, left_out, "the end of a registration is not noted");
                 }
             }
         });
-        Self { entries, writing, told: 0 }
+        Self { entries, writing, told: 0, lost: Seldom::default() }
     }
 
     /// Takes note of a binding that ended at `unix` seconds. Nobody is told of what an administrator did, or of a
@@ -52,8 +58,10 @@ impl Ends {
         self.told = self.told.wrapping_add(1);
         let key = history::key(device, unix * 1000, self.told.to_be_bytes());
         let entry = Entry { device, key, said: said(binding, end, unix), wanted };
-        if self.entries.try_send(entry).is_err() {
-            warn!(%device, "too many registrations end at once: this end is not noted");
+        if self.entries.try_send(entry).is_err()
+            && let Some(left_out) = self.lost.says(clock().0)
+        {
+            warn!(%device, left_out, "too many registrations end at once: this end is not noted");
         }
     }
 
@@ -76,7 +84,7 @@ async fn write(store: &dyn Store, entry: &Entry) -> Result<(), StoreError> {
 /// The flag of the device's document that decides, and what it has to be.
 fn wanted(binding: &Binding, end: &End) -> Option<(&'static str, bool)> {
     match end {
-        End::Expired | End::Removed => Some(("suppress_unregister_notifications", false)),
+        End::Expired | End::Removed | End::Disconnected => Some(("suppress_unregister_notifications", false)),
         End::Replaced(by) if !binding.contact.same_place(by) => Some(("register_overwrite_notify", true)),
         End::Replaced(_) | End::Forgotten => None,
     }
@@ -91,11 +99,14 @@ fn said(binding: &Binding, end: &End, unix: u64) -> Value {
         "network_ip": binding.source.ip(),
         "user_agent": binding.user_agent,
     });
-    if let End::Replaced(by) = end {
-        said["what"] = "overwritten".into();
-        said["replaced_by"] = by.as_str().into();
-    } else {
-        said["reason"] = if *end == End::Expired { "expired" } else { "removed" }.into();
+    match end {
+        End::Expired => said["reason"] = "expired".into(),
+        End::Disconnected => said["reason"] = "disconnected".into(),
+        End::Removed | End::Forgotten => said["reason"] = "removed".into(),
+        End::Replaced(by) => {
+            said["what"] = "overwritten".into();
+            said["replaced_by"] = by.as_str().into();
+        }
     }
     said
 }

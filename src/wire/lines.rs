@@ -66,8 +66,10 @@ pub(super) async fn find(store: &dyn Store, aor: &Aor) -> Result<Option<Known>, 
 
 /// The line of a device: its username in its own realm or its account's; `None` if either is missing.
 pub(super) async fn line_of(store: &dyn Store, device: &Device) -> Result<Option<Aor>, StoreError> {
-    let account = store.account(device.account()).await?;
-    let realm = device.realm().or_else(|| account?.realm());
+    let realm = match device.realm() {
+        None => store.account(device.account()).await?.and_then(|account| account.realm()),
+        own => own,
+    };
     Ok(device.username().zip(realm).map(|(user, realm)| Aor::new(user, &realm)))
 }
 

@@ -11,6 +11,7 @@ use tokio::net::UdpSocket;
 use tracing::{debug, info};
 
 use super::clock;
+use super::seldom::OfEach;
 use crate::device::Mac;
 use crate::files::{Files, Refusal};
 use crate::sightings::{Sighting, Sightings};
@@ -56,13 +57,17 @@ pub async fn run(sockets: Sockets, host: Host, url: String, secret: [u8; 32]) ->
     let agent = concat!("checksync/", env!("CARGO_PKG_VERSION"));
     let mut teller = Teller::new(Chance::new(secret), mouth.local_addr()?.into(), agent);
     let (mut asked, mut answered) = (vec![0; DATAGRAM], vec![0; DATAGRAM]);
+    let mut said = OfEach::default();
     loop {
         let mut out = Vec::new();
         let deadline = teller.deadline().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
         tokio::select! {
             received = ear.recv_from(&mut asked) => match received {
                 Ok((length, from)) => {
-                    if let Some(asking) = host.helps(from, &asked[..length]).await {
+                    let asking = Asking::read(Peer::from(from), &asked[..length]);
+                    if let Some(asking) = asking.filter(|asking| !teller.repeats(asking, &mut out))
+                        && host.helps(from, &asking, &mut said).await
+                    {
                         teller.tell(clock().0, &asking, &url, &mut out);
                     }
                 }
@@ -84,20 +89,21 @@ pub async fn run(sockets: Sockets, host: Host, url: String, secret: [u8; 32]) ->
 }
 
 impl Host {
-    /// A phone that asks, if it is told: one that would be given its files, or any while the door is open.
-    async fn helps(&self, from: SocketAddr, datagram: &[u8]) -> Option<Asking> {
-        let asking = Asking::read(Peer::from(from), datagram)?;
-        let mac: Mac = asking.mac.parse().ok()?;
+    /// Whether a phone that asks is told: one that would be given its files is, and any while the door is open.
+    async fn helps(&self, from: SocketAddr, asking: &Asking, said: &mut OfEach<(Mac, bool)>) -> bool {
+        let Ok(mac) = asking.mac.parse::<Mac>() else { return false };
         let refusal = self.files.by_mac(mac).await.err();
         let told = match &refusal {
             None => true,
-            Some(Refusal::Unknown) => self.sightings.see(sighting(&asking, mac, from)),
+            Some(Refusal::Unknown) => self.sightings.see(sighting(asking, mac, from)),
             Some(_) => false,
         };
-        let [vendor, model, version] = &asking.what;
-        let refusal = refusal.map(|refusal| refusal.to_string());
-        info!(%mac, %from, vendor, model, version, told, refusal, "a phone asks by PnP");
-        told.then_some(asking)
+        if let Some(left_out) = said.says(&(mac, told), clock().0) {
+            let [vendor, model, version] = &asking.what;
+            let refusal = refusal.map(|refusal| refusal.to_string());
+            info!(%mac, %from, vendor, model, version, told, refusal, left_out, "a phone asks by PnP");
+        }
+        told
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::clock;
-use super::elsewhere::{News, Seen};
+use super::elsewhere::Seen;
 use super::lines::credentials;
 use super::shell::Shell;
 use crate::device::Device;
@@ -141,7 +141,7 @@ fn changes(known: &mut HashMap<Aor, Known>, now: HashMap<Aor, OfDevice>) -> Vec<
 
 impl Shell {
     /// Takes lines to watch; all of them are asked for where the proxy is now.
-    pub(super) async fn watch(&mut self, watch: Watch, out: &mut Vec<Command>) {
+    pub(super) fn watch(&mut self, watch: Watch, out: &mut Vec<Command>) {
         if let Some(proxy) = &self.proxy {
             if self.finder.lacks(proxy) {
                 self.finder.look_up(vec![proxy.clone()], self.events.clone());
@@ -155,14 +155,14 @@ impl Shell {
         for (aor, credentials) in watch.watch {
             subscriptions.watch(now, aor, credentials);
         }
-        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| !watch.unwatch.is_empty()) {
-            elsewhere.hear(News::Gone(watch.unwatch)).await;
+        if let Some(elsewhere) = &self.elsewhere {
+            elsewhere.said().gone(watch.unwatch);
         }
     }
 }
 
-/// What a NOTIFY says, as news.
-pub(super) fn news(aor: Aor, contacts: Vec<Contact>) -> News {
+/// What a NOTIFY says of a line.
+pub(super) fn seen(aor: &Aor, contacts: Vec<Contact>) -> Vec<Seen> {
     let (_, unix) = clock();
     let seen = contacts.into_iter().map(|contact| Seen {
         aor: aor.clone(),
@@ -172,8 +172,7 @@ pub(super) fn news(aor: Aor, contacts: Vec<Contact>) -> News {
         call_id: contact.call_id,
         expires_at: unix.saturating_add(contact.expires.unwrap_or(0).max(HOLDS).into()),
     });
-    let seen = seen.collect();
-    News::Line(aor, seen)
+    seen.collect()
 }
 
 #[cfg(test)]

@@ -21,17 +21,17 @@ use super::lines::{self, Known, Lines};
 use super::listeners::Open;
 use super::proxy::Finder;
 use super::regevent::{self, Watch};
+use super::seldom::Seldom;
 use super::sockets::{Received, Sockets};
 use super::streams::{Event, Streams};
 use super::tls::Tls;
 use super::waiting::Waiting;
 use super::{Listener, Means, clock};
 use crate::circle::{Circle, Order};
-use crate::id::Id;
 use crate::registrations::Registrations;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
-use crate::sip::{Aor, Binding, Command, End, Endpoint, NotifyId, Outcome, Peer, Ticket, Transport};
+use crate::sip::{Aor, Command, Endpoint, NotifyId, Outcome, Peer, Ticket, Transport};
 use crate::store::{Store, StoreError};
 
 /// The longest UDP payload.
@@ -75,10 +75,11 @@ pub(super) struct Shell {
     inbox: Inbox,
     pub(super) elsewhere: Option<Elsewhere>,
     found: mpsc::Sender<Found>,
-    writer: Writer,
-    ends: Ends,
-    circle: Circle,
-    registrations: Arc<Registrations>,
+    pub(super) writer: Writer,
+    pub(super) ends: Ends,
+    pub(super) circle: Circle,
+    pub(super) registrations: Arc<Registrations>,
+    unregistered: Seldom,
 }
 
 /// Where things come from that are no datagrams.
@@ -131,6 +132,7 @@ impl Shell {
             store: means.store,
             circle: means.circle,
             registrations: means.registrations,
+            unregistered: Seldom::default(),
         })
     }
 
@@ -160,12 +162,12 @@ impl Shell {
             tokio::select! {
                 received = self.sockets.receive(&mut datagram) => self.datagrams(received, &mut datagram).await,
                 order = orders.recv(), if !self.waiting.is_full() => match order {
-                    Some(order) => self.order(order, &mut out).await,
+                    Some(order) => self.order(order, &mut out),
                     None => break,
                 },
                 () = stop.notified() => break,
-                Some(event) = events.recv() => self.event(event, &mut out).await,
-                Some(watch) = watch.recv() => self.watch(watch, &mut out).await,
+                Some(event) = events.recv() => self.event(event, &mut out),
+                Some(watch) = watch.recv() => self.watch(watch, &mut out),
                 Some(found) = lookups.recv() => self.line(found, &mut out),
                 () = &mut alarm => {
                     let (now, unix) = clock();
@@ -219,27 +221,30 @@ impl Shell {
         self.endpoint.receive(now, unix, from, message, out);
     }
 
-    async fn event(&mut self, event: Event, out: &mut Vec<Command>) {
+    fn event(&mut self, event: Event, out: &mut Vec<Command>) {
         match event {
             Event::Accepted(stream, from, known) => self.streams.accept(stream, from, known),
             Event::Heard(from, frame) => self.frame(from, frame, out),
             Event::Closed(flow, unheard) => {
                 self.streams.end(flow);
+                self.endpoint.closed(flow, out);
                 for branch in unheard {
                     self.endpoint.undeliverable(clock().0, &branch, out);
                 }
             }
-            Event::Found(found) => self.found(found, out).await,
+            Event::Found(found) => self.found(found, out),
+            Event::Lined(number, line) => self.lined(number, line, out),
         }
     }
 
     fn frame(&mut self, from: Peer, frame: Frame, out: &mut Vec<Command>) {
         match frame {
-            Frame::Message(message) => self.hear(from, &message, out),
-            Frame::Refused { head, code, reason } => self.endpoint.refuse(from, &head, (code, reason), out),
-            Frame::Ping => {
-                let _too_late = self.streams.send(&from, Bytes::from_static(b"\r\n"), None);
+            Frame::Message(message) => {
+                self.streams.heard(&from);
+                self.hear(from, &message, out);
             }
+            Frame::Refused { head, code, reason } => self.endpoint.refuse(from, &head, (code, reason), out),
+            Frame::Ping => self.streams.pong(&from),
             Frame::End => from.flow.into_iter().for_each(|flow| self.streams.end(flow)),
         }
     }
@@ -252,7 +257,9 @@ impl Shell {
                 self.endpoint.line(now, unix, ticket, line.as_ref(), out);
             }
             Err(error) => {
-                warn!(%error, "a phone could not be registered");
+                if let Some(left_out) = self.unregistered.says(now) {
+                    warn!(%error, left_out, "a phone could not be registered");
+                }
                 self.endpoint.unavailable(now, ticket, out);
             }
         }
@@ -273,13 +280,14 @@ impl Shell {
             Command::Send { to, datagram, branch } => self.send(to, datagram.0, branch, more).await,
             Command::Lost(place) => self.finder.lost(place),
             Command::FindLine { ticket, user, realm } => self.find(ticket, Aor { user, realm }, more),
-            Command::Bound { binding, fresh, same } => self.bound(&binding, fresh, !same),
+            Command::Bound { binding, fresh, same } => self.bound(binding, (fresh, !same), more),
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),
             Command::Registered { aor, contacts } => {
                 if let Some(elsewhere) = &self.elsewhere {
-                    elsewhere.hear(regevent::news(aor, contacts)).await;
+                    let seen = regevent::seen(&aor, contacts);
+                    elsewhere.said().line(aor, seen);
                 }
             }
             Command::Unwatched { aor, code } => {
@@ -313,41 +321,6 @@ impl Shell {
             let known = if nobody { Ok(None) } else { lines::find(&*store, &aor).await };
             let _stopped = found.send(Found { ticket, aor, known }).await;
         });
-    }
-
-    fn bound(&self, binding: &Binding, fresh: bool, is_news: bool) {
-        self.writer.put(binding, is_news);
-        if fresh {
-            self.count(&binding.device);
-        }
-        binding.source.flow.into_iter().for_each(|flow| self.streams.keep(flow, binding.expires_at));
-        if fresh {
-            info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
-        }
-        if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
-            self.circle.arrived(device);
-        }
-    }
-
-    fn unbound(&mut self, binding: &Binding, end: &End) {
-        info!(device = %binding.device, line = %binding.aor.uri(), reason = end.words(), "a registration ended");
-        self.writer.remove(binding);
-        self.ends.tell(binding, end, clock().1);
-        self.count(&binding.device);
-    }
-
-    /// Drops the notes of bindings that ended while nobody listened: nobody is told now.
-    pub(super) fn drop_notes(&self, ended: &[Binding]) {
-        for binding in ended {
-            self.writer.remove(binding);
-        }
-    }
-
-    /// Says how many contacts a device has.
-    pub(super) fn count(&self, device: &str) {
-        if let Ok(id) = device.parse::<Id>() {
-            self.registrations.set(id, self.endpoint.bindings(device).count());
-        }
     }
 
     /// One contact has answered; when all have, the best of their answers counts.

@@ -2,24 +2,33 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::clock;
 use super::connection::{Outbox, line, prepare};
+use super::limits::{Full, Limits};
+use super::seldom::Seldom;
 use super::tls::Tls;
+use super::waiting::Line;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
 use crate::sip::{Flow, Peer, Transport};
 
-/// The most connections.
-const MAX_CONNECTIONS: usize = 16_384;
-/// The most connections of one address: an office behind one NAT, and no more.
-const MAX_PER_SOURCE: usize = 2_048;
+#[cfg(test)]
+mod tests;
+
+/// The most connections that others have opened.
+const MAX_TAKEN: usize = 16_384;
+/// The most of them of one site: an office behind one NAT, and no more.
+const MAX_OF_SITE: usize = 2_048;
+/// The most connections that we have opened, wherever they lead.
+const MAX_OPENED: usize = 4_096;
 /// How much may wait to be written to somebody who has connected to us, in bytes.
 const MAX_WAITING: usize = 256 << 10;
 /// The same for whom we have connected to, who may be the proxy of all phones.
@@ -37,6 +46,8 @@ pub(super) enum Event {
     Closed(Flow, Vec<String>),
     /// Where these names lead.
     Found(Vec<(Hop, Vec<Peer>)>),
+    /// The line of the device that the order of this number is about.
+    Lined(u64, Line),
 }
 
 /// All connections.
@@ -44,7 +55,10 @@ pub(super) struct Streams {
     open: HashMap<Flow, Open>,
     /// Those that we have opened, by where they lead.
     reached: HashMap<(Transport, SocketAddr), Flow>,
-    sources: HashMap<IpAddr, usize>,
+    /// How many others may open.
+    taken: Limits,
+    /// How many we may open.
+    opened: Limits,
     /// By what name a proxy must prove itself.
     names: HashMap<SocketAddr, String>,
     begun: u64,
@@ -57,7 +71,20 @@ pub(super) struct Streams {
 struct Open {
     peer: Peer,
     outbox: Outbox,
-    task: AbortHandle,
+    /// Whether we have opened it.
+    is_ours: bool,
+    /// When a message last went or came.
+    used: Instant,
+}
+
+impl Open {
+    /// Since when it is idle, or until when a registration keeps it, as far as that is known for an hour.
+    fn used(&self, (now, unix): (Instant, u64)) -> Instant {
+        match self.outbox.kept_until().saturating_sub(unix) {
+            0 => self.used,
+            seconds => now + Duration::from_secs(seconds.min(3600)),
+        }
+    }
 }
 
 impl Streams {
@@ -65,7 +92,8 @@ impl Streams {
         Self {
             open: HashMap::new(),
             reached: HashMap::new(),
-            sources: HashMap::new(),
+            taken: Limits::new(MAX_TAKEN, MAX_OF_SITE),
+            opened: Limits::new(MAX_OPENED, MAX_OPENED),
             names: HashMap::new(),
             begun: 0,
             tls,
@@ -79,11 +107,14 @@ impl Streams {
     pub(super) fn listen(&mut self, listener: TcpListener, known: Peer) {
         let events = self.events.clone();
         self.listeners.spawn(async move {
+            let mut failures = Seldom::default();
             loop {
                 let event = match listener.accept().await {
                     Ok((stream, from)) => Event::Accepted(stream, from, (known.transport, known.address)),
                     Err(error) => {
-                        warn!(listener = %known, %error, "a connection could not be taken");
+                        if let Some(left_out) = failures.says(clock().0) {
+                            warn!(listener = %known, %error, left_out, "a connection could not be taken");
+                        }
                         tokio::time::sleep(Duration::from_millis(200)).await;
                         continue;
                     }
@@ -95,19 +126,20 @@ impl Streams {
         });
     }
 
-    /// Serves somebody who has connected, unless there are too many.
+    /// Serves somebody who has connected: in the place of whoever is idle for longest where there are too many, and not
+    /// at all where registrations keep all of those.
     pub(super) fn accept(&mut self, stream: TcpStream, from: SocketAddr, known: (Transport, SocketAddr)) {
         let (transport, local) = known;
         let tls = if transport == Transport::Tls { self.tls.acceptor() } else { None };
-        if !self.has_room(from.ip()) || (transport == Transport::Tls && tls.is_none()) {
+        if (transport == Transport::Tls && tls.is_none()) || self.make_room(from.ip(), false).is_err() {
             return debug!(%from, "a connection too many");
         }
         prepare(&stream);
         let peer = Peer { local: Some(local), ..Peer::new(transport, from) };
         let flow = self.next_flow();
         let (outbox, line) = line(peer, flow, MAX_WAITING, self.events.clone(), false);
-        let task = self.tasks.spawn(line.accepted(stream, tls));
-        self.enter(flow, Open { peer, outbox, task });
+        self.tasks.spawn(line.accepted(stream, tls));
+        self.enter(flow, Open { peer, outbox, is_ours: false, used: clock().0 });
     }
 
     /// Sends a message. The error says why not.
@@ -121,12 +153,28 @@ impl Streams {
             Some(flow) => flow,
             None => self.reach(to)?,
         };
-        let open = self.open.get(&flow).ok_or("the connection is gone")?;
+        let open = self.open.get_mut(&flow).ok_or("the connection is gone")?;
+        open.used = clock().0;
         if open.outbox.put(bytes, branch) {
             return Ok(());
         }
         self.close(flow);
         Err("it takes nothing more")
+    }
+
+    /// Takes note of a message that has come over a connection.
+    pub(super) fn heard(&mut self, from: &Peer) {
+        if let Some(open) = from.flow.and_then(|flow| self.open.get_mut(&flow)) {
+            open.used = clock().0;
+        }
+    }
+
+    /// Answers a ping.
+    pub(super) fn pong(&mut self, to: &Peer) {
+        let Some(flow) = to.flow else { return };
+        if self.open.get(&flow).is_some_and(|open| !open.outbox.pong()) {
+            self.close(flow);
+        }
     }
 
     /// Whether a connection stands.
@@ -162,11 +210,11 @@ impl Streams {
         let _too_long = tokio::time::timeout(FAREWELL, written).await;
     }
 
-    /// Cuts a connection off.
+    /// Cuts a connection off. What it has not heard is told as of any that ends.
     fn close(&mut self, flow: Flow) {
         if let Some(open) = self.leave(flow) {
             debug!(peer = %open.peer, "a connection is cut off");
-            open.task.abort();
+            open.outbox.cut();
         }
     }
 
@@ -175,9 +223,7 @@ impl Streams {
         if let Some(flow) = self.reached.get(&(to.transport, to.address)) {
             return Ok(*flow);
         }
-        if !self.has_room(to.ip()) {
-            return Err("there are too many connections");
-        }
+        self.make_room(to.ip(), true).map_err(|Full| "there are too many connections")?;
         let tls = match to.transport {
             Transport::Tls => {
                 let name = self.names.get(&to.address).map(String::as_str);
@@ -187,15 +233,25 @@ impl Streams {
         };
         let flow = self.next_flow();
         let (outbox, line) = line(*to, flow, MAX_WAITING_OUT, self.events.clone(), true);
-        let task = self.tasks.spawn(line.connect(tls));
+        self.tasks.spawn(line.connect(tls));
         self.reached.insert((to.transport, to.address), flow);
-        self.enter(flow, Open { peer: *to, outbox, task });
+        self.enter(flow, Open { peer: *to, outbox, is_ours: true, used: clock().0 });
         Ok(flow)
     }
 
-    fn has_room(&self, source: IpAddr) -> bool {
-        let of_source = self.sources.get(&source).copied().unwrap_or_default();
-        self.open.len() < MAX_CONNECTIONS && of_source < MAX_PER_SOURCE
+    /// Makes room for one more connection, ours or theirs.
+    fn make_room(&mut self, with: IpAddr, is_ours: bool) -> Result<(), Full> {
+        let (open, clocks) = (&self.open, clock());
+        let used = |flow| open.get(&flow).map_or(clocks.0, |open| open.used(clocks));
+        let limits = if is_ours { &mut self.opened } else { &mut self.taken };
+        if let Some(flow) = limits.in_the_way(with, clocks.0, used)? {
+            self.close(flow);
+        }
+        Ok(())
+    }
+
+    fn limits(&mut self, of: &Open) -> &mut Limits {
+        if of.is_ours { &mut self.opened } else { &mut self.taken }
     }
 
     fn next_flow(&mut self) -> Flow {
@@ -205,102 +261,17 @@ impl Streams {
     }
 
     fn enter(&mut self, flow: Flow, open: Open) {
-        *self.sources.entry(open.peer.ip()).or_default() += 1;
+        self.limits(&open).enter(flow, open.peer.ip(), open.used);
         self.open.insert(flow, open);
     }
 
     fn leave(&mut self, flow: Flow) -> Option<Open> {
         let open = self.open.remove(&flow)?;
-        let (place, source) = ((open.peer.transport, open.peer.address), open.peer.ip());
+        let place = (open.peer.transport, open.peer.address);
         if self.reached.get(&place) == Some(&flow) {
             self.reached.remove(&place);
         }
-        let left = self.sources.remove(&source).unwrap_or_default().saturating_sub(1);
-        if left > 0 {
-            self.sources.insert(source, left);
-        }
+        self.limits(&open).leave(flow, open.peer.ip());
         Some(open)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    fn streams() -> (Streams, mpsc::Receiver<Event>) {
-        let (events, heard) = mpsc::channel(64);
-        (Streams::new(Tls::new(None), events), heard)
-    }
-
-    /// A listener that takes connections, and reads nothing of them.
-    async fn listener() -> (TcpListener, Peer) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let peer = Peer::new(Transport::Tcp, listener.local_addr().unwrap());
-        (listener, peer)
-    }
-
-    async fn next(heard: &mut mpsc::Receiver<Event>) -> Event {
-        tokio::time::timeout(PATIENCE, heard.recv()).await.unwrap().unwrap()
-    }
-
-    #[tokio::test]
-    async fn one_connection_serves_all_messages_to_an_address() {
-        let ((mut streams, mut heard), (listener, peer)) = (streams(), listener().await);
-        for text in ["one", "two"] {
-            streams.send(&peer, Bytes::from_static(text.as_bytes()), None).unwrap();
-        }
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut text = [0; 6];
-        tokio::io::AsyncReadExt::read_exact(&mut { stream }, &mut text).await.unwrap();
-        assert_eq!((&text, streams.open.len()), (b"onetwo", 1));
-        let Event::Closed(flow, unheard) = next(&mut heard).await else { panic!("it should be closed") };
-        assert!(unheard.is_empty());
-        streams.end(flow);
-        assert!(streams.open.is_empty() && streams.reached.is_empty() && streams.sources.is_empty());
-        let gone = streams.send(&Peer { flow: Some(flow), ..peer }, Bytes::new(), None);
-        assert_eq!(gone, Err("the connection is gone"));
-    }
-
-    #[tokio::test]
-    async fn what_was_not_heard_is_told_when_nobody_takes_the_connection() {
-        let ((mut streams, mut heard), (listener, peer)) = (streams(), listener().await);
-        drop(listener);
-        for branch in ["a", "b"] {
-            streams.send(&peer, Bytes::from_static(b"x"), Some(branch.to_owned())).unwrap();
-        }
-        let Event::Closed(_, unheard) = next(&mut heard).await else { panic!("it should be closed") };
-        assert_eq!(unheard, ["a", "b"]);
-    }
-
-    #[tokio::test]
-    async fn who_reads_nothing_is_cut_off_and_holds_nobody_up() {
-        let ((mut streams, _heard), (listener, peer)) = (streams(), listener().await);
-        let piece = Bytes::from(vec![b'x'; 1 << 20]);
-        let mut sent = 0;
-        while streams.send(&peer, piece.clone(), None).is_ok() {
-            sent += piece.len();
-            assert!(sent <= MAX_WAITING_OUT, "it has a bound");
-        }
-        assert!(streams.open.is_empty() && streams.reached.is_empty());
-        drop(listener);
-    }
-
-    #[tokio::test]
-    async fn connections_are_bounded_for_each_source() {
-        let ((mut streams, _heard), (listener, peer)) = (streams(), listener().await);
-        let known = (Transport::Tcp, peer.address);
-        for full in [false, true] {
-            let _theirs = TcpStream::connect(peer.address).await.unwrap();
-            let (stream, from) = listener.accept().await.unwrap();
-            if full {
-                streams.sources.insert(from.ip(), MAX_PER_SOURCE);
-            }
-            streams.accept(stream, from, known);
-            assert_eq!(streams.open.len(), 1);
-        }
-        streams.sources.insert(peer.ip(), MAX_PER_SOURCE);
-        assert_eq!(streams.send(&peer, Bytes::new(), None), Err("there are too many connections"));
     }
 }

@@ -4,27 +4,51 @@ use super::calls::{self, Entry};
 use super::clock;
 use super::lines::{credentials, line_of};
 use super::shell::{Shell, Telling};
+use super::streams::Event;
+use super::waiting::Line;
 use crate::circle::{Order, Ring, Tell};
 use crate::device::Device;
 use crate::sip::hop::Hop;
 use crate::sip::{Aor, Binding, Command, Fate, Notify, Outcome, Peer, Way};
 
 impl Shell {
-    /// Takes an order, which waits if it goes to a name that has to be looked up.
-    pub(super) async fn order(&mut self, order: Order, out: &mut Vec<Command>) {
+    /// Takes an order, which waits if a name has to be looked up that it goes to, or the line of its device. Whoever
+    /// does that is not waited for.
+    pub(super) fn order(&mut self, order: Order, out: &mut Vec<Command>) {
         let lacking: Vec<Hop> = self.hops(&order).into_iter().filter(|hop| self.finder.lacks(hop)).collect();
-        match self.waiting.pass(order, lacking) {
-            Ok(order) => self.obey(order, out).await,
-            Err(unsought) => {
-                for hop in unsought {
+        let nameless = self.nameless(&order).cloned();
+        match self.waiting.pass(order, lacking, nameless.is_some()) {
+            Ok(order) => self.obey(order, Ok(None), out),
+            Err(sought) => {
+                for hop in sought.names {
                     self.finder.look_up(vec![hop], self.events.clone());
+                }
+                for (device, number) in nameless.into_iter().zip(sought.line) {
+                    self.look_up_line(device, number);
                 }
             }
         }
     }
 
+    /// The device whose line has to be known for an order: who is told by way of a proxy, or called.
+    fn nameless<'o>(&self, order: &'o Order) -> Option<&'o Device> {
+        match order {
+            Order::Tell(tell) => self.proxy.is_some().then_some(&tell.device),
+            Order::Call(ring) => Some(&ring.device),
+            Order::Forget(_) => None,
+        }
+    }
+
+    fn look_up_line(&self, device: Device, number: u64) {
+        let (store, events) = (self.store.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let line = line_of(&*store, &device).await.map_err(drop);
+            let _stopped = events.send(Event::Lined(number, line)).await;
+        });
+    }
+
     /// Takes where names lead, and goes on with what waited for that.
-    pub(super) async fn found(&mut self, found: Vec<(Hop, Vec<Peer>)>, out: &mut Vec<Command>) {
+    pub(super) fn found(&mut self, found: Vec<(Hop, Vec<Peer>)>, out: &mut Vec<Command>) {
         for (hop, places) in found {
             let is_proxy = self.proxy.as_ref() == Some(&hop);
             if is_proxy {
@@ -32,10 +56,14 @@ impl Shell {
             }
             let orders = self.waiting.found(&hop);
             self.finder.found(hop, places, is_proxy);
-            for order in orders {
-                self.obey(order, out).await;
-            }
+            self.obey_all(orders, out);
         }
+    }
+
+    /// Takes the line of the device of an order, and goes on with it.
+    pub(super) fn lined(&mut self, number: u64, line: Line, out: &mut Vec<Command>) {
+        let orders = self.waiting.lined(number, line);
+        self.obey_all(orders, out);
     }
 
     /// Gives up the orders that wait, for the daemon stops: calls are cancelled, and who is to be forgotten is.
@@ -49,10 +77,16 @@ impl Shell {
         }
     }
 
-    async fn obey(&mut self, order: Order, out: &mut Vec<Command>) {
+    fn obey_all(&mut self, orders: Vec<(Order, Line)>, out: &mut Vec<Command>) {
+        for (order, line) in orders {
+            self.obey(order, line, out);
+        }
+    }
+
+    fn obey(&mut self, order: Order, line: Line, out: &mut Vec<Command>) {
         match order {
-            Order::Tell(tell) => self.tell(tell, out).await,
-            Order::Call(ring) => self.call(ring, out).await,
+            Order::Tell(tell) => self.tell(tell, line, out),
+            Order::Call(ring) => self.call(ring, line, out),
             Order::Forget(device) => self.endpoint.forget(&device.to_string(), out),
         }
     }
@@ -83,8 +117,8 @@ impl Shell {
     }
 
     /// Sends a NOTIFY to every contact of the device, or to the proxy.
-    async fn tell(&mut self, tell: Tell, out: &mut Vec<Command>) {
-        let notifies = match self.notifies(&tell).await {
+    fn tell(&mut self, tell: Tell, line: Line, out: &mut Vec<Command>) {
+        let notifies = match self.notifies(&tell, line) {
             Ok(notifies) if notifies.is_empty() => return tell.outcome.send(None).unwrap_or_default(),
             Ok(notifies) => notifies,
             Err(outcome) => return tell.outcome.send(Some(outcome)).unwrap_or_default(),
@@ -99,7 +133,7 @@ impl Shell {
     }
 
     /// One NOTIFY to each contact, or one to the proxy; none where the device is nowhere.
-    async fn notifies(&self, tell: &Tell) -> Result<Vec<Notify>, Outcome> {
+    fn notifies(&self, tell: &Tell, line: Line) -> Result<Vec<Notify>, Outcome> {
         let content = tell.content.as_ref().map(|content| (content.kind.clone(), content.body.clone()));
         let Some(proxy) = &self.proxy else {
             let device = tell.device.id().to_string();
@@ -110,8 +144,7 @@ impl Shell {
             };
             return Ok(self.endpoint.bindings(&device).map(notify).collect());
         };
-        let line = self.line_of(&tell.device).await.map_err(|()| Outcome::Failed(500))?;
-        let Some(line) = line else { return Ok(Vec::new()) };
+        let Some(line) = line.map_err(|()| Outcome::Failed(500))? else { return Ok(Vec::new()) };
         let mut places = self.finder.places(proxy).into_iter();
         let to = places.next().ok_or(Outcome::Unreachable(None))?;
         let notify = Notify::through(to, line, &tell.event, credentials(&tell.device));
@@ -119,9 +152,9 @@ impl Shell {
     }
 
     /// Rings every contact of the device, or has the proxy ring it.
-    async fn call(&mut self, ring: Ring, out: &mut Vec<Command>) {
+    fn call(&mut self, ring: Ring, line: Line, out: &mut Vec<Command>) {
         let entry = Entry::of(&ring);
-        match self.ways(&ring).await {
+        match self.ways(&ring, line) {
             Ok((line, ways)) => {
                 let id = self.endpoint.call(clock().0, calls::call(ring, line, ways), out);
                 self.calls.begun(id, entry);
@@ -131,9 +164,8 @@ impl Shell {
     }
 
     /// A device's line, and every way to it; none where the device is nowhere.
-    async fn ways(&self, ring: &Ring) -> Result<(Aor, Vec<Way>), Fate> {
-        let line = self.line_of(&ring.device).await.map_err(|()| Fate::Cancelled)?;
-        let line = line.ok_or(Fate::NotRegistered)?;
+    fn ways(&self, ring: &Ring, line: Line) -> Result<(Aor, Vec<Way>), Fate> {
+        let line = line.map_err(|()| Fate::Cancelled)?.ok_or(Fate::NotRegistered)?;
         let Some(proxy) = &self.proxy else {
             let device = ring.device.id().to_string();
             let way = |binding: &Binding| {
@@ -147,9 +179,5 @@ impl Shell {
         let to = places.next().ok_or(Fate::Unreachable(None))?;
         let way = Way::through(to, &line, credentials(&ring.device));
         Ok((line, vec![Way { next: places.collect(), ..way }]))
-    }
-
-    async fn line_of(&self, device: &Device) -> Result<Option<Aor>, ()> {
-        line_of(&*self.store, device).await.map_err(drop)
     }
 }

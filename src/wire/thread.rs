@@ -9,7 +9,7 @@ use tokio::time::{Duration, sleep};
 use super::shell::Shell;
 
 /// Begins. The future returned ends with the loop.
-pub(super) async fn start(shell: Shell) -> io::Result<impl Future<Output = ()> + use<>> {
+pub(super) async fn start(shell: Box<Shell>) -> io::Result<impl Future<Output = ()> + use<>> {
     let others = Handle::current();
     let ((begun, begins), (end, ended)) = (oneshot::channel(), oneshot::channel::<()>());
     std::thread::Builder::new().name("sip".to_owned()).spawn(move || {
@@ -25,7 +25,7 @@ pub(super) async fn start(shell: Shell) -> io::Result<impl Future<Output = ()> +
 }
 
 /// The sockets and the alarm are this thread's; what the loop spawns runs with the others.
-async fn run(mut shell: Shell, others: Handle, begun: oneshot::Sender<io::Result<()>>) {
+async fn run(mut shell: Box<Shell>, others: Handle, begun: oneshot::Sender<io::Result<()>>) {
     let opened = shell.open();
     let failed = opened.is_err();
     let _nobody_waits = begun.send(opened);

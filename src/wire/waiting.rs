@@ -1,60 +1,106 @@
-//! Orders that wait until it is known where the names lead that they may go to. Each waits for its own names, and for
-//! the orders of the same device that came before it, but not for those of others.
+//! Orders that wait until it is known where the names lead that they may go to, and which line their device has. Each
+//! waits for its own, and for the orders of the same device that came before it, but not for those of others.
 
 use std::collections::HashSet;
 
 use crate::circle::Order;
 use crate::id::Id;
+use crate::sip::Aor;
 use crate::sip::hop::Hop;
 
 /// The most orders that wait; when so many do, no more are taken until one goes on.
 const MAX_WAITING: usize = 4_096;
 
+/// The line of an order's device: none, or it cannot be found out now.
+pub(super) type Line = Result<Option<Aor>, ()>;
+
 /// The orders that wait, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Vec<Delayed>);
+pub(super) struct Waiting {
+    orders: Vec<Delayed>,
+    numbered: u64,
+}
 
 #[derive(Debug)]
 struct Delayed {
+    number: u64,
     order: Order,
     /// The names that are being looked up for it.
     lacking: Vec<Hop>,
+    lacks_line: bool,
+    line: Line,
+}
+
+/// What is to be looked up for an order that waits.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sought {
+    /// Names, but for those that are being looked up already.
+    pub(super) names: Vec<Hop>,
+    /// By what number to say which line its device has, where it has to be known.
+    pub(super) line: Option<u64>,
 }
 
 impl Waiting {
     /// Whether no more orders may be taken.
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_WAITING
+        self.orders.len() >= MAX_WAITING
     }
 
-    /// Gives an order back that needs not wait: it lacks no name, and no order of its device waits.
-    pub(super) fn pass(&mut self, order: Order, lacking: Vec<Hop>) -> Result<Order, Vec<Hop>> {
-        let device = device(&order);
-        if lacking.is_empty() && !self.0.iter().any(|delayed| self::device(&delayed.order) == device) {
+    /// Gives an order back that needs not wait: it lacks neither a name nor its device's line, and no order of its
+    /// device waits.
+    pub(super) fn pass(
+        &mut self,
+        order: Order,
+        lacking: Vec<Hop>,
+        lacks_line: bool,
+    ) -> Result<Order, Sought> {
+        let is_held_up = || self.orders.iter().any(|delayed| device(&delayed.order) == device(&order));
+        if lacking.is_empty() && !lacks_line && !is_held_up() {
             return Ok(order);
         }
-        let sought: HashSet<&Hop> = self.0.iter().flat_map(|delayed| &delayed.lacking).collect();
-        let unsought = lacking.iter().filter(|hop| !sought.contains(hop)).cloned().collect();
-        self.0.push(Delayed { order, lacking });
-        Err(unsought)
+        let sought: HashSet<&Hop> = self.orders.iter().flat_map(|delayed| &delayed.lacking).collect();
+        let names = lacking.iter().filter(|hop| !sought.contains(hop)).cloned().collect();
+        self.numbered += 1;
+        let number = self.numbered;
+        self.orders.push(Delayed { number, order, lacking, lacks_line, line: Ok(None) });
+        Err(Sought { names, line: lacks_line.then_some(number) })
     }
 
     /// Takes note that it is known where a name leads, or that it leads nowhere. Gives the orders that go on.
-    pub(super) fn found(&mut self, name: &Hop) -> Vec<Order> {
-        self.0.iter_mut().for_each(|delayed| delayed.lacking.retain(|lacking| lacking != name));
+    pub(super) fn found(&mut self, name: &Hop) -> Vec<(Order, Line)> {
+        self.orders.iter_mut().for_each(|delayed| delayed.lacking.retain(|lacking| lacking != name));
+        self.go_on(|_| true)
+    }
+
+    /// Takes note of the line of an order's device. Gives the orders that go on.
+    pub(super) fn lined(&mut self, number: u64, line: Line) -> Vec<(Order, Line)> {
+        let Ok(at) = self.orders.binary_search_by_key(&number, |delayed| delayed.number) else {
+            return Vec::new();
+        };
+        let delayed = &mut self.orders[at];
+        (delayed.lacks_line, delayed.line) = (false, line);
+        let concerned = device(&delayed.order);
+        self.go_on(|device| device == concerned)
+    }
+
+    /// Takes those out, of the devices concerned, that lack nothing and have no order of their device before them.
+    fn go_on(&mut self, is_concerned: impl Fn(Id) -> bool) -> Vec<(Order, Line)> {
         let mut held_up = HashSet::new();
         let goes_on = |delayed: &mut Delayed| {
             let device = device(&delayed.order);
-            let waits = held_up.contains(&device) || !delayed.lacking.is_empty();
-            waits.then(|| held_up.insert(device));
-            !waits
+            let lacks = delayed.lacks_line || !delayed.lacking.is_empty();
+            let goes_on = is_concerned(device) && !lacks && !held_up.contains(&device);
+            if is_concerned(device) && !goes_on {
+                held_up.insert(device);
+            }
+            goes_on
         };
-        self.0.extract_if(.., goes_on).map(|delayed| delayed.order).collect()
+        self.orders.extract_if(.., goes_on).map(|delayed| (delayed.order, delayed.line)).collect()
     }
 
     /// Gives up all that wait.
     pub(super) fn drain(&mut self) -> Vec<Order> {
-        self.0.drain(..).map(|delayed| delayed.order).collect()
+        self.orders.drain(..).map(|delayed| delayed.order).collect()
     }
 }
 
@@ -92,13 +138,36 @@ mod tests {
 
     /// Which names are to be looked up for an order, `None` where it goes on at once.
     fn sought(waiting: &mut Waiting, order: Order, lacking: &[&str]) -> Option<usize> {
-        waiting.pass(order, names(lacking)).err().map(|sought| sought.len())
+        waiting.pass(order, names(lacking), false).err().map(|sought| sought.names.len())
     }
 
     /// What goes on when a name is found: of which device, and whether it is a telling.
     fn gone_on(waiting: &mut Waiting, name: &str) -> Vec<(Id, bool)> {
-        let orders = waiting.found(&names(&[name])[0]);
-        orders.iter().map(|order| (device(order), matches!(order, Order::Tell(_)))).collect()
+        said(&waiting.found(&names(&[name])[0]))
+    }
+
+    fn said(orders: &[(Order, Line)]) -> Vec<(Id, bool)> {
+        orders.iter().map(|(order, _)| (device(order), matches!(order, Order::Tell(_)))).collect()
+    }
+
+    /// Takes an order that lacks its line only, and gives the number by which that is said.
+    fn without_line(waiting: &mut Waiting, order: Order) -> u64 {
+        waiting.pass(order, Vec::new(), true).unwrap_err().line.unwrap()
+    }
+
+    #[test]
+    fn an_order_waits_for_the_line_of_its_device_and_for_the_orders_before_it() {
+        let mut waiting = Waiting::default();
+        let [first, second, other] = [1, 1, 2].map(|device| without_line(&mut waiting, tell(device)));
+        assert_eq!(said(&waiting.lined(second, Ok(None))), []);
+        let line = Some(Aor::new("front", "shop.example"));
+        let gone_on = waiting.lined(other, Ok(line.clone()));
+        assert_eq!(gone_on[0].1, Ok(line.clone()));
+        assert_eq!(said(&gone_on), [(id(2), true)]);
+        assert_eq!(sought(&mut waiting, Order::Forget(id(1)), &[]), Some(0));
+        let gone_on = said(&waiting.lined(first, Err(())));
+        assert_eq!(gone_on, [(id(1), true), (id(1), true), (id(1), false)]);
+        assert_eq!(said(&waiting.lined(first, Ok(line))), [], "it has gone on");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::house::{Daemon, Shop};
 use crate::peers::{has, wait_until};
-use crate::{front, sipp::Sipp};
+use crate::{booted, front, sipp::Sipp};
 
 /// Timer F of RFC 3261, and what a busy machine needs on top.
 const TIMER_F: Duration = Duration::from_secs(32);
@@ -103,7 +103,7 @@ fn a_proxy_that_is_busy_is_asked_again_when_it_wants_to_be() {
     let daemon = Daemon::behind(proxy.address());
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
-    daemon.phone("805ec0123456", "front").boot();
+    booted(&daemon, &shop, &device);
     let mut busy = proxy.plays("hostile/busy_proxy.xml");
     shop.administrator.patch(&device, &json!({"name": "Told when there is time"}));
     assert!(busy.wait().unwrap().success(), "SIPp was not asked as it expects");

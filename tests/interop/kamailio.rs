@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::booted;
 use crate::house::{Daemon, Shop};
 use crate::peers::{Peer, at_ports, has, wait_until};
 use crate::ports::Ports;
@@ -79,7 +80,7 @@ impl Kamailio {
         std::fs::write(&file, configuration).unwrap();
         let (sip, rpc) = (SocketAddr::from(([127, 0, 0, 1], sip)), format!("http://127.0.0.1:{http}/RPC"));
         let log = home.path().join("log");
-        let running = Peer::start(&mut command(home.path(), &file), &log);
+        let running = Peer::start_with_children(&mut command(home.path(), &file), &log);
         let running = running.up(&log, |_| asked(&rpc, "core.version").is_some())?;
         Some(Self { sip, rpc, _running: running, _ports: ports, _home: home })
     }
@@ -127,7 +128,7 @@ fn is_told_through_kamailio(algorithm: &str) {
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
     shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
-    daemon.phone("805ec0123456", "front").boot();
+    booted(&daemon, &shop, &device);
     let sipp = Sipp::registered_at(kamailio.sip, "register_freely.xml");
     assert_eq!(kamailio.registered(), ["front@shop.example"]);
     let mut told = sipp.plays("notified.xml");
@@ -157,7 +158,7 @@ fn a_password_that_kamailio_does_not_take_is_said() {
     let daemon = Daemon::behind(kamailio.sip);
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
-    daemon.phone("805ec0123456", "front").boot();
+    booted(&daemon, &shop, &device);
     shop.administrator.patch(&device, &json!({"sip": {"password": "another"}}));
     shop.wait_for(&device, "the refusal is noted", |p| {
         p["last_notify"]["outcome"].as_str().is_some_and(|words| words.contains("refused"))
@@ -219,7 +220,7 @@ fn a_phone_that_appears_at_kamailio_is_told_what_it_has_missed() {
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
     shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
-    daemon.phone("805ec0123456", "front").boot();
+    booted(&daemon, &shop, &device);
     shop.administrator.patch(&device, &json!({"name": "Nobody was there"}));
     shop.wait_for(&device, "nobody is there", |p| {
         p["last_notify"]["outcome"].as_str().is_some_and(|words| words.contains("404"))

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::booted;
 use crate::house::{Daemon, Shop};
 use crate::kamailio::Kamailio;
 use crate::peers::has;
@@ -50,7 +51,7 @@ fn front(daemon: &Daemon) -> (Shop, String) {
     let shop = daemon.shop();
     let device = shop.device("805ec0123456", "yealink/t46s", "front");
     shop.administrator.patch(&device, &json!({"sip": {"password": "correct"}}));
-    daemon.phone("805ec0123456", "front").boot();
+    booted(daemon, &shop, &device);
     (shop, device)
 }
 

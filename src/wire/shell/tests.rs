@@ -7,9 +7,9 @@ use crate::account::Account;
 use crate::circle::Ring;
 use crate::device::Device;
 use crate::document::Document;
-use crate::id::Digest;
+use crate::id::{Digest, Id};
 use crate::sip::call::Caller;
-use crate::sip::{Aor, Listeners, Target};
+use crate::sip::{Aor, Binding, End, Flow, Listeners, Target};
 use crate::store::{Change, Entity, Note, Options, SledStore, Step, Table, history};
 use crate::wire::{Source, start};
 
@@ -72,6 +72,7 @@ fn binding(expires_at: u64) -> Binding {
         user_agent: String::new(),
         instance: None,
         flow: None,
+        outbound: false,
         call_id: "c".into(),
         cseq: 1,
         q: 1000,
@@ -102,7 +103,7 @@ async fn calls_that_were_not_begun_are_cancelled_when_the_daemon_stops() {
     let (means, orders) = means(&store);
     let endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
     let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
-    assert!(shell.waiting.pass(ring(1), Hop::read("slow").into_iter().collect()).is_err());
+    assert!(shell.waiting.pass(ring(1), Hop::read("slow").into_iter().collect(), false).is_err());
     orders.send(ring(2)).await.unwrap();
     shell.end().await;
     let cancelled = |number: &str| (json!(number), json!("cancelled"));
@@ -145,6 +146,48 @@ async fn bindings_that_ended_while_the_daemon_was_down_are_dropped_without_a_wor
         tokio::join!(running, stop);
         assert_eq!((notes(&*store).await, outcomes(&*store).await), (left, Vec::new()));
     }
+}
+
+#[tokio::test]
+async fn a_registration_that_is_granted_when_its_flow_has_ended_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let (means, _orders) = means(&store);
+    let source = Peer { flow: Some(Flow(9)), ..Peer::new(Transport::Tcp, ([10, 0, 0, 1], 5060).into()) };
+    let granted = Binding { source, outbound: true, ..binding(u64::MAX / 2) };
+    let mut endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
+    let (now, unix) = clock();
+    endpoint.restore(now, unix, [granted.clone()]);
+    let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    let mut out = Vec::new();
+    shell.bound(Box::new(granted.clone()), (true, true), &mut out);
+    assert!(matches!(&out[..], [Command::Unbound { end: End::Disconnected, .. }]), "{out:?}");
+    shell.carry_out(out).await;
+    assert_eq!(shell.endpoint.bindings(&DEVICE.to_string()).count(), 0);
+}
+
+#[tokio::test]
+async fn orders_of_a_device_go_on_in_their_order_once_its_line_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let (means, _orders) = means(&store);
+    let endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
+    let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    let mut out = Vec::new();
+    for number in 1..=3 {
+        shell.order(ring(number), &mut out);
+    }
+    let mut looked_up = Vec::new();
+    for _ in 1..=3 {
+        looked_up.push(shell.inbox.events.recv().await.unwrap());
+    }
+    looked_up.reverse();
+    for event in looked_up {
+        shell.event(event, &mut out);
+    }
+    shell.end().await;
+    let not_registered = |number: &str| (json!(number), json!("not_registered"));
+    assert_eq!(outcomes(&*store).await, ["3", "2", "1"].map(not_registered), "nobody has a line");
 }
 
 #[tokio::test]
