@@ -8,7 +8,7 @@ use super::address::Aor;
 
 /// Stands for a text in tables: 16 bytes however long the text is, and nobody can find two texts with the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint([u8; 16]);
+pub struct Fingerprint(u128);
 
 impl Fingerprint {
     /// Of some texts, whose borders count.
@@ -20,7 +20,7 @@ impl Fingerprint {
         }
         let (mut short, whole) = ([0; 16], hash.finalize());
         short.copy_from_slice(&whole[..16]);
-        Self(short)
+        Self(u128::from_be_bytes(short))
     }
 }
 

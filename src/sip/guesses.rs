@@ -34,6 +34,8 @@ pub const MAX_COUNTS: usize = 16_384;
 pub const MAX_KNOWN: usize = 131_072;
 /// For so many seconds.
 pub const KNOWN: u64 = 7 * 24 * 3600;
+/// What registers again within so many seconds is not noted anew.
+const NOTED: u64 = 3600;
 
 /// A source and a line.
 type Pair = (IpAddr, Fingerprint);
@@ -89,7 +91,10 @@ impl Guesses {
     pub fn right(&mut self, source: IpAddr, line: Fingerprint, now: u64) {
         let pair = (site(source), line);
         self.pairs.forget(&pair);
-        keep(&mut self.known, pair, now, (KNOWN, MAX_KNOWN));
+        let lately = self.known.at(&pair).is_some_and(|until| until + NOTED > now + KNOWN);
+        if !lately {
+            keep(&mut self.known, pair, now, (KNOWN, MAX_KNOWN));
+        }
     }
 }
 

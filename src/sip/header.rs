@@ -74,7 +74,7 @@ impl Headers {
     /// line ends, which never may.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
         let given: String = value.into();
-        let sound = given.bytes().all(|byte| !byte.is_ascii_control());
+        let sound = !given.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
         let value = if sound { given } else { trim(&without_controls(&given)).to_owned() };
         self.0.push(build(canonical(name), value));
     }

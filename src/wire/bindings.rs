@@ -44,9 +44,24 @@ pub(super) struct Writer {
 
 #[derive(Default)]
 struct Desk {
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<Ledger<Value>>,
     news: tokio::sync::Notify,
     closing: AtomicBool,
+}
+
+/// What a note shall hold. A binding is put into words only when it is written.
+enum Value {
+    Words(Vec<u8>),
+    Binding(Box<Binding>),
+}
+
+impl Value {
+    fn words(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Words(words) => Some(words.clone()),
+            Self::Binding(binding) => serde_json::to_vec(binding).ok(),
+        }
+    }
 }
 
 impl Writer {
@@ -64,18 +79,18 @@ impl Writer {
     }
 
     /// A phone has registered, or refreshed, and then more than the time has changed or not.
-    pub(super) fn put(&self, binding: &Binding, is_news: bool) {
-        self.set(name(binding), serde_json::to_vec(binding).ok(), is_news);
-        if let Some(note) = is_news.then(|| agent(binding)).flatten() {
-            self.set(Some((note.table, note.key)), note.value, false);
+    pub(super) fn put(&self, binding: Box<Binding>, is_news: bool) {
+        if let Some(note) = is_news.then(|| agent(&binding)).flatten() {
+            self.set(Some((note.table, note.key)), note.value.map(Value::Words), false);
         }
+        self.set(name(&binding), Some(Value::Binding(binding)), is_news);
     }
 
     pub(super) fn remove(&self, binding: &Binding) {
         self.set(name(binding), None, true);
     }
 
-    fn set(&self, name: Option<Name>, value: Option<Vec<u8>>, is_news: bool) {
+    fn set(&self, name: Option<Name>, value: Option<Value>, is_news: bool) {
         let Some(name) = name else { return };
         if self.desk.ledger().set(name, value, is_news, clock().1) {
             self.desk.news.notify_one();
@@ -84,7 +99,7 @@ impl Writer {
 }
 
 impl Desk {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> MutexGuard<'_, Ledger<Value>> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +123,7 @@ async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
                 return;
             }
             desk.wait().await;
-        } else if let Err(error) = store.jot(batch.clone()).await {
+        } else if let Err(error) = store.jot(notes(&batch)).await {
             if let Some(left_out) = failures.says(clock().0) {
                 warn!(%error, left_out, "registrations were not written down");
             }
@@ -117,6 +132,15 @@ async fn write(store: Arc<dyn Store>, desk: Arc<Desk>) {
             }
         }
     }
+}
+
+fn notes(batch: &[(Name, Option<Value>)]) -> Vec<Note> {
+    let note = |((table, key), value): &(Name, Option<Value>)| Note {
+        table: *table,
+        key: key.clone(),
+        value: value.as_ref().and_then(Value::words),
+    };
+    batch.iter().map(note).collect()
 }
 
 /// What the phone calls itself.

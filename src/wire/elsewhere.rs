@@ -204,11 +204,11 @@ impl Book {
             match before.iter().find(|old| same(old, new)) {
                 None => {
                     info!(%device, line = %new.aor.uri(), "a phone registered, as the PBX says");
-                    self.writer.put(new, true);
+                    self.writer.put(Box::new(new.clone()), true);
                     self.circle.arrived(device);
                 }
                 Some(old) if old.expires_at.abs_diff(new.expires_at) > ROUNDING => {
-                    self.writer.put(new, false);
+                    self.writer.put(Box::new(new.clone()), false);
                 }
                 Some(_) => {}
             }

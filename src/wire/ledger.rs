@@ -2,10 +2,10 @@
 //! [`EVERY`] seconds for each binding. So a phone that registers a thousand times a second is written down twice a
 //! minute, and what a crash loses is never more than [`EVERY`] seconds of a binding's end.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::sip::timers::Timers;
-use crate::store::{Note, Table};
+use crate::store::Table;
 
 /// How often a binding is written down that is only refreshed, in seconds.
 pub(super) const EVERY: u64 = 30;
@@ -20,33 +20,41 @@ const MAX_RECENT: usize = 131_072;
 pub(super) type Name = (Table, Vec<u8>);
 
 /// What waits to be written: of each note what it shall be last, so that there is never more than there are bindings.
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    waiting: BTreeMap<Name, Option<Vec<u8>>>,
+#[derive(Debug)]
+pub(super) struct Ledger<V> {
+    waiting: HashMap<Name, Option<V>>,
     due: Timers<u64, Name>,
     written: Timers<u64, Name>,
 }
 
-impl Ledger {
+impl<V> Default for Ledger<V> {
+    fn default() -> Self {
+        Self { waiting: HashMap::new(), due: Timers::default(), written: Timers::default() }
+    }
+}
+
+impl<V> Ledger<V> {
     /// A note shall be this, or no more. If it says nothing new it can wait. True if something is due earlier than
     /// before.
-    pub(super) fn set(&mut self, name: Name, value: Option<Vec<u8>>, is_news: bool, now: u64) -> bool {
+    pub(super) fn set(&mut self, name: Name, value: Option<V>, is_news: bool, now: u64) -> bool {
         let before = self.next();
         let recent = self.written.at(&name).filter(|_| !is_news);
         let at = recent.map_or(now, |written| written + EVERY);
-        let at = self.due.at(&name).map_or(at, |earlier| earlier.min(at));
-        self.due.set(&name, at);
+        let known = self.due.at(&name);
+        let at = known.map_or(at, |earlier| earlier.min(at));
+        if known != Some(at) {
+            self.due.set(&name, at);
+        }
         self.waiting.insert(name, value);
         before.is_none_or(|before| at < before)
     }
 
     /// Takes what is due, at most `most` notes.
-    pub(super) fn take(&mut self, now: u64, most: usize) -> Vec<Note> {
+    pub(super) fn take(&mut self, now: u64, most: usize) -> Vec<(Name, Option<V>)> {
         while self.written.due(now.saturating_sub(EVERY)).is_some() {}
         let due = std::iter::from_fn(|| self.due.due(now)).take(most);
         let mut notes = Vec::new();
-        for (table, key) in due {
-            let name = (table, key);
+        for name in due {
             let Some(value) = self.waiting.remove(&name) else { continue };
             if value.is_none() {
                 self.written.clear(&name);
@@ -56,15 +64,14 @@ impl Ledger {
                 }
                 self.written.set(&name, now);
             }
-            notes.push(Note { table: name.0, key: name.1, value });
+            notes.push((name, value));
         }
         notes
     }
 
     /// Takes back what could not be written, but for what is to be something else by now.
-    pub(super) fn take_back(&mut self, notes: Vec<Note>, now: u64) {
-        for Note { table, key, value } in notes {
-            let name = (table, key);
+    pub(super) fn take_back(&mut self, notes: Vec<(Name, Option<V>)>, now: u64) {
+        for (name, value) in notes {
             if !self.waiting.contains_key(&name) {
                 self.written.clear(&name);
                 self.due.set(&name, now + AGAIN);
@@ -87,13 +94,13 @@ mod tests {
         (Table::Binding, vec![number])
     }
 
-    fn set(ledger: &mut Ledger, number: u8, value: u8, is_news: bool, now: u64) {
-        ledger.set(name(number), Some(vec![value]), is_news, now);
+    fn set(ledger: &mut Ledger<u8>, number: u8, value: u8, is_news: bool, now: u64) {
+        ledger.set(name(number), Some(value), is_news, now);
     }
 
-    fn taken(ledger: &mut Ledger, now: u64) -> Vec<(u8, Option<u8>)> {
+    fn taken(ledger: &mut Ledger<u8>, now: u64) -> Vec<(u8, Option<u8>)> {
         let notes = ledger.take(now, 100).into_iter();
-        notes.map(|note| (note.key[0], note.value.map(|value| value[0]))).collect()
+        notes.map(|((_, key), value)| (key[0], value)).collect()
     }
 
     #[test]

@@ -11,11 +11,10 @@ impl Shell {
     /// A phone has registered: that is written down and counted, its connection is kept, and the circle hears of it.
     pub(super) fn bound(
         &mut self,
-        binding: &Binding,
+        binding: Box<Binding>,
         (fresh, is_news): (bool, bool),
         out: &mut Vec<Command>,
     ) {
-        self.writer.put(binding, is_news);
         if fresh {
             self.count(&binding.device);
         }
@@ -29,6 +28,7 @@ impl Shell {
         if let Some(flow) = binding.ends_with().filter(|flow| !self.streams.stands(*flow)) {
             self.endpoint.closed(flow, out);
         }
+        self.writer.put(binding, is_news);
     }
 
     /// A phone is registered no more.

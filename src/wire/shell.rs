@@ -282,7 +282,7 @@ impl Shell {
             Command::Send { to, datagram, branch } => self.send(to, datagram.0, branch, more).await,
             Command::Lost(place) => self.finder.lost(place),
             Command::FindLine { ticket, user, realm } => self.find(ticket, Aor { user, realm }, more),
-            Command::Bound { binding, fresh, same } => self.bound(&binding, (fresh, !same), more),
+            Command::Bound { binding, fresh, same } => self.bound(binding, (fresh, !same), more),
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
             Command::Notified { id, outcome } => self.notified(id, outcome),
             Command::Called { id, fate } => self.calls.over(id, fate),

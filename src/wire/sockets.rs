@@ -15,7 +15,7 @@ pub(super) type Received = io::Result<(usize, Peer)>;
 /// The sockets, each with the address it is known by.
 pub(super) struct Sockets {
     closed: Vec<(std::net::UdpSocket, SocketAddr)>,
-    heard: Vec<(UdpSocket, SocketAddr)>,
+    open: Vec<(UdpSocket, SocketAddr)>,
     /// Which is looked at first: the one behind that which was heard last, so that a busy one silences no other.
     next: usize,
 }
@@ -23,21 +23,21 @@ pub(super) struct Sockets {
 impl Sockets {
     /// Sockets that are not heard yet.
     pub(super) fn new(closed: Vec<(std::net::UdpSocket, SocketAddr)>) -> Self {
-        Self { closed, heard: Vec::new(), next: 0 }
+        Self { closed, open: Vec::new(), next: 0 }
     }
 
     /// Begins to hear them, on the runtime that this is called in.
     pub(super) fn open(&mut self) -> io::Result<()> {
         for (socket, known) in self.closed.drain(..) {
-            self.heard.push((UdpSocket::from_std(socket)?, known));
+            self.open.push((UdpSocket::from_std(socket)?, known));
         }
         Ok(())
     }
 
     /// Sends from the socket that the peer knows, or one of its family.
     pub(super) async fn send(&self, to: &Peer, bytes: &[u8]) -> io::Result<()> {
-        let known = self.heard.iter().find(|(_, local)| to.local == Some(*local));
-        let family = || self.heard.iter().find(|(_, local)| local.is_ipv4() == to.address.is_ipv4());
+        let known = self.open.iter().find(|(_, local)| to.local == Some(*local));
+        let family = || self.open.iter().find(|(_, local)| local.is_ipv4() == to.address.is_ipv4());
         let (socket, _) = known.or_else(family).ok_or(io::ErrorKind::AddrNotAvailable)?;
         socket.send_to(bytes, to.address).await.map(drop)
     }
@@ -48,8 +48,8 @@ impl Sockets {
     }
 
     fn poll(&mut self, context: &mut Context<'_>, datagram: &mut [u8]) -> Poll<Received> {
-        for at in (0..self.heard.len()).map(|step| (self.next + step) % self.heard.len()) {
-            let (socket, local) = &self.heard[at];
+        for at in (0..self.open.len()).map(|step| (self.next + step) % self.open.len()) {
+            let (socket, local) = &self.open[at];
             let mut buffer = ReadBuf::new(datagram);
             if let Poll::Ready(received) = socket.poll_recv_from(context, &mut buffer) {
                 self.next = at + 1;

@@ -160,7 +160,7 @@ async fn a_registration_that_is_granted_when_its_flow_has_ended_ends_at_once() {
     endpoint.restore(now, unix, [granted.clone()]);
     let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
     let mut out = Vec::new();
-    shell.bound(&granted, (true, true), &mut out);
+    shell.bound(Box::new(granted.clone()), (true, true), &mut out);
     assert!(matches!(&out[..], [Command::Unbound { end: End::Disconnected, .. }]), "{out:?}");
     shell.carry_out(out).await;
     assert_eq!(shell.endpoint.bindings(&DEVICE.to_string()).count(), 0);
