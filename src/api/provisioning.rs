@@ -90,6 +90,7 @@ fn waiting(pending: &Pending) -> Value {
         "next": pending.next.map(|next| next / 1000),
         "stage": pending.stage,
         "asked": pending.asked,
+        "restart": pending.restart.map(|restart| restart / 1000),
         "campaign": pending.member.map(|member| member.campaign),
     })
 }

@@ -1,15 +1,17 @@
 //! Keeps the queue: takes what happened, tells phones at their time, and writes down what became of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
+use super::missed::Missed;
 use super::origins::Expected;
 use super::{Command, Event, Fetch, Means, Order, Stale, Standing, chronicle, copies, held};
 use crate::id::Id;
-use crate::resync::{Action, Asked, ControlError, Held, Origin, Queue, Step};
+use crate::resync::{Action, Asked, ControlError, Held, Origin, Pending, Queue, Step, Telling};
 use crate::store::{Note, Sequence, StoreError, Table};
 
 /// How many places in the queue are written down at a time.
@@ -21,13 +23,30 @@ pub(super) struct Keeper {
     pub(super) queue: Queue,
     pub(super) events: mpsc::WeakUnboundedSender<Event>,
     expected: Expected,
+    missed: Arc<Missed>,
+    /// The phones that are being told.
+    pub(super) awaited: HashMap<Id, Awaited>,
     /// Phones whose place in the queue could not be written down.
     unwritten: BTreeSet<Id>,
 }
 
+/// A phone that is being told. Times are Unix milliseconds.
+pub(super) struct Awaited {
+    pub(super) telling: Telling,
+    /// When its NOTIFY was sent.
+    pub(super) since: u64,
+    /// When it has first come for a file after that.
+    pub(super) came: Option<u64>,
+}
+
 impl Keeper {
-    pub(super) fn new(means: Means, queue: Queue, events: mpsc::WeakUnboundedSender<Event>) -> Self {
-        Self { means, queue, events, expected: Expected::default(), unwritten: BTreeSet::new() }
+    pub(super) fn new(
+        means: Means,
+        queue: Queue,
+        (events, missed): (mpsc::WeakUnboundedSender<Event>, Arc<Missed>),
+    ) -> Self {
+        let (expected, awaited, unwritten) = (Expected::default(), HashMap::new(), BTreeSet::new());
+        Self { means, queue, events, expected, missed, awaited, unwritten }
     }
 
     /// Runs until nobody has anything to say any more.
@@ -109,13 +128,17 @@ impl Keeper {
                 self.queue.in_step(id, now);
                 id
             }
-            Event::Arrived(id) if self.queue.pending(id).is_none() => return,
+            Event::Arrived(id) | Event::Refreshed(id) if self.queue.pending(id).is_none() => return,
             Event::Ask(id, asked) => {
                 self.queue.ask(id, asked, None, now);
                 id
             }
             Event::Arrived(id) => {
                 self.queue.arrived(id, now);
+                id
+            }
+            Event::Refreshed(id) => {
+                self.queue.refreshed(id, now);
                 id
             }
             Event::Gone(id) => {
@@ -151,8 +174,15 @@ impl Keeper {
     /// the file has changed since it was served.
     async fn fetched(&mut self, fetch: Fetch) {
         let id = fetch.device;
+        let awaited = self.awaited.get_mut(&id);
+        let is_from_before = awaited.as_ref().is_some_and(|awaited| fetch.at < awaited.since);
+        if let Some(awaited) = awaited.filter(|_| !is_from_before) {
+            awaited.came.get_or_insert(fetch.at);
+        }
         match self.note_fetch(&fetch).await {
-            Ok(Some((held, standing))) if !standing.stale && self.queue.pending(id).is_some() => {
+            Ok(Some((held, standing)))
+                if !standing.stale && !is_from_before && self.queue.pending(id).is_some() =>
+            {
                 info!(device = %id, file = fetch.name, "the phone came back and is in step");
                 self.in_step(id, &held, &standing);
                 self.write_down(id).await;
@@ -190,7 +220,7 @@ impl Keeper {
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         let mut held = held(&*self.means.store, fetch.device).await?;
         let is_new = held.files.get(&fetch.name).is_none_or(|held| held.digest != fetch.digest);
-        held.fetch(&fetch.name, fetch.digest, fetch.unix);
+        held.fetch(&fetch.name, fetch.digest, fetch.at / 1000);
         let key = fetch.device.as_bytes().to_vec();
         let mut notes = vec![Note { table: Table::Held, key, value: serde_json::to_vec(&held).ok() }];
         if is_new {
@@ -229,6 +259,10 @@ impl Keeper {
 
     /// Writes down the places of some phones, and what has changed of the campaigns.
     async fn write(&mut self, phones: &[Id]) {
+        for id in phones {
+            let phone = self.queue.pending(*id);
+            self.missed.set(*id, phone.is_some_and(Pending::awaits_refresh));
+        }
         let campaigns = self.queue.campaigns();
         let changed = campaigns.take_changed();
         let mut notes: Vec<Note> =

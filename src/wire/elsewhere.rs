@@ -61,6 +61,8 @@ pub(super) enum News {
     Line(Aor, Vec<Seen>),
     /// These lines are no more, or another device's: what was said of them holds no longer.
     Gone(Vec<Aor>),
+    /// Nothing is new: somebody asks where the phones of these devices are.
+    Locate(Vec<Id>, oneshot::Sender<Vec<(Id, Binding)>>),
 }
 
 /// The task that takes the news.
@@ -147,6 +149,14 @@ impl Book {
                 self.let_go(|binding| lines.contains(&binding.aor));
                 Ok(())
             }
+            News::Locate(devices, answer) => {
+                let of = |device: &Id| {
+                    let (device, known) = (*device, self.known.get(device));
+                    known.into_iter().flatten().map(move |binding| (device, binding.clone()))
+                };
+                let _gone = answer.send(devices.iter().flat_map(of).collect());
+                Ok(())
+            }
         }
     }
 
@@ -193,6 +203,7 @@ impl Book {
                 }
                 Some(old) if old.expires_at.abs_diff(new.expires_at) > ROUNDING => {
                     self.writer.put(new, false);
+                    self.circle.refreshed(device);
                 }
                 Some(_) => {}
             }

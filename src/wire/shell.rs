@@ -289,9 +289,8 @@ impl Shell {
         if fresh {
             info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
         }
-        if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
-            self.circle.arrived(device);
-        }
+        let Ok(device) = binding.device.parse() else { return };
+        if fresh || is_news { self.circle.arrived(device) } else { self.circle.refreshed(device) }
     }
 
     fn unbound(&mut self, binding: &Binding, end: &End) {

@@ -1,17 +1,24 @@
 //! What the circle orders, and where it goes: to the phones of a device, or to the proxy that knows them.
 
+use tokio::sync::oneshot;
+
 use super::calls::{self, Entry};
 use super::clock;
+use super::elsewhere::News;
 use super::lines::{credentials, line_of};
 use super::shell::{Shell, Telling};
 use crate::circle::{Order, Ring, Tell};
 use crate::device::Device;
+use crate::id::Id;
 use crate::sip::hop::Hop;
 use crate::sip::{Aor, Binding, Command, Fate, Notify, Outcome, Peer, Way};
 
 impl Shell {
     /// Takes an order, which waits if it goes to a name that has to be looked up.
     pub(super) async fn order(&mut self, order: Order, out: &mut Vec<Command>) {
+        if let Order::Locate(devices, answer) = order {
+            return self.locate(devices, answer).await;
+        }
         let lacking: Vec<Hop> = self.hops(&order).into_iter().filter(|hop| self.finder.lacks(hop)).collect();
         match self.waiting.pass(order, lacking) {
             Ok(order) => self.obey(order, out).await,
@@ -42,7 +49,7 @@ impl Shell {
     pub(super) fn give_up(&mut self, orders: Vec<Order>, out: &mut Vec<Command>) {
         for order in orders {
             match order {
-                Order::Tell(_) => {}
+                Order::Tell(_) | Order::Locate(..) => {}
                 Order::Call(ring) => self.calls.write(Entry::of(&ring), Fate::Cancelled),
                 Order::Forget(device) => self.endpoint.forget(&device.to_string(), out),
             }
@@ -54,7 +61,21 @@ impl Shell {
             Order::Tell(tell) => self.tell(tell, out).await,
             Order::Call(ring) => self.call(ring, out).await,
             Order::Forget(device) => self.endpoint.forget(&device.to_string(), out),
+            Order::Locate(devices, answer) => self.locate(devices, answer).await,
         }
+    }
+
+    /// Says where the phones of devices are, or lets whoever else knows that say it.
+    async fn locate(&self, devices: Vec<Id>, answer: oneshot::Sender<Vec<(Id, Binding)>>) {
+        if let Some(elsewhere) = &self.elsewhere {
+            return elsewhere.hear(News::Locate(devices, answer)).await;
+        }
+        let of = |device: &Id| {
+            let device = *device;
+            let bindings = self.endpoint.bindings(&device.to_string()).cloned().collect::<Vec<_>>();
+            bindings.into_iter().map(move |binding| (device, binding))
+        };
+        let _gone = answer.send(devices.iter().flat_map(of).collect());
     }
 
     /// The names that an order may go to.
@@ -62,7 +83,7 @@ impl Shell {
         let device = match order {
             Order::Tell(tell) => &tell.device,
             Order::Call(ring) => &ring.device,
-            Order::Forget(_) => return Vec::new(),
+            Order::Forget(_) | Order::Locate(..) => return Vec::new(),
         };
         if let Some(proxy) = &self.proxy {
             return vec![proxy.clone()];

@@ -58,12 +58,13 @@ impl Waiting {
     }
 }
 
-/// Whom an order is about.
-fn device(order: &Order) -> Id {
+/// Whom an order is about, if it is about one device.
+fn device(order: &Order) -> Option<Id> {
     match order {
-        Order::Tell(tell) => tell.device.id(),
-        Order::Call(ring) => ring.device.id(),
-        Order::Forget(device) => *device,
+        Order::Tell(tell) => Some(tell.device.id()),
+        Order::Call(ring) => Some(ring.device.id()),
+        Order::Forget(device) => Some(*device),
+        Order::Locate(..) => None,
     }
 }
 
@@ -98,7 +99,7 @@ mod tests {
     /// What goes on when a name is found: of which device, and whether it is a telling.
     fn gone_on(waiting: &mut Waiting, name: &str) -> Vec<(Id, bool)> {
         let orders = waiting.found(&names(&[name])[0]);
-        orders.iter().map(|order| (device(order), matches!(order, Order::Tell(_)))).collect()
+        orders.iter().map(|order| (device(order).unwrap(), matches!(order, Order::Tell(_)))).collect()
     }
 
     #[test]

@@ -22,8 +22,12 @@ impl Queue {
 
     /// A phone's campaign is cancelled: it leaves, unless it stands here for another reason as well.
     fn let_off(&mut self, id: Id, now: u64) {
-        let Some(phone) = self.phones.get(&id).copied() else { return };
+        let Some(mut phone) = self.phones.get(&id).copied() else { return };
         let is_sync = phone.member.is_some_and(|member| self.campaigns.is_sync(member.campaign));
+        if phone.member.is_some_and(|member| self.campaigns.restarts(member.campaign)) {
+            phone.restart = None;
+            self.put(id, phone, now);
+        }
         let given = phone.given.filter(|_| (is_sync || phone.alone) && !phone.obeyed);
         let asked = phone.asked.filter(|_| !is_sync);
         if given.is_none() && asked.is_none() {
@@ -34,32 +38,33 @@ impl Queue {
             return self.put(id, Pending { given, member: None, alone: false, ..phone }, now);
         }
         let at_once = phone.at_once && asked.is_some();
-        let since = phone.since;
-        self.put(id, Pending { since, next: Some(now), given, asked, at_once, ..Pending::default() }, now);
+        let (since, restart) = (phone.since, phone.restart);
+        let left = Pending { since, next: Some(now), given, asked, at_once, restart, ..Pending::default() };
+        self.put(id, left, now);
     }
 
     /// True while somebody has asked for a phone as one of a campaign that is paused.
     pub(super) fn is_held_sync(&self, phone: &Pending) -> bool {
-        phone.asked.is_some() && self.is_held(phone)
-    }
-
-    /// What a phone waits for may have changed.
-    pub(super) fn look_again(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
-        {
-            self.put(id, Pending { next: Some(now), ..phone }, now);
-        }
-    }
-
-    /// A phone is due at its time, unless its campaign holds it back.
-    pub(super) fn come_due(&mut self, id: Id) {
-        let Some((next, phone)) = self.phones.get(&id).and_then(|phone| Some((phone.next?, phone))) else {
-            return;
+        let asked = phone.asked.is_some() || phone.restart.is_some();
+        let is_held = |member: Member| {
+            self.campaigns.is_paused(member.campaign) && self.campaigns.is_sync(member.campaign)
         };
-        if self.is_held(phone) {
-            self.due.remove(&(next, id));
-        } else {
-            self.due.insert((next, id));
+        asked && phone.member.is_some_and(is_held)
+    }
+
+    /// A phone is due at its time, unless its campaign holds it back, and at its restart's.
+    pub(super) fn come_due(&mut self, id: Id) {
+        let Some(phone) = self.phones.get(&id).copied() else { return };
+        self.undue(id, &phone);
+        let next = phone.next.filter(|_| !self.is_held(&phone));
+        let restart = phone.restart.filter(|_| !self.is_held_sync(&phone));
+        self.due.extend(next.into_iter().chain(restart).min().map(|at| (at, id)));
+    }
+
+    /// A phone is not due any more.
+    pub(super) fn undue(&mut self, id: Id, phone: &Pending) {
+        for at in phone.next.into_iter().chain(phone.restart) {
+            self.due.remove(&(at, id));
         }
     }
 
