@@ -322,3 +322,41 @@ fn only_a_fetch_after_a_notify_says_that_the_phone_has_come_back() {
         shop.wait_for(device, "it has come", |p| p["last_notify"]["came_back"].is_u64());
     }
 }
+
+#[test]
+fn a_phone_that_an_import_changes_no_byte_of_is_not_expected_in_its_campaign() {
+    let daemon = Daemon::start();
+    let (shop, phones) = phones(&daemon, 2);
+    let mut rows: Vec<Value> = phones.iter().map(|(device, _)| shop.administrator.get(device)).collect();
+    rows[0]["notes"] = json!("paid");
+    rows[1]["name"] = json!("Moved");
+    let path = shop.path("/devices/import?mode=upsert");
+    let (status, answer) = shop.administrator.call("POST", &path, &json!(rows));
+    assert_eq!((status, &answer["data"]["updated"]), (200, &json!(2)), "{answer}");
+    assert!(phones[1].1.notified().is_some());
+    phones[0].1.left_in_peace();
+    shop.administrator.patch(&phones[0].0, &json!({"name": "Alone"}));
+    assert!(phones[0].1.notified().is_some());
+    let campaign_of = |number: usize| shop.provisioning(&phones[number].0)["pending"]["campaign"].clone();
+    assert_eq!(campaign_of(0), Value::Null, "it was changed by itself");
+    let of_import = campaign(&shop.administrator, "the import's", |campaign| campaign["phones"]["told"] == 1);
+    assert_eq!((campaign_of(1), &of_import["phones"]["concerned"]), (of_import["id"].clone(), &json!(1)));
+}
+
+#[test]
+fn a_phone_that_was_off_leaves_the_waiting_list_when_it_has_fetched_all() {
+    let daemon = Daemon::start();
+    let (shop, mut phones) = phones(&daemon, 1);
+    let (device, phone) = &mut phones[0];
+    phone.unregister();
+    std::thread::sleep(Duration::from_millis(1100));
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    shop.wait_for(device, "nobody knows where it is", |p| p["pending"]["stage"] == "nowhere");
+    assert_eq!(phone.fetch(&format!("/{}.boot", mac(0))).status, 200);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(shop.provisioning(device)["pending"]["stage"], "nowhere", "that was not all");
+    phone.boot();
+    shop.wait_for(device, "it has started", in_step);
+    phone.register();
+    phone.left_in_peace();
+}

@@ -8,6 +8,8 @@
 //! what was is known before the change only, and a phone of an account that is off is given nothing that the circle could
 //! judge. Of those who are reached through a proxy and may be registered behind it, only a device of its own is told.
 
+use tracing::warn;
+
 use super::{Desk, walk};
 use crate::catalog::Event;
 use crate::device::Device;
@@ -32,6 +34,8 @@ const MEMBERS: &[&str] = &["owner_id", "sip", "provision", "mac_address"];
 pub(super) struct Farewell {
     /// Each with the event of its NOTIFY; `None` when its phones are told nothing.
     devices: Vec<(Device, Option<Event>)>,
+    /// Whose devices are off with it: which of them are registered is asked when nobody can register any more.
+    off: Option<Scope>,
 }
 
 impl Farewell {
@@ -41,13 +45,13 @@ impl Farewell {
         match entity {
             Entity::Device(after) => {
                 let device = Device { document: before.clone() };
-                Ok(Self { devices: one(desk, device, after).await.into_iter().collect() })
+                Ok(Self { devices: one(desk, device, after).await.into_iter().collect(), off: None })
             }
             Entity::User(after) if User { document: before.clone() }.enabled() && !after.enabled() => {
-                Self::to(desk, owned(desk, after.id()).await?, true).await
+                Ok(Self { off: Some(Scope::User(after.id())), ..Self::default() })
             }
             Entity::Account(after) if before.flag("enabled").unwrap_or(true) && !after.enabled() => {
-                Self::to(desk, below(desk, after.id()).await?, true).await
+                Ok(Self { off: Some(Scope::Account(after.id())), ..Self::default() })
             }
             Entity::Account(_) | Entity::User(_) => Ok(Self::default()),
         }
@@ -59,7 +63,7 @@ impl Farewell {
             Entity::Device(device) if !desk.registrations.may_contain(device.id()) => Ok(Self::default()),
             Entity::Device(device) => {
                 let given = desk.files.of(device).await.ok();
-                Ok(Self { devices: vec![(device.clone(), event(given.as_deref()))] })
+                Ok(Self { devices: vec![(device.clone(), event(given.as_deref()))], off: None })
             }
             Entity::User(user) if user.enabled() => {
                 Self::to(desk, owned(desk, user.id()).await?, false).await
@@ -80,7 +84,7 @@ impl Farewell {
                 _ => told.push((device, None)),
             }
         }
-        Ok(Self { devices: told })
+        Ok(Self { devices: told, off: None })
     }
 
     /// Both.
@@ -95,7 +99,11 @@ impl Farewell {
     }
 
     /// Says it, and then that these devices are gone. Where there are many phones, nobody waits for that.
-    pub(super) async fn say_and_go(self, desk: &Desk, gone: Vec<Id>) {
+    pub(super) async fn say_and_go(mut self, desk: &Desk, gone: Vec<Id>) {
+        match self.late(desk).await {
+            Ok(late) => self.devices.extend(late.devices),
+            Err(error) => warn!(%error, "registrations are left until they end by themselves"),
+        }
         let is_short = self.devices.len() <= FEW;
         let (switchboard, circle) = (desk.switchboard.clone(), desk.circle.clone());
         let saying = async move {
@@ -108,6 +116,17 @@ impl Farewell {
             saying.await;
         } else {
             tokio::spawn(saying);
+        }
+    }
+}
+
+impl Farewell {
+    /// To those who are off now.
+    async fn late(&self, desk: &Desk) -> Result<Self> {
+        match &self.off {
+            Some(Scope::User(user)) => Self::to(desk, owned(desk, *user).await?, true).await,
+            Some(Scope::Account(account)) => Self::to(desk, below(desk, *account).await?, true).await,
+            _ => Ok(Self::default()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The registrations of an account: who is registered where, as the phones' REGISTERs said.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -16,14 +17,18 @@ use crate::resync::Scope;
 use crate::sip::Binding;
 use crate::store::StoreError;
 
+/// How long the SIP side may take to say where phones are.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// `GET …/registrations`: one row for each contact.
 pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?;
     let set = call.desk.files.set();
     let devices = registered(&call, &account).await?;
     let ids: Vec<Id> = devices.iter().map(Device::id).collect();
-    let found = call.desk.switchboard.locate(&ids).await;
-    let found = found.ok_or_else(|| StoreError::Io("the SIP side has stopped".to_owned()))?;
+    let found = tokio::time::timeout(PATIENCE, call.desk.switchboard.locate(&ids)).await;
+    let silent = || StoreError::Io("the SIP side does not answer: try again".to_owned());
+    let found = found.ok().flatten().ok_or_else(silent)?;
     let devices: HashMap<Id, Device> = ids.into_iter().zip(devices).collect();
     let row = |(device, binding): &(Id, Binding)| {
         let agent = set.catalog().agent(&binding.user_agent);
