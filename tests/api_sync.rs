@@ -5,7 +5,7 @@ mod api_common;
 
 use std::time::Duration;
 
-use api_common::World;
+use api_common::{World, let_pass};
 use checksync::circle;
 use serde_json::{Value, json};
 
@@ -75,6 +75,7 @@ async fn the_trail_says_who_opened_and_shut_the_door_to_strangers() {
     let seconds = json!({"seconds": 60});
     assert_eq!(world.send("PUT", "/v2/sightings?dry_run=true", seconds.clone()).await.status, 400);
     assert_eq!(world.send("PUT", "/v2/sightings", seconds).await.status, 200);
+    let_pass(1);
     assert_eq!(world.send("DELETE", "/v2/sightings", json!({})).await.status, 200);
     let trail = world.get(&format!("/v2/accounts/{}/audit", world.master)).await.data();
     let deeds: Vec<&Value> = trail.as_array().unwrap().iter().map(|deed| &deed["what"]).collect();

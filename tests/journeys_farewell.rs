@@ -33,7 +33,9 @@ fn told_once(phones: &[&Phone]) {
     for phone in phones {
         assert_eq!(header(&phone.notified().expect("a farewell"), "Event"), "check-sync;reboot=false");
     }
-    phones.iter().for_each(|phone| phone.left_in_peace());
+    for phone in phones {
+        phone.left_in_peace();
+    }
 }
 
 fn delete(shop: &Shop, path: &str) {
@@ -90,9 +92,9 @@ fn the_phones_of_an_owner_that_is_switched_off_or_deleted_are_told_once_and_forg
         own.register();
         let ann = shop.path(&format!("/users/{ann}"));
         if deletes {
-            delete(&shop, &ann)
+            delete(&shop, &ann);
         } else {
-            drop(shop.administrator.patch(&ann, &json!({"enabled": false})))
+            shop.administrator.patch(&ann, &json!({"enabled": false}));
         }
         told_once(&[&own]);
         other.left_in_peace();
