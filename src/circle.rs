@@ -26,7 +26,7 @@ mod copies;
 mod hours;
 mod judge;
 mod keeper;
-mod missed;
+mod listed;
 mod origins;
 mod switchboard;
 mod teller;
@@ -36,7 +36,7 @@ pub use copies::fetched;
 pub use switchboard::{Ring, Switchboard};
 
 use keeper::Keeper;
-use missed::Missed;
+use listed::Lists;
 
 /// What the SIP side is asked to do.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ pub struct Circle {
     events: mpsc::UnboundedSender<Event>,
     commands: mpsc::Sender<Command>,
     marks: Arc<tokio::sync::Notify>,
-    missed: Arc<Missed>,
+    lists: Lists,
 }
 
 impl Circle {
@@ -144,6 +144,12 @@ impl Circle {
     /// A phone was given this file at this time (Unix milliseconds), or said that it has it.
     pub fn fetched(&self, device: Id, name: &str, digest: Digest, at: u64) {
         self.send(Event::Fetched(Fetch { device, name: name.to_owned(), digest, at }));
+    }
+
+    /// True while a device was told and has not come for a file since: then [`Circle::fetched`] must hear of every fetch,
+    /// even of one like that of a moment ago.
+    pub fn awaits(&self, device: Id) -> bool {
+        self.lists.awaited.contains(device)
     }
 
     /// Somebody asks for this device explicitly: it is told whatever it holds.
@@ -202,7 +208,7 @@ impl Circle {
     /// A phone of this device has registered again, as the same and from the same place. That is looked at only if nobody
     /// was there when it was told last, and costs next to nothing otherwise.
     pub fn refreshed(&self, device: Id) {
-        if self.missed.contains(device) {
+        if self.lists.missed.contains(device) {
             self.send(Event::Refreshed(device));
         }
     }
@@ -223,7 +229,7 @@ impl Circle {
     #[cfg(test)]
     pub(crate) fn deaf() -> Self {
         let (events, commands) = (mpsc::unbounded_channel().0, mpsc::channel(1).0);
-        Self { events, commands, marks: Arc::default(), missed: Arc::default() }
+        Self { events, commands, marks: Arc::default(), lists: Lists::default() }
     }
 
     fn send(&self, event: Event) {
@@ -254,19 +260,19 @@ pub struct Means {
 pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), StoreError> {
     let (events, inbox) = mpsc::unbounded_channel();
     let (commands, desk) = mpsc::channel(64);
-    let (marks, missed) = (Arc::new(tokio::sync::Notify::new()), Arc::<Missed>::default());
-    let circle = Circle { events, commands, marks, missed: missed.clone() };
+    let (marks, lists) = (Arc::new(tokio::sync::Notify::new()), Lists::default());
+    let circle = Circle { events, commands, marks, lists: lists.clone() };
     let campaigns = chronicle::read(&*means.store).await?;
     let phones = waiting(&*means.store).await?;
     for (id, phone) in &phones {
-        missed.set(*id, phone.awaits_refresh());
+        lists.missed.set(*id, phone.awaits_refresh());
     }
     let queue = Queue::new(means.pace, means.seed, campaigns, phones);
     info!(phones = queue.len(), "phones that must be told");
     circle.marked();
     let (marks, events) = (circle.marks.clone(), circle.events.downgrade());
     let judge = judge::run(means.store.clone(), means.files.clone(), marks, events.clone());
-    let keeper = Keeper::new(means, queue, (events, missed));
+    let keeper = Keeper::new(means, queue, (events, lists));
     let turning = async move {
         let mut judging = JoinSet::new();
         judging.spawn(judge);

@@ -137,7 +137,8 @@ impl Shelf {
             return;
         }
         self.agents.heard(given.device, user_agent, unix);
-        if self.noted.is_news(given.device, &file.name, digest, unix) {
+        let is_news = self.noted.is_news(given.device, &file.name, digest, unix);
+        if is_news || self.circle.awaits(given.device) {
             self.circle.fetched(given.device, &file.name, digest, at);
         }
     }

@@ -317,7 +317,6 @@ fn only_a_fetch_after_a_notify_says_that_the_phone_has_come_back() {
         assert!(phone.notified().is_some());
         shop.wait_for(device, "the answer is noted", |p| !p["last_notify"].is_null());
         assert_eq!(shop.provisioning(device)["last_notify"]["came_back"], Value::Null);
-        std::thread::sleep(Duration::from_millis(1100));
         phone.boot();
         shop.wait_for(device, "it has come", |p| p["last_notify"]["came_back"].is_u64());
     }

@@ -60,6 +60,25 @@ fn the_phones_of_an_account_that_is_switched_off_are_told_once_and_forgotten() {
 }
 
 #[test]
+fn many_phones_are_told_some_at_a_time_and_none_is_left_out() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let registered = |number: u32| {
+        let (mac, line) = (format!("805ec01234{number:02x}"), format!("line{number}"));
+        shop.device(&mac, "yealink/t46s", &line);
+        let mut phone = daemon.phone(&mac, &line);
+        phone.register();
+        phone
+    };
+    let phones: Vec<Phone> = (0..150).map(registered).collect();
+    shop.administrator.patch(&shop.path(""), &json!({"enabled": false}));
+    forgotten(&shop);
+    for phone in &phones {
+        assert!(phone.notified().is_some());
+    }
+}
+
+#[test]
 fn so_are_those_of_every_account_below_it_and_no_others() {
     let daemon = Daemon::start();
     let administrator = daemon.administrator();

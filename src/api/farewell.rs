@@ -8,6 +8,7 @@
 //! what was is known before the change only, and a phone of an account that is off is given nothing that the circle could
 //! judge. Of those who are reached through a proxy and may be registered behind it, only a device of its own is told.
 
+use actix_web::web;
 use tracing::warn;
 
 use super::{Desk, walk};
@@ -17,7 +18,7 @@ use crate::document::Document;
 use crate::files::Given;
 use crate::id::Id;
 use crate::resync::Scope;
-use crate::store::{Entity, Result, Span};
+use crate::store::{Entity, Result, Span, StoreError};
 use crate::user::User;
 
 /// How many phones are told before the change is answered; more are told behind its back.
@@ -66,10 +67,14 @@ impl Farewell {
                 Ok(Self { devices: vec![(device.clone(), event(given.as_deref()))], off: None })
             }
             Entity::User(user) if user.enabled() => {
-                Self::to(desk, owned(desk, user.id()).await?, false).await
+                let owned = registered_within(desk, &Scope::User(user.id())).await?;
+                Self::to(desk, owned, false).await
             }
             Entity::User(_) => Ok(Self::default()),
-            Entity::Account(account) => Self::to(desk, below(desk, account.id()).await?, true).await,
+            Entity::Account(account) => {
+                let devices = registered_within(desk, &Scope::Account(account.id())).await?;
+                Self::to(desk, devices, true).await
+            }
         }
     }
 
@@ -99,17 +104,18 @@ impl Farewell {
     }
 
     /// Says it, and then that these devices are gone. Where there are many phones, nobody waits for that.
-    pub(super) async fn say_and_go(mut self, desk: &Desk, gone: Vec<Id>) {
-        match self.late(desk).await {
-            Ok(late) => self.devices.extend(late.devices),
-            Err(error) => warn!(%error, "registrations are left until they end by themselves"),
-        }
-        let is_short = self.devices.len() <= FEW;
-        let (switchboard, circle) = (desk.switchboard.clone(), desk.circle.clone());
+    pub(super) async fn say_and_go(self, desk: &web::Data<Desk>, gone: Vec<Id>) {
+        let off = match &self.off {
+            Some(scope) => registered_within(desk, scope).await.inspect_err(left).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let is_short = self.devices.len() + off.len() <= FEW;
+        let here = desk.clone();
         let saying = async move {
-            switchboard.dismiss_all(self.devices).await;
+            let late = Self::to(&here, off, true).await.inspect_err(left).unwrap_or_default();
+            self.and(late).say(&here).await;
             for device in gone {
-                circle.gone(device);
+                here.circle.gone(device);
             }
         };
         if is_short {
@@ -120,15 +126,9 @@ impl Farewell {
     }
 }
 
-impl Farewell {
-    /// To those who are off now.
-    async fn late(&self, desk: &Desk) -> Result<Self> {
-        match &self.off {
-            Some(Scope::User(user)) => Self::to(desk, owned(desk, *user).await?, true).await,
-            Some(Scope::Account(account)) => Self::to(desk, below(desk, *account).await?, true).await,
-            _ => Ok(Self::default()),
-        }
-    }
+/// The change is stored, whatever becomes of this.
+fn left(error: &StoreError) {
+    warn!(%error, "registrations are left until they end by themselves");
 }
 
 /// Farewell to a device that is another one after the change, or off.
@@ -155,18 +155,19 @@ fn is_another(before: &Device, after: &Device) -> bool {
     line(before) != line(after) || before.password() != after.password() || before.owner() != after.owner()
 }
 
-/// The registered devices of a user.
-async fn owned(desk: &Desk, user: Id) -> Result<Vec<Device>> {
-    let devices = registered(desk, &Scope::User(user), walk::whole().owned()).await?;
-    Ok(devices.into_iter().filter(|device| device.owner() == Some(user)).collect())
-}
-
-/// The registered devices of an account, and of those below it.
-async fn below(desk: &Desk, account: Id) -> Result<Vec<Device>> {
-    let mut found = registered(desk, &Scope::Account(account), walk::whole()).await?;
+/// The registered devices that a user owns, or of an account and those below it.
+async fn registered_within(desk: &Desk, scope: &Scope) -> Result<Vec<Device>> {
+    let mut found = match scope {
+        Scope::User(user) => {
+            let owned = registered(desk, scope, walk::whole().owned()).await?.into_iter();
+            return Ok(owned.filter(|device| device.owner() == Some(*user)).collect());
+        }
+        _ => registered(desk, scope, walk::whole()).await?,
+    };
+    let Scope::Account(account) = scope else { return Ok(found) };
     let mut after = None;
     loop {
-        let below = desk.store.accounts(Some(account), Span::ascending(after, PAGE)).await?;
+        let below = desk.store.accounts(Some(*account), Span::ascending(after, PAGE)).await?;
         for account in &below.rows {
             found.extend(registered(desk, &Scope::Account(account.id()), walk::whole()).await?);
         }

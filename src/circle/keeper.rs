@@ -1,13 +1,12 @@
 //! Keeps the queue: takes what happened, tells phones at their time, and writes down what became of it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::missed::Missed;
+use super::listed::Lists;
 use super::origins::Expected;
 use super::{Command, Event, Fetch, Means, Order, Stale, Standing, chronicle, copies, held};
 use crate::id::Id;
@@ -23,7 +22,7 @@ pub(super) struct Keeper {
     pub(super) queue: Queue,
     pub(super) events: mpsc::WeakUnboundedSender<Event>,
     expected: Expected,
-    missed: Arc<Missed>,
+    pub(super) lists: Lists,
     /// The phones that are being told.
     pub(super) awaited: HashMap<Id, Awaited>,
     /// Phones whose place in the queue could not be written down.
@@ -43,10 +42,10 @@ impl Keeper {
     pub(super) fn new(
         means: Means,
         queue: Queue,
-        (events, missed): (mpsc::WeakUnboundedSender<Event>, Arc<Missed>),
+        (events, lists): (mpsc::WeakUnboundedSender<Event>, Lists),
     ) -> Self {
         let (expected, awaited, unwritten) = (Expected::default(), HashMap::new(), BTreeSet::new());
-        Self { means, queue, events, expected, missed, awaited, unwritten }
+        Self { means, queue, events, expected, lists, awaited, unwritten }
     }
 
     /// Runs until nobody has anything to say any more.
@@ -143,6 +142,7 @@ impl Keeper {
             }
             Event::Gone(id) => {
                 self.queue.remove(id, now);
+                self.lists.awaited.set(id, false);
                 let _stopped = self.means.orders.send(Order::Forget(id)).await;
                 id
             }
@@ -178,6 +178,9 @@ impl Keeper {
         let is_from_before = awaited.as_ref().is_some_and(|awaited| fetch.at < awaited.since);
         if let Some(awaited) = awaited.filter(|_| !is_from_before) {
             awaited.came.get_or_insert(fetch.at);
+        }
+        if !is_from_before {
+            self.lists.awaited.set(id, false);
         }
         match self.note_fetch(&fetch).await {
             Ok(Some((held, standing)))
@@ -261,7 +264,7 @@ impl Keeper {
     async fn write(&mut self, phones: &[Id]) {
         for id in phones {
             let phone = self.queue.pending(*id);
-            self.missed.set(*id, phone.is_some_and(Pending::awaits_refresh));
+            self.lists.missed.set(*id, phone.is_some_and(Pending::awaits_refresh));
         }
         let campaigns = self.queue.campaigns();
         let changed = campaigns.take_changed();

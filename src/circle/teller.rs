@@ -60,6 +60,7 @@ impl Keeper {
     async fn send(&mut self, telling: Telling, device: Box<Device>, ask: Ask, event: catalog::Event) {
         let (outcome, told) = oneshot::channel();
         self.awaited.insert(telling.id, Awaited { telling, since: self.now(), came: None });
+        self.lists.awaited.set(telling.id, true);
         if self.means.orders.send(Order::Tell(Tell::of(device, event, outcome))).await.is_err() {
             self.awaited.remove(&telling.id);
             return self.end(telling, End::Hiccup, Sign::Nothing).await;
