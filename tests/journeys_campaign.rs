@@ -348,9 +348,9 @@ fn a_phone_that_was_off_leaves_the_waiting_list_when_it_has_fetched_all() {
     let (shop, mut phones) = phones(&daemon, 1);
     let (device, phone) = &mut phones[0];
     phone.unregister();
-    std::thread::sleep(Duration::from_millis(1100));
     shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
     shop.wait_for(device, "nobody knows where it is", |p| p["pending"]["stage"] == "nowhere");
+    std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(phone.fetch(&format!("/{}.boot", mac(0))).status, 200);
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(shop.provisioning(device)["pending"]["stage"], "nowhere", "that was not all");

@@ -127,8 +127,7 @@ impl Queue {
             return self.look_again(id, now);
         }
         let Ok(member) = self.admit(of, now) else { return };
-        let before = self.phones.get(&id).filter(|phone| !self.is_held_sync(phone));
-        let before = before.copied().unwrap_or_default();
+        let before = self.phones.get(&id).map(|phone| self.without_held(phone)).unwrap_or_default();
         let before = before.restart.map_or(before, |at| before.restarting(at));
         let (asked, at_once) = (before.asked, before.at_once);
         let alone = self.phones.get(&id).is_some_and(Pending::stands_alone) && member.is_some();
@@ -145,13 +144,13 @@ impl Queue {
     /// there is one, when its turn comes. A restart that waits for its hour goes on waiting.
     pub fn ask(&mut self, id: Id, asked: Asked, of: Option<(&Origin, Id)>, now: u64) {
         let Ok(member) = self.admit(of, now) else { return };
-        let phone = self.phones.get(&id).copied().unwrap_or(Pending { since: now, ..Pending::default() });
+        let phone = self.phones.get(&id).copied().unwrap_or_default();
         let next = Some(now + self.spread(member));
         let alone = member.is_some() && phone.stands_alone() || phone.alone;
         let member = member.or(phone.member);
         let restart = phone.waiting_restart().filter(|_| asked.ask == Ask::Reread);
         let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
-        let phone = Pending { attempts: 0, obeyed: false, missed: false, ..phone };
+        let phone = Pending { since: now, attempts: 0, obeyed: false, missed: false, ..phone };
         self.put(id, Pending { next, asked: ask, at_once, restart, stage, alone, member, ..phone }, now);
     }
 
@@ -173,7 +172,7 @@ impl Queue {
             Some(_) => {}
         }
         let Some(phone) = self.phones.get(&id).copied() else { return Step::Wait };
-        let restart = phone.restart.filter(|restart| *restart <= now && !self.is_held_sync(&phone));
+        let restart = phone.restart.filter(|restart| *restart <= now && !self.is_held_restart(&phone));
         let phone = restart.map_or(phone, |restart| phone.restarting(restart));
         self.tellings += 1;
         self.flow.begin(self.tellings, now);

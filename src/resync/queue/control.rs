@@ -24,7 +24,7 @@ impl Queue {
     fn let_off(&mut self, id: Id, now: u64) {
         let Some(mut phone) = self.phones.get(&id).copied() else { return };
         let is_sync = phone.member.is_some_and(|member| self.campaigns.is_sync(member.campaign));
-        if phone.member.is_some_and(|member| self.campaigns.restarts(member.campaign)) {
+        if phone.restart.is_some() && self.restarts(&phone) {
             phone.restart = None;
             self.put(id, phone, now);
         }
@@ -43,13 +43,23 @@ impl Queue {
         self.put(id, left, now);
     }
 
-    /// True while somebody has asked for a phone as one of a campaign that is paused.
-    pub(super) fn is_held_sync(&self, phone: &Pending) -> bool {
-        let asked = phone.asked.is_some() || phone.restart.is_some();
-        let is_held = |member: Member| {
-            self.campaigns.is_paused(member.campaign) && self.campaigns.is_sync(member.campaign)
-        };
-        asked && phone.member.is_some_and(is_held)
+    /// A phone without what somebody asked for of a campaign that is paused now.
+    pub(super) fn without_held(&self, phone: &Pending) -> Pending {
+        let restart = phone.restart.filter(|_| !self.is_held_restart(phone));
+        let is_sync = |member: Member| self.campaigns.is_sync(member.campaign) && self.is_held(phone);
+        let is_held = phone.asked.is_some() && phone.member.is_some_and(is_sync);
+        Pending { restart, ..if is_held { Pending::default() } else { *phone } }
+    }
+
+    /// True while the restart that waits beside the rest is one of a campaign that is paused.
+    pub(super) fn is_held_restart(&self, phone: &Pending) -> bool {
+        let is_paused = |member: Member| self.campaigns.is_paused(member.campaign);
+        phone.restart.is_some() && self.restarts(phone) && phone.member.is_some_and(is_paused)
+    }
+
+    /// True when somebody has asked for a phone to restart as one of its campaign.
+    pub(super) fn restarts(&self, phone: &Pending) -> bool {
+        phone.member.is_some_and(|member| self.campaigns.restarts(member.campaign))
     }
 
     /// A phone is due at its time, unless its campaign holds it back, and at its restart's.
@@ -57,7 +67,7 @@ impl Queue {
         let Some(phone) = self.phones.get(&id).copied() else { return };
         self.undue(id, &phone);
         let next = phone.next.filter(|_| !self.is_held(&phone));
-        let restart = phone.restart.filter(|_| !self.is_held_sync(&phone));
+        let restart = phone.restart.filter(|_| !self.is_held_restart(&phone));
         self.due.extend(next.into_iter().chain(restart).min().map(|at| (at, id)));
     }
 

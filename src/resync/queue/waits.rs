@@ -2,7 +2,7 @@
 
 use super::campaigns::{A, NEW, OLD, PACE, REBOOT, SHOP, change, counts, sync, told};
 use super::*;
-use crate::resync::Action;
+use crate::resync::{Action, Cause};
 
 const OPENS: u64 = 100 * MINUTE;
 
@@ -141,13 +141,21 @@ fn a_cancelled_sync_takes_its_waiting_restart_with_it_and_leaves_the_change() {
 
 #[test]
 fn a_restart_that_somebody_asked_for_by_name_outlasts_a_campaign_that_is_held_or_cancelled() {
+    let rereads = Origin::of(Cause::Sync { account: SHOP, ask: Ask::Reread }, b"2");
     for action in [Action::Pause, Action::Cancel] {
-        let mut queue = closed(None);
-        queue.stale(A, NEW, Some((&change(), SHOP)), 2 * MINUTE);
-        let telling = told_meanwhile(&mut queue, 3 * MINUTE).unwrap();
-        queue.ended(telling, End::Missed, Sign::Lost, 3 * MINUTE);
-        queue.control(change().campaign, action, 4 * MINUTE).unwrap();
-        assert_eq!(told_at_last(&mut queue), Some(Ask::Reboot), "{action:?}");
+        for origin in [change(), rereads.clone()] {
+            let mut queue = closed(None);
+            let telling = if origin == rereads {
+                queue.ask(A, REREAD, Some((&origin, SHOP)), 2 * MINUTE);
+                told(&mut queue, 3 * MINUTE).unwrap()
+            } else {
+                queue.stale(A, NEW, Some((&origin, SHOP)), 2 * MINUTE);
+                told_meanwhile(&mut queue, 3 * MINUTE).unwrap()
+            };
+            queue.ended(telling, End::Missed, Sign::Lost, 3 * MINUTE);
+            queue.control(origin.campaign, action, 4 * MINUTE).unwrap();
+            assert_eq!(told_at_last(&mut queue), Some(Ask::Reboot), "{action:?} {origin:?}");
+        }
     }
 }
 
