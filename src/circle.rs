@@ -18,7 +18,7 @@ use crate::id::{Digest, Id};
 use crate::resync::{
     Action, Ask, Asked, Cause, ControlError, Held, Origin, Pace, Pending, Progress, Queue, Telling, Told,
 };
-use crate::sip::Outcome;
+use crate::sip::{Binding, Outcome};
 use crate::store::{Sequence, Store, StoreError, Table, every_note};
 
 mod chronicle;
@@ -26,6 +26,7 @@ mod copies;
 mod hours;
 mod judge;
 mod keeper;
+mod listed;
 mod origins;
 mod switchboard;
 mod teller;
@@ -35,6 +36,7 @@ pub use copies::fetched;
 pub use switchboard::{Ring, Switchboard};
 
 use keeper::Keeper;
+use listed::Lists;
 
 /// What the SIP side is asked to do.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub enum Order {
     Forget(Id),
     /// Ring a device's phones.
     Call(Ring),
+    /// Say where the phones of these devices are, in this order.
+    Locate(Vec<Id>, oneshot::Sender<Vec<(Id, Binding)>>),
 }
 
 /// The body of a NOTIFY.
@@ -83,7 +87,8 @@ struct Fetch {
     device: Id,
     name: String,
     digest: Digest,
-    unix: u64,
+    /// In Unix milliseconds.
+    at: u64,
 }
 
 /// A phone holds something old.
@@ -105,6 +110,7 @@ enum Event {
     Expect(Arc<Origin>, Vec<Id>),
     Unexpected(Vec<Id>),
     Arrived(Id),
+    Refreshed(Id),
     Gone(Id),
     Stale(Stale),
     InStep(Id),
@@ -126,6 +132,7 @@ pub struct Circle {
     events: mpsc::UnboundedSender<Event>,
     commands: mpsc::Sender<Command>,
     marks: Arc<tokio::sync::Notify>,
+    lists: Lists,
 }
 
 impl Circle {
@@ -134,9 +141,15 @@ impl Circle {
         self.marks.notify_one();
     }
 
-    /// A phone was given this file at `unix` seconds, or said that it has it.
-    pub fn fetched(&self, device: Id, name: &str, digest: Digest, unix: u64) {
-        self.send(Event::Fetched(Fetch { device, name: name.to_owned(), digest, unix }));
+    /// A phone was given this file at this time (Unix milliseconds), or said that it has it.
+    pub fn fetched(&self, device: Id, name: &str, digest: Digest, at: u64) {
+        self.send(Event::Fetched(Fetch { device, name: name.to_owned(), digest, at }));
+    }
+
+    /// True while a device was told and has not come for a file since: then [`Circle::fetched`] must hear of every fetch,
+    /// even of one like that of a moment ago.
+    pub fn awaits(&self, device: Id) -> bool {
+        self.lists.awaited.contains(device)
     }
 
     /// Somebody asks for this device explicitly: it is told whatever it holds.
@@ -192,6 +205,14 @@ impl Circle {
         self.send(Event::Arrived(device));
     }
 
+    /// A phone of this device has registered again, as the same and from the same place. That is looked at only if nobody
+    /// was there when it was told last, and costs next to nothing otherwise.
+    pub fn refreshed(&self, device: Id) {
+        if self.lists.missed.contains(device) {
+            self.send(Event::Refreshed(device));
+        }
+    }
+
     /// Ends when everything that was told before is noted, or after a second.
     pub async fn caught_up(&self) {
         let (done, all_noted) = oneshot::channel();
@@ -208,7 +229,7 @@ impl Circle {
     #[cfg(test)]
     pub(crate) fn deaf() -> Self {
         let (events, commands) = (mpsc::unbounded_channel().0, mpsc::channel(1).0);
-        Self { events, commands, marks: Arc::default() }
+        Self { events, commands, marks: Arc::default(), lists: Lists::default() }
     }
 
     fn send(&self, event: Event) {
@@ -239,14 +260,19 @@ pub struct Means {
 pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), StoreError> {
     let (events, inbox) = mpsc::unbounded_channel();
     let (commands, desk) = mpsc::channel(64);
-    let circle = Circle { events, commands, marks: Arc::new(tokio::sync::Notify::new()) };
+    let (marks, lists) = (Arc::new(tokio::sync::Notify::new()), Lists::default());
+    let circle = Circle { events, commands, marks, lists: lists.clone() };
     let campaigns = chronicle::read(&*means.store).await?;
-    let queue = Queue::new(means.pace, means.seed, campaigns, waiting(&*means.store).await?);
+    let phones = waiting(&*means.store).await?;
+    for (id, phone) in &phones {
+        lists.missed.set(*id, phone.awaits_refresh());
+    }
+    let queue = Queue::new(means.pace, means.seed, campaigns, phones);
     info!(phones = queue.len(), "phones that must be told");
     circle.marked();
     let (marks, events) = (circle.marks.clone(), circle.events.downgrade());
     let judge = judge::run(means.store.clone(), means.files.clone(), marks, events.clone());
-    let keeper = Keeper::new(means, queue, events);
+    let keeper = Keeper::new(means, queue, (events, lists));
     let turning = async move {
         let mut judging = JoinSet::new();
         judging.spawn(judge);

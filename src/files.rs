@@ -204,6 +204,17 @@ impl Files {
         self.give(device, &documents, sequence, sight)
     }
 
+    /// The event by which a device is told to read its files again, and whether it is told so without anybody asking;
+    /// `None` where it has no files. Nothing is rendered for this, and of its own document only owner, MAC address and
+    /// `provision` count.
+    pub async fn reread(&self, device: &Device) -> Result<Option<(Event, bool)>, StoreError> {
+        let set = self.set();
+        let Ok(entry) = entry(set.catalog(), device) else { return Ok(None) };
+        let documents = Documents::load(&*self.store, device).await?;
+        let auto_sync = documents.parts(&self.site, device, entry).auto_sync();
+        Ok(Some((events(device, entry).reread, auto_sync)))
+    }
+
     async fn make(&self, asker: Asker, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {
         let documents = Documents::load(&*self.store, device).await?;
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {

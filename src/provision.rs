@@ -130,14 +130,16 @@ impl Shelf {
 
     /// Tells the circle what the phone now has. A HEAD gives it nothing.
     fn note(&self, given: &Given, file: &GivenFile, (method, user_agent): (&Method, &str)) {
-        let unix = (self.clock)() / 1000;
+        let at = (self.clock)();
+        let unix = at / 1000;
         let digest = file.rendered.digest;
         if *method != Method::GET {
             return;
         }
         self.agents.heard(given.device, user_agent, unix);
-        if self.noted.is_news(given.device, &file.name, digest, unix) {
-            self.circle.fetched(given.device, &file.name, digest, unix);
+        let is_news = self.noted.is_news(given.device, &file.name, digest, unix);
+        if is_news || self.circle.awaits(given.device) {
+            self.circle.fetched(given.device, &file.name, digest, at);
         }
     }
 }

@@ -30,6 +30,12 @@ impl Registrations {
         self.devices.read().unwrap_or_else(PoisonError::into_inner).contains_key(&device)
     }
 
+    /// How many contacts a device has registered.
+    pub fn contacts(&self, device: Id) -> usize {
+        let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
+        devices.get(&device).copied().unwrap_or_default()
+    }
+
     /// Says how many contacts a device has now.
     pub fn set(&self, device: Id, contacts: usize) {
         let mut devices = self.devices.write().unwrap_or_else(PoisonError::into_inner);
@@ -48,9 +54,10 @@ mod tests {
     fn a_device_is_registered_while_it_has_a_contact() {
         let (registrations, phone) = (Registrations::default(), Id::from_bytes([1; 16]));
         registrations.set(phone, 2);
-        assert!(registrations.contains(phone));
+        assert!(registrations.contains(phone) && registrations.contacts(phone) == 2);
         registrations.set(phone, 0);
         assert!(!registrations.contains(phone) && !registrations.may_contain(phone));
+        assert_eq!(registrations.contacts(phone), 0);
     }
 
     #[test]

@@ -17,15 +17,17 @@ mod hours;
 mod pending;
 mod pulse;
 mod queue;
+mod running;
 mod telling;
 
 pub use campaign::{Action, Campaign, Cause, ControlError, Counts, Member, Origin, Stage, State};
-pub use campaigns::{Campaigns, Progress, Written};
+pub use campaigns::{Campaigns, Written};
 pub use flow::Sign;
 pub use held::{Class, Held, HeldFile, Told};
 pub use hours::{Hours, HoursError};
 pub use pending::Pending;
 pub use queue::Queue;
+pub use running::Progress;
 pub use telling::{End, Pace, Step, Telling};
 
 /// Whom a change may concern. Who really is concerned, the digests say later.

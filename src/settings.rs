@@ -262,8 +262,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
             user: layers.owned("provision.user_password"),
         },
     };
-    let auto_sync = layers.flag("provision.auto_sync").unwrap_or(true);
-    Ok(Assembled { settings, auto_sync, warnings })
+    Ok(Assembled { settings, auto_sync: layers.auto_sync(), warnings })
 }
 
 fn device_facts(device: &Device, entry: Entry<'_>) -> DeviceFacts {

@@ -266,3 +266,96 @@ fn a_person_has_no_say_in_campaigns() {
     assert_eq!(ann.call("POST", "/resync", &json!({"action": "cancel"})).0, 403);
     assert_eq!(ann.call("POST", &shop.path("/devices/sync"), &json!({})).0, 403);
 }
+
+#[test]
+fn who_was_asked_for_and_is_not_there_is_asked_again_when_he_refreshes() {
+    let daemon = Daemon::start();
+    let (shop, mut phones) = phones(&daemon, 1);
+    let (device, phone) = &mut phones[0];
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    phone.notified_answering(480).unwrap();
+    shop.wait_for(device, "that nobody is there is noted", |p| p["last_notify"]["class"] == "unreachable");
+    let pending = shop.provisioning(device)["pending"].clone();
+    assert_eq!((&pending["stage"], &pending["asked"]), (&json!("unanswered"), &json!("reboot")));
+    phone.register();
+    let notify = phone.notified().expect("it is there again");
+    assert_eq!(house::header(&notify, "Event"), "check-sync;reboot=true");
+    shop.wait_for(device, "it was sent", |p| p["pending"].is_null());
+    phone.register();
+    phone.left_in_peace();
+}
+
+#[test]
+fn a_change_is_told_to_a_phone_that_was_not_there_when_it_refreshes_and_to_no_other() {
+    let daemon = Daemon::start();
+    let (shop, mut phones) = phones(&daemon, 1);
+    let (device, phone) = &mut phones[0];
+    shop.administrator.patch(device, &json!({"name": "Reception"}));
+    for attempt in 1..=2 {
+        phone.notified_answering(480).expect("there is something new");
+        let missed = |p: &Value| p["pending"]["attempts"] == attempt && p["pending"]["stage"] == "unanswered";
+        shop.wait_for(device, "that nobody is there is noted", missed);
+        phone.left_in_peace();
+        phone.register();
+    }
+    assert!(phone.notified().is_some(), "it is there again");
+    shop.wait_for(device, "it must come", |p| p["pending"]["stage"] == "answered");
+    for _ in 0..2 {
+        phone.register();
+        phone.left_in_peace();
+    }
+}
+
+#[test]
+fn only_a_fetch_after_a_notify_says_that_the_phone_has_come_back() {
+    let daemon = Daemon::start();
+    let (shop, phones) = phones(&daemon, 1);
+    let (device, phone) = &phones[0];
+    for _ in 0..3 {
+        phone.boot();
+        shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
+        assert!(phone.notified().is_some());
+        shop.wait_for(device, "the answer is noted", |p| !p["last_notify"].is_null());
+        assert_eq!(shop.provisioning(device)["last_notify"]["came_back"], Value::Null);
+        phone.boot();
+        shop.wait_for(device, "it has come", |p| p["last_notify"]["came_back"].is_u64());
+    }
+}
+
+#[test]
+fn a_phone_that_an_import_changes_no_byte_of_is_not_expected_in_its_campaign() {
+    let daemon = Daemon::start();
+    let (shop, phones) = phones(&daemon, 2);
+    let mut rows: Vec<Value> = phones.iter().map(|(device, _)| shop.administrator.get(device)).collect();
+    rows[0]["notes"] = json!("paid");
+    rows[1]["name"] = json!("Moved");
+    let path = shop.path("/devices/import?mode=upsert");
+    let (status, answer) = shop.administrator.call("POST", &path, &json!(rows));
+    assert_eq!((status, &answer["data"]["updated"]), (200, &json!(2)), "{answer}");
+    assert!(phones[1].1.notified().is_some());
+    phones[0].1.left_in_peace();
+    shop.administrator.patch(&phones[0].0, &json!({"name": "Alone"}));
+    assert!(phones[0].1.notified().is_some());
+    let campaign_of = |number: usize| shop.provisioning(&phones[number].0)["pending"]["campaign"].clone();
+    assert_eq!(campaign_of(0), Value::Null, "it was changed by itself");
+    let of_import = campaign(&shop.administrator, "the import's", |campaign| campaign["phones"]["told"] == 1);
+    assert_eq!((campaign_of(1), &of_import["phones"]["concerned"]), (of_import["id"].clone(), &json!(1)));
+}
+
+#[test]
+fn a_phone_that_was_off_leaves_the_waiting_list_when_it_has_fetched_all() {
+    let daemon = Daemon::start();
+    let (shop, mut phones) = phones(&daemon, 1);
+    let (device, phone) = &mut phones[0];
+    phone.unregister();
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    shop.wait_for(device, "nobody knows where it is", |p| p["pending"]["stage"] == "nowhere");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(phone.fetch(&format!("/{}.boot", mac(0))).status, 200);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(shop.provisioning(device)["pending"]["stage"], "nowhere", "that was not all");
+    phone.boot();
+    shop.wait_for(device, "it has started", in_step);
+    phone.register();
+    phone.left_in_peace();
+}

@@ -136,7 +136,7 @@ impl House {
             let device = self.store.device(phone).await.unwrap().unwrap();
             let given = self.files.of(&device).await.unwrap();
             for (name, digest) in given.digests() {
-                self.circle.fetched(phone, &name, digest, 1_700_000_000);
+                self.circle.fetched(phone, &name, digest, 1_700_000_000_000);
             }
             while circle::held(&*self.store, phone).await.unwrap().is_stale(&given.digests())
                 || self.store.note(Table::Held, phone.as_bytes()).await.unwrap().is_none()

@@ -137,7 +137,7 @@ pub(super) async fn delete(call: &Call, noun: Noun) -> Reply {
 pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(), Failure> {
     let (document, noun) = (entity.document(), entity.noun());
     let gone = devices_gone(call, entity).await?;
-    let farewell = Farewell::of_deleted(&call.desk, entity).await;
+    let farewell = Farewell::of_deleted(&call.desk, entity).await?;
     let mut steps = vec![Step::Delete { noun, id: document.id, replaces: document.revision }];
     if soft {
         steps.extend(trash::steps(&call.desk, entity).await?);
@@ -146,12 +146,7 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
-    if let Some(farewell) = farewell {
-        farewell.say(&call.desk).await;
-    }
-    for device in gone {
-        call.desk.circle.gone(device);
-    }
+    farewell.say_and_go(&call.desk, gone).await;
     call.desk.circle.marked();
     Ok(())
 }
@@ -240,12 +235,10 @@ pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>)
     let deed = Deed { what, noun: entity.noun(), before, after };
     let mut steps = putting(entity, before);
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
-    let farewell = Farewell::of(&call.desk, entity, before).await;
+    let farewell = Farewell::of(&call.desk, entity, before).await?;
     let stored = call.desk.store.commit(Change { steps }).await;
     stored.map_err(|error| Failure::unstored(error, entity))?;
-    if let Some(farewell) = farewell {
-        farewell.say(&call.desk).await;
-    }
+    farewell.say_and_go(&call.desk, Vec::new()).await;
     call.desk.circle.marked();
     Ok(())
 }

@@ -84,14 +84,18 @@ fn is_in_step(held: &Held, given: &Given) -> bool {
 }
 
 fn waiting(pending: &Pending) -> Value {
-    json!({
+    let mut shown = json!({
         "since": pending.since / 1000,
         "attempts": pending.attempts,
         "next": pending.next.map(|next| next / 1000),
         "stage": pending.stage,
         "asked": pending.asked,
         "campaign": pending.member.map(|member| member.campaign),
-    })
+    });
+    if let Some(restart) = pending.restart {
+        shown["restart"] = json!(restart / 1000);
+    }
+    shown
 }
 
 /// The files that it would be given, then those that it holds and would not be given any more.

@@ -1,5 +1,8 @@
 //! The registrations of an account: who is registered where, as the phones' REGISTERs said.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::envelope::{Answer, Reply};
@@ -9,30 +12,38 @@ use super::walk;
 use crate::account::Account;
 use crate::catalog::{Agent, Event};
 use crate::device::Device;
+use crate::id::Id;
 use crate::resync::Scope;
 use crate::sip::Binding;
-use crate::store::{Table, notes_within};
+use crate::store::StoreError;
+
+/// How long the SIP side may take to say where phones are.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET …/registrations`: one row for each contact.
 pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?;
-    let (mut rows, set) = (Vec::new(), call.desk.files.set());
-    for device in registered(&call, &account).await? {
-        for binding in bindings(&call, &device).await? {
-            let agent = set.catalog().agent(&binding.user_agent);
-            rows.push(row(&account, &device, (&binding, &agent), call.unix()));
-        }
-    }
-    Ok(Answer::data(Value::Array(rows)))
+    let set = call.desk.files.set();
+    let devices = registered(&call, &account).await?;
+    let ids: Vec<Id> = devices.iter().map(Device::id).collect();
+    let found = tokio::time::timeout(PATIENCE, call.desk.switchboard.locate(&ids)).await;
+    let silent = || StoreError::Io("the SIP side does not answer: try again".to_owned());
+    let found = found.ok().flatten().ok_or_else(silent)?;
+    let devices: HashMap<Id, Device> = ids.into_iter().zip(devices).collect();
+    let row = |(device, binding): &(Id, Binding)| {
+        let agent = set.catalog().agent(&binding.user_agent);
+        Some(row(&account, devices.get(device)?, (binding, &agent), call.unix()))
+    };
+    Ok(Answer::data(found.iter().filter_map(row).collect()))
 }
 
 /// `GET …/registrations/count`
 pub(super) async fn count(call: Call) -> Reply {
     let account = call.account().await?;
-    let mut count = 0;
-    for device in registered(&call, &account).await? {
-        count += bindings(&call, &device).await?.len();
-    }
+    let contacts = |device: Device| Some(call.desk.registrations.contacts(device.id()));
+    let scope = Scope::Account(account.id());
+    let counts = walk::gather(&*call.desk.store, &scope, walk::whole().only(&[]), contacts).await?;
+    let count: usize = counts.into_iter().sum();
     Ok(Answer::data(json!({"count": count})))
 }
 
@@ -68,17 +79,6 @@ async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failu
     let is_registered = |device: &Device| call.desk.registrations.contains(device.id());
     let take = |device| Some(device).filter(is_registered);
     Ok(walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, take).await?)
-}
-
-async fn bindings(call: &Call, device: &Device) -> Result<Vec<Binding>, Failure> {
-    let (id, mut found, mut after) = (device.id(), Vec::new(), None::<Vec<u8>>);
-    loop {
-        let begin = id.as_bytes();
-        let notes = notes_within(&*call.desk.store, Table::Binding, begin, after.as_deref(), 32).await?;
-        found.extend(notes.iter().filter_map(|(_, value)| serde_json::from_slice::<Binding>(value).ok()));
-        let Some((last, _)) = notes.into_iter().next_back() else { return Ok(found) };
-        after = Some(last);
-    }
 }
 
 /// A registration in Kazoo's names. Times are seconds; `expires` is what is left.

@@ -1,15 +1,16 @@
 //! Keeps the queue: takes what happened, tells phones at their time, and writes down what became of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
+use super::listed::Lists;
 use super::origins::Expected;
 use super::{Command, Event, Fetch, Means, Order, Stale, Standing, chronicle, copies, held};
 use crate::id::Id;
-use crate::resync::{Action, Asked, ControlError, Held, Origin, Queue, Step};
+use crate::resync::{Action, Asked, ControlError, Held, Origin, Pending, Queue, Step, Telling};
 use crate::store::{Note, Sequence, StoreError, Table};
 
 /// How many places in the queue are written down at a time.
@@ -21,13 +22,30 @@ pub(super) struct Keeper {
     pub(super) queue: Queue,
     pub(super) events: mpsc::WeakUnboundedSender<Event>,
     expected: Expected,
+    pub(super) lists: Lists,
+    /// The phones that are being told.
+    pub(super) awaited: HashMap<Id, Awaited>,
     /// Phones whose place in the queue could not be written down.
     unwritten: BTreeSet<Id>,
 }
 
+/// A phone that is being told. Times are Unix milliseconds.
+pub(super) struct Awaited {
+    pub(super) telling: Telling,
+    /// When its NOTIFY was sent.
+    pub(super) since: u64,
+    /// When it has first come for a file after that.
+    pub(super) came: Option<u64>,
+}
+
 impl Keeper {
-    pub(super) fn new(means: Means, queue: Queue, events: mpsc::WeakUnboundedSender<Event>) -> Self {
-        Self { means, queue, events, expected: Expected::default(), unwritten: BTreeSet::new() }
+    pub(super) fn new(
+        means: Means,
+        queue: Queue,
+        (events, lists): (mpsc::WeakUnboundedSender<Event>, Lists),
+    ) -> Self {
+        let (expected, awaited, unwritten) = (Expected::default(), HashMap::new(), BTreeSet::new());
+        Self { means, queue, events, expected, lists, awaited, unwritten }
     }
 
     /// Runs until nobody has anything to say any more.
@@ -109,7 +127,7 @@ impl Keeper {
                 self.queue.in_step(id, now);
                 id
             }
-            Event::Arrived(id) if self.queue.pending(id).is_none() => return,
+            Event::Arrived(id) | Event::Refreshed(id) if self.queue.pending(id).is_none() => return,
             Event::Ask(id, asked) => {
                 self.queue.ask(id, asked, None, now);
                 id
@@ -118,8 +136,13 @@ impl Keeper {
                 self.queue.arrived(id, now);
                 id
             }
+            Event::Refreshed(id) => {
+                self.queue.refreshed(id, now);
+                id
+            }
             Event::Gone(id) => {
                 self.queue.remove(id, now);
+                self.lists.awaited.set(id, false);
                 let _stopped = self.means.orders.send(Order::Forget(id)).await;
                 id
             }
@@ -151,8 +174,18 @@ impl Keeper {
     /// the file has changed since it was served.
     async fn fetched(&mut self, fetch: Fetch) {
         let id = fetch.device;
+        let awaited = self.awaited.get_mut(&id);
+        let is_from_before = awaited.as_ref().is_some_and(|awaited| fetch.at < awaited.since);
+        if let Some(awaited) = awaited.filter(|_| !is_from_before) {
+            awaited.came.get_or_insert(fetch.at);
+        }
+        if !is_from_before {
+            self.lists.awaited.set(id, false);
+        }
         match self.note_fetch(&fetch).await {
-            Ok(Some((held, standing))) if !standing.stale && self.queue.pending(id).is_some() => {
+            Ok(Some((held, standing)))
+                if !standing.stale && !is_from_before && self.queue.pending(id).is_some() =>
+            {
                 info!(device = %id, file = fetch.name, "the phone came back and is in step");
                 self.in_step(id, &held, &standing);
                 self.write_down(id).await;
@@ -176,7 +209,8 @@ impl Keeper {
     }
 
     fn in_step(&mut self, id: Id, held: &Held, standing: &Standing) {
-        let since = self.queue.pending(id).map_or(0, |pending| pending.since / 1000);
+        // What was fetched within the same second may have been fetched before.
+        let since = self.queue.pending(id).map_or(0, |pending| pending.since.div_ceil(1000));
         let given = standing.given.iter().flat_map(|given| given.digests().into_keys());
         let mut fetched = given.filter_map(|name| held.files.get(&name)).map(|file| file.fetched);
         if fetched.all(|fetched| fetched >= since) {
@@ -190,7 +224,7 @@ impl Keeper {
         let Some(device) = self.means.store.device(fetch.device).await? else { return Ok(None) };
         let mut held = held(&*self.means.store, fetch.device).await?;
         let is_new = held.files.get(&fetch.name).is_none_or(|held| held.digest != fetch.digest);
-        held.fetch(&fetch.name, fetch.digest, fetch.unix);
+        held.fetch(&fetch.name, fetch.digest, fetch.at / 1000);
         let key = fetch.device.as_bytes().to_vec();
         let mut notes = vec![Note { table: Table::Held, key, value: serde_json::to_vec(&held).ok() }];
         if is_new {
@@ -229,6 +263,10 @@ impl Keeper {
 
     /// Writes down the places of some phones, and what has changed of the campaigns.
     async fn write(&mut self, phones: &[Id]) {
+        for id in phones {
+            let phone = self.queue.pending(*id);
+            self.lists.missed.set(*id, phone.is_some_and(Pending::awaits_refresh));
+        }
         let campaigns = self.queue.campaigns();
         let changed = campaigns.take_changed();
         let mut notes: Vec<Note> =

@@ -1,8 +1,9 @@
 //! What an administrator asks of the SIP side: to ring a device's phones and connect who answers to a number, to tell
-//! them something, or to forget where they are.
+//! them something, to say or to forget where they are.
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
@@ -10,7 +11,16 @@ use super::{Content, Order, Tell};
 use crate::catalog;
 use crate::device::Device;
 use crate::id::Id;
-use crate::sip::{Caller, Outcome};
+use crate::sip::{Binding, Caller, Outcome};
+
+/// How many devices are dismissed at a time.
+const ABREAST: usize = 64;
+
+/// How long their phones may take to answer before the next are told.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// For how many devices at a time it is asked where they are.
+const ASKED: usize = 512;
 
 /// A call to make.
 #[derive(Debug)]
@@ -57,14 +67,47 @@ impl Switchboard {
     }
 
     /// Sends a NOTIFY with this event, if there is one, to wherever a device's phones are, and forgets where that is
-    /// without waiting for what comes of it: a phone that registers again because of it stays registered.
-    pub async fn dismiss(&self, device: Device, event: Option<catalog::Event>) {
+    /// without waiting for what comes of it: a phone that registers again because of it stays registered. Gives where
+    /// the outcome will be said.
+    pub async fn dismiss(
+        &self,
+        device: Device,
+        event: Option<catalog::Event>,
+    ) -> Option<oneshot::Receiver<Option<Outcome>>> {
         let id = device.id();
+        let mut said = None;
         if let Some(event) = event {
-            let (outcome, _nobody_waits) = oneshot::channel();
+            let (outcome, told) = oneshot::channel();
             self.send(Order::Tell(Tell::of(Box::new(device), event, outcome))).await;
+            said = Some(told);
         }
         self.forget(id).await;
+        said
+    }
+
+    /// Does that for many devices, some at a time: the next are told when those before have answered, or after a second.
+    pub async fn dismiss_all(&self, devices: Vec<(Device, Option<catalog::Event>)>) {
+        let mut devices = devices.into_iter().peekable();
+        while devices.peek().is_some() && !self.0.is_closed() {
+            let mut told = Vec::new();
+            for (device, event) in devices.by_ref().take(ABREAST) {
+                told.extend(self.dismiss(device, event).await);
+            }
+            if devices.peek().is_some() {
+                let _some_are_silent = tokio::time::timeout(PATIENCE, join_all(told)).await;
+            }
+        }
+    }
+
+    /// Where the phones of these devices are just now, in the same order; `None` when the SIP side has stopped.
+    pub async fn locate(&self, devices: &[Id]) -> Option<Vec<(Id, Binding)>> {
+        let mut found = Vec::new();
+        for some in devices.chunks(ASKED) {
+            let (answer, bindings) = oneshot::channel();
+            self.send(Order::Locate(some.to_vec(), answer)).await;
+            found.extend(bindings.await.ok()?);
+        }
+        Some(found)
     }
 
     /// Asks for a call, and does not wait for what becomes of it.
@@ -76,5 +119,51 @@ impl Switchboard {
         if self.0.send(order).await.is_err() {
             debug!("the SIP side has stopped");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Body, Document};
+
+    /// Devices that are dismissed while nobody answers, and the most of them that are told at the same time.
+    async fn dismissed(many: u16, stops_after: usize) -> (usize, usize) {
+        let (orders, mut taken) = mpsc::channel(8);
+        let device = |number: u16| {
+            let id = Id::from_bytes([number.to_be_bytes(); 8].concat().try_into().unwrap());
+            Device { document: Document::new(id, id, Body::new(), 0) }
+        };
+        let event = || Some(catalog::Event::named("check-sync"));
+        let devices = (0..many).map(|number| (device(number), event())).collect();
+        let saying = tokio::spawn(async move { Switchboard::new(orders).dismiss_all(devices).await });
+        let (mut waiting, mut forgotten, mut most) = (Vec::new(), 0, 0);
+        while let Some(order) = taken.recv().await {
+            match order {
+                Order::Tell(tell) => waiting.push(tell.outcome),
+                Order::Forget(_) => forgotten += 1,
+                other => panic!("{other:?}"),
+            }
+            most = most.max(waiting.len());
+            if waiting.len() == ABREAST && forgotten % ABREAST == 0 {
+                waiting.clear();
+            }
+            if forgotten == stops_after {
+                taken.close();
+            }
+        }
+        saying.await.unwrap();
+        (forgotten, most)
+    }
+
+    #[tokio::test]
+    async fn many_are_dismissed_some_at_a_time_and_nobody_is_left_out() {
+        assert_eq!(dismissed(200, usize::MAX).await, (200, ABREAST));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_phones_when_the_sip_side_has_stopped() {
+        let (forgotten, _) = dismissed(2_000, 64).await;
+        assert!(forgotten < 200, "{forgotten}");
     }
 }

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::keeper::Keeper;
+use super::keeper::{Awaited, Keeper};
 use super::{Event, Order, Standing, Tell, held, hours};
 use crate::catalog;
 use crate::device::Device;
@@ -59,11 +59,15 @@ impl Keeper {
 
     async fn send(&mut self, telling: Telling, device: Box<Device>, ask: Ask, event: catalog::Event) {
         let (outcome, told) = oneshot::channel();
+        self.awaited.insert(telling.id, Awaited { telling, since: self.now(), came: None });
+        self.lists.awaited.set(telling.id, true);
         if self.means.orders.send(Order::Tell(Tell::of(device, event, outcome))).await.is_err() {
+            self.awaited.remove(&telling.id);
             return self.end(telling, End::Hiccup, Sign::Nothing).await;
         }
-        self.queue.sent(telling, self.now());
-        let (events, at) = (self.events.clone(), self.now() / 1000);
+        let now = self.now();
+        self.queue.sent(telling, now);
+        let (events, at) = (self.events.clone(), now / 1000);
         tokio::spawn(async move {
             let outcome = told.await;
             if let Some(events) = events.upgrade() {
@@ -75,6 +79,8 @@ impl Keeper {
 
     pub(super) async fn told(&mut self, telling: Telling, told: Told, outcome: Answer) {
         let known = outcome.is_ok();
+        let came = self.came_back(telling);
+        let told = Told { came_back: came.map(|came| came / 1000), ..told };
         let outcome = outcome.ok().flatten();
         let end = match self.is_stale(telling.id).await {
             Ok(stale) if known => end(stale, telling.asked.is_some(), outcome, self.means.pace.proxied),
@@ -87,6 +93,12 @@ impl Keeper {
         self.note_told(telling.id, Told { outcome: words, class: Some(class), code, ..told }).await;
     }
 
+    /// When a phone has first come for a file since this telling, which is over.
+    fn came_back(&mut self, telling: Telling) -> Option<u64> {
+        let is_of_this = self.awaited.get(&telling.id).is_some_and(|awaited| awaited.telling == telling);
+        if is_of_this { self.awaited.remove(&telling.id)?.came } else { None }
+    }
+
     async fn is_stale(&self, id: Id) -> Result<bool, StoreError> {
         match self.means.store.device(id).await? {
             Some(device) => Ok(Standing::of(&self.means, &device).await?.stale),
@@ -94,15 +106,12 @@ impl Keeper {
         }
     }
 
-    /// A phone may have come before this is noted.
-    async fn note_told(&self, id: Id, mut told: Told) {
+    async fn note_told(&self, id: Id, told: Told) {
         let noted = async {
             if self.means.store.device(id).await?.is_none() {
                 return Ok(());
             }
             let mut held = held(&*self.means.store, id).await?;
-            let since = held.files.values().map(|file| file.fetched).filter(|fetched| *fetched >= told.at);
-            told.came_back = since.min();
             held.told = Some(told);
             let value = serde_json::to_vec(&held).ok();
             self.means.store.jot(vec![Note { table: Table::Held, key: id.as_bytes().to_vec(), value }]).await
@@ -129,8 +138,10 @@ fn end(stale: bool, asked: bool, outcome: Option<Outcome>, proxied: bool) -> End
         }
         (Some(Outcome::Answered(_)), true) => End::Answered,
         (Some(Outcome::Answered(_)), false) => End::Obeyed,
+        // Nobody is there, or a proxy says that it knows of nobody.
+        (Some(Outcome::Unreachable(_) | Outcome::Failed(404 | 410)), _) => End::Missed,
         // Some obey what they say they do not know, and then register anew: told again, they would restart for ever. Any
-        // other refusal may be a proxy's, of a phone that is not there.
+        // other refusal may be a proxy's.
         (Some(Outcome::NotSupported(_) | Outcome::Busy { .. }), true) => End::Declined,
         (Some(_), true) => End::Unanswered,
         (Some(_), false) => End::Disobeyed,
@@ -161,9 +172,14 @@ mod tests {
         for (stale, asked, outcome, expected) in [
             (true, false, ok, End::Answered),
             (true, false, refused, End::Unanswered),
-            (true, false, Some(Outcome::Failed(404)), End::Unanswered),
+            (true, false, Some(Outcome::Failed(400)), End::Unanswered),
+            (true, false, Some(Outcome::Failed(404)), End::Missed),
+            (false, true, Some(Outcome::Failed(404)), End::Missed),
+            (false, true, Some(Outcome::Failed(400)), End::Disobeyed),
             (true, false, Some(Outcome::NotSupported(489)), End::Declined),
-            (true, false, Some(Outcome::Unreachable(None)), End::Unanswered),
+            (true, false, Some(Outcome::Unreachable(None)), End::Missed),
+            (false, true, Some(Outcome::Unreachable(Some(408))), End::Missed),
+            (false, false, Some(Outcome::Unreachable(None)), End::Needless),
             (true, true, None, End::Nowhere),
             (false, true, None, End::Nowhere),
             (false, true, ok, End::Obeyed),

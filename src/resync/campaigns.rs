@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Ask;
 use super::campaign::{Action, Campaign, Cause, ControlError, Counts, Leave, Member, Origin, Stage, State};
-use super::pulse::Pulse;
+use super::running::{Progress, Running};
 use crate::id::Id;
 
 /// How many campaigns are kept, if the oldest of them are over.
@@ -14,55 +15,6 @@ const MAX_CAMPAIGNS: usize = 1_000;
 
 /// What is written down: a campaign, or the counts of one of its accounts.
 pub type Written = (Id, Option<Id>);
-
-/// How a campaign gets on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Progress {
-    /// Its name.
-    pub id: Id,
-    /// What set it off, and when.
-    pub campaign: Campaign,
-    /// Its phones, by account.
-    pub counts: BTreeMap<Id, Counts>,
-    /// How many phones were told in a second, lately.
-    pub rate: f64,
-    /// When all will have been told, in Unix milliseconds; `None` while nobody can say.
-    pub ends: Option<u64>,
-}
-
-impl Progress {
-    /// True while it can be paused, resumed or cancelled: until it cannot, some of its phones may be told.
-    pub fn can_be_controlled(&self) -> bool {
-        self.campaign.state.can_be_controlled(self.counts.values().any(|counts| !counts.is_empty()))
-    }
-}
-
-#[derive(Debug)]
-struct Running {
-    campaign: Campaign,
-    counts: BTreeMap<Id, Counts>,
-    /// All of these together.
-    total: Counts,
-    pulse: Pulse,
-    /// Until when the last of those wait that wait for an hour.
-    opens: u64,
-}
-
-impl Running {
-    fn of(campaign: Campaign) -> Self {
-        let (counts, total) = (BTreeMap::new(), Counts::default());
-        Self { campaign, counts, total, pulse: Pulse::default(), opens: 0 }
-    }
-
-    /// True when nothing more comes of it by itself. One that is paused goes on some time.
-    fn is_over(&self) -> bool {
-        match self.campaign.state {
-            State::Paused => false,
-            State::Running => !self.total.is_active(),
-            State::Cancelled | State::Done => true,
-        }
-    }
-}
 
 /// Whether a phone comes into a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +92,12 @@ impl Campaigns {
         running.is_some_and(|running| matches!(running.campaign.cause, Cause::Sync { .. }))
     }
 
+    /// True when somebody has asked for its phones to restart.
+    pub(super) fn restarts(&self, campaign: Id) -> bool {
+        let running = self.all.get(&campaign);
+        running.is_some_and(|running| matches!(running.campaign.cause, Cause::Sync { ask: Ask::Reboot, .. }))
+    }
+
     /// Makes sure that there is this campaign.
     pub(super) fn admit(&mut self, origin: &Origin, now: u64) -> Admission {
         if let Some(running) = self.all.get(&origin.campaign) {
@@ -194,7 +152,7 @@ impl Campaigns {
             counts.stand(stage, next);
         }
         if stage == Stage::RebootWindow {
-            running.opens = running.opens.max(next.unwrap_or(0));
+            *running.opens.entry(next.unwrap_or(0)).or_default() += 1;
         }
     }
 
@@ -204,6 +162,9 @@ impl Campaigns {
         let Some(counts) = running.counts.get_mut(&member.account) else { return };
         for counts in [counts, &mut running.total] {
             counts.rise(stage, next);
+        }
+        if stage == Stage::RebootWindow {
+            running.opens_no_more(next.unwrap_or(0));
         }
     }
 
@@ -227,35 +188,6 @@ impl Campaigns {
         self.changed.extend(accounts.into_keys().map(|account| (oldest, Some(account))));
         self.changed.insert((oldest, None));
         true
-    }
-}
-
-impl Running {
-    fn progress(&self, id: Id, now: u64, may: f64) -> Progress {
-        let mut campaign = self.campaign.clone();
-        if campaign.state == State::Running && self.is_over() {
-            campaign.state = State::Done;
-        }
-        let rate = self.pulse.rate(now);
-        let ends =
-            (campaign.state == State::Running).then(|| self.ends(now, if rate > 0.0 { rate } else { may }));
-        Progress { id, campaign, counts: self.counts.clone(), rate, ends: ends.flatten() }
-    }
-
-    /// When all will have been told at this rate; `None` when they are, and it is up to them to come.
-    fn ends(&self, now: u64, rate: f64) -> Option<u64> {
-        let total = &self.total;
-        let seconds = |phones: u64| {
-            let phones = f64::from(u32::try_from(phones).unwrap_or(u32::MAX));
-            std::time::Duration::from_secs_f64((phones / rate.max(0.1)).min(1e9))
-        };
-        let after = |from: u64, phones| from + u64::try_from(seconds(phones).as_millis()).unwrap_or(0);
-        let waiting = total.at(Stage::Waiting);
-        match total.at(Stage::RebootWindow) {
-            0 if waiting == 0 => None,
-            0 => Some(after(now, waiting)),
-            hours => Some(after(self.opens.max(now), hours)),
-        }
     }
 }
 

@@ -29,6 +29,13 @@ pub struct Pending {
     /// True when that does not wait for the hours at which phones may restart.
     #[serde(default)]
     pub at_once: bool,
+    /// When a restart may be sent that somebody asked for and that waits for its account's hours, while the phone is
+    /// told to read its files again. Where it waits for nothing else, that is `asked` and `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<u64>,
+    /// True when nobody was there at the last try: that it registers, if only to refresh, says that it is there.
+    #[serde(default)]
+    pub missed: bool,
     /// How it stands.
     #[serde(default)]
     pub stage: Stage,

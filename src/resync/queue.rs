@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Asked;
 use super::campaign::{Leave, Member, Origin, Stage};
-use super::campaigns::{Admission, Campaigns, Progress};
+use super::campaigns::{Admission, Campaigns};
 use super::dice::Dice;
 use super::flow::{Flow, Sign};
 use super::pending::Pending;
+use super::running::Progress;
 use super::telling::{End, Pace, Step, Telling};
+use super::{Ask, Asked};
 use crate::id::{Digest, Id};
 
 mod control;
+mod restart;
+mod signs;
 
 #[cfg(test)]
 mod campaigns;
@@ -21,6 +24,8 @@ mod fleet;
 mod reasons;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waits;
 
 const MINUTE: u64 = 60_000;
 
@@ -122,8 +127,8 @@ impl Queue {
             return self.look_again(id, now);
         }
         let Ok(member) = self.admit(of, now) else { return };
-        let before = self.phones.get(&id).filter(|phone| !self.is_held_sync(phone));
-        let before = before.copied().unwrap_or_default();
+        let before = self.phones.get(&id).map(|phone| self.without_held(phone)).unwrap_or_default();
+        let before = before.restart.map_or(before, |at| before.restarting(at));
         let (asked, at_once) = (before.asked, before.at_once);
         let alone = self.phones.get(&id).is_some_and(Pending::stands_alone) && member.is_some();
         let next = Some(now + self.spread(member));
@@ -136,61 +141,22 @@ impl Queue {
     }
 
     /// Somebody asked for this phone explicitly: it is told at once, whatever it holds; as one of a campaign, if
-    /// there is one, when its turn comes.
+    /// there is one, when its turn comes. A restart that waits for its hour goes on waiting.
     pub fn ask(&mut self, id: Id, asked: Asked, of: Option<(&Origin, Id)>, now: u64) {
         let Ok(member) = self.admit(of, now) else { return };
-        let phone = self.phones.get(&id).copied().unwrap_or(Pending { since: now, ..Pending::default() });
+        let phone = self.phones.get(&id).copied().unwrap_or_default();
         let next = Some(now + self.spread(member));
         let alone = member.is_some() && phone.stands_alone() || phone.alone;
         let member = member.or(phone.member);
+        let restart = phone.waiting_restart().filter(|_| asked.ask == Ask::Reread);
         let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
-        self.put(
-            id,
-            Pending { next, asked: ask, at_once, stage, obeyed: false, alone, member, ..phone },
-            now,
-        );
-    }
-
-    /// The phone holds what it would be given: it leaves, unless somebody asked for it and it was not yet told, or
-    /// was told and has not come since.
-    pub fn in_step(&mut self, id: Id, now: u64) {
-        match self.phones.get(&id) {
-            Some(phone) if phone.asked.is_some() => self.look_again(id, now),
-            Some(phone) if !phone.obeyed => self.leave(id, Leave::CameBack, now),
-            _ => {}
-        }
-    }
-
-    /// The phone has come for its files, and holds what it would be given.
-    pub fn came_back(&mut self, id: Id, now: u64) {
-        if self.phones.get(&id).is_some_and(|phone| phone.asked.is_none()) {
-            self.leave(id, Leave::CameBack, now);
-        }
-    }
-
-    /// The phone has come for all its files since it stands here: if nobody knew where it was, it has just started, and
-    /// what somebody asked for is done.
-    pub fn started(&mut self, id: Id, now: u64) {
-        if self.phones.get(&id).is_some_and(|phone| phone.stage == Stage::Nowhere) {
-            self.leave(id, Leave::CameBack, now);
-        }
+        let phone = Pending { since: now, attempts: 0, obeyed: false, missed: false, ..phone };
+        self.put(id, Pending { next, asked: ask, at_once, restart, stage, alone, member, ..phone }, now);
     }
 
     /// The phone is gone: deleted, or switched off.
     pub fn remove(&mut self, id: Id, now: u64) {
-        self.leave(id, Leave::Otherwise, now);
-    }
-
-    /// The phone has registered anew: if it could not be reached until now, it is told at once, whatever became
-    /// of the telling under way. One that has answered already may be registering because it was told, so it
-    /// keeps its place, and so does one that waits for an hour.
-    pub fn arrived(&mut self, id: Id, now: u64) {
-        let waits = |phone: &&Pending| !phone.reached && phone.stage != Stage::RebootWindow;
-        if let Some(phone) = self.phones.get(&id).filter(waits).copied() {
-            let carried = self.under_way.remove(&id);
-            let phone = carried.map_or(phone, |telling| phone.carrying_on(telling));
-            self.put(id, Pending { next: Some(now), stage: Stage::Waiting, ..phone }, now);
-        }
+        self.depart(id, Leave::Otherwise, now);
     }
 
     /// What to do now. What somebody asked for leaves with the telling that carries it.
@@ -206,6 +172,8 @@ impl Queue {
             Some(_) => {}
         }
         let Some(phone) = self.phones.get(&id).copied() else { return Step::Wait };
+        let restart = phone.restart.filter(|restart| *restart <= now && !self.is_held_restart(&phone));
+        let phone = restart.map_or(phone, |restart| phone.restarting(restart));
         self.tellings += 1;
         self.flow.begin(self.tellings, now);
         let telling = Telling { id, asked: phone.asked, at_once: phone.at_once, number: self.tellings };
@@ -221,7 +189,8 @@ impl Queue {
     /// The telling's NOTIFY is sent.
     pub fn sent(&mut self, telling: Telling, now: u64) {
         let Some(phone) = self.phones.get_mut(&telling.id) else { return };
-        if let Some(member) = phone.member.as_mut().filter(|member| !member.told) {
+        let is_beside = |member: &Member| phone.restart.is_some() && self.campaigns.restarts(member.campaign);
+        if let Some(member) = phone.member.as_mut().filter(|member| !member.told && !is_beside(member)) {
             member.told = true;
             self.campaigns.told(*member, now);
         }
@@ -245,15 +214,15 @@ impl Queue {
             End::Obeyed if phone.member.is_none() => return self.leave(id, Leave::CameBack, now),
             End::Disobeyed => return self.leave(id, Leave::Unreached, now),
             End::Obeyed => self.expected(phone, now),
-            End::Answered => self.once_more(Pending { reached: true, ..phone }, Stage::Answered, now),
-            End::Declined => self.once_more(Pending { reached: true, ..phone }, Stage::Unanswered, now),
-            End::Unanswered => self.once_more(phone, Stage::Unanswered, now),
+            End::Answered => self.once_more(there(phone), Stage::Answered, now),
+            End::Declined => self.once_more(there(phone), Stage::Unanswered, now),
+            End::Unanswered => self.once_more(Pending { missed: false, ..phone }, Stage::Unanswered, now),
+            End::Missed => {
+                self.once_more(Pending { reached: false, missed: true, ..again }, Stage::Unanswered, now)
+            }
             End::Nowhere => Pending { stage: Stage::Nowhere, ..again },
             End::Hiccup => Pending { next: Some(now + HICCUP), ..again },
-            End::Closed(opens) => {
-                let next = Some(opens + self.dice.below(OPENING));
-                Pending { next, stage: Stage::RebootWindow, ..again }
-            }
+            End::Closed(opens) => again.closed(opens + self.dice.below(OPENING), now),
             End::Busy if phone.deferred >= MAX_DEFERRED => {
                 self.once_more(Pending { deferred: 0, ..phone }, Stage::Unanswered, now)
             }
@@ -277,7 +246,7 @@ impl Queue {
     /// A phone that has done what somebody asked for, and comes for its files or does not.
     fn expected(&mut self, phone: Pending, now: u64) -> Pending {
         let next = Some(now + WAITS[0] + self.jitter(&phone, WAITS[0]));
-        Pending { next, obeyed: true, reached: true, stage: Stage::Answered, ..phone }
+        Pending { next, obeyed: true, stage: Stage::Answered, ..there(phone) }
     }
 
     /// Phones of a campaign that were told in the same moment are not asked again in the same moment.
@@ -316,7 +285,20 @@ impl Queue {
         self.stand(id, phone);
     }
 
+    /// It leaves, unless a restart waits for its hour: then it stands here for that alone.
     fn leave(&mut self, id: Id, how: Leave, now: u64) {
+        let Some(phone) = self.phones.get(&id).copied() else { return };
+        let Some(at) = phone.restart else { return self.depart(id, how, now) };
+        let stays = phone.member.filter(|member| self.campaigns.restarts(member.campaign));
+        if stays.is_none() {
+            self.depart(id, how, now);
+        }
+        let alone =
+            Pending { since: phone.since, stage: Stage::RebootWindow, member: stays, ..Pending::default() };
+        self.put(id, alone.restarting(at), now);
+    }
+
+    fn depart(&mut self, id: Id, how: Leave, now: u64) {
         if let Some(member) = self.take(id).and_then(|phone| phone.member) {
             self.campaigns.leave(member, how, now);
         }
@@ -324,7 +306,7 @@ impl Queue {
 
     fn take(&mut self, id: Id) -> Option<Pending> {
         let phone = self.phones.remove(&id)?;
-        self.due.remove(&(phone.next.unwrap_or_default(), id));
+        self.undue(id, &phone);
         if let Some(member) = phone.member {
             self.campaigns.rise(member, phone.stage, phone.next);
         }
@@ -338,6 +320,11 @@ impl Queue {
         self.phones.insert(id, phone);
         self.come_due(id);
     }
+}
+
+/// A phone that has answered.
+fn there(phone: Pending) -> Pending {
+    Pending { reached: true, missed: false, ..phone }
 }
 
 /// The campaign that a phone would come into was cancelled.

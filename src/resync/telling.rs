@@ -36,13 +36,15 @@ pub enum End {
     Answered,
     /// The phone has answered that it will not or cannot, and still holds something old.
     Declined,
-    /// The phone has not answered, and still holds something old.
+    /// The phone has not answered well, and still holds something old.
     Unanswered,
+    /// Nobody is there, as silence or a proxy says: tried again, and when it registers, with what somebody asked for.
+    Missed,
     /// A server has too much to do: tried again, with what somebody asked for.
     Busy,
     /// Somebody asked for it, it has answered, and it holds nothing old.
     Obeyed,
-    /// Somebody asked for it, it has not answered well, and it holds nothing old.
+    /// Somebody asked for it, it has answered that it will not or cannot, and it holds nothing old.
     Disobeyed,
     /// Nobody knows where the phone is: told when it registers, with what somebody asked for.
     Nowhere,

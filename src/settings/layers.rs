@@ -9,6 +9,13 @@ use crate::user::User;
 /// Bodies from the most particular (the device) to the most general (the site).
 pub(super) struct Layers<'a>(Vec<&'a Body>);
 
+impl Parts<'_> {
+    /// Whether a change of these documents is told without anybody asking (`provision.auto_sync`).
+    pub fn auto_sync(self) -> bool {
+        Layers::of(self, self.device.owner().and_then(|id| self.users.get(&id))).auto_sync()
+    }
+}
+
 impl<'a> Layers<'a> {
     pub(super) fn of(parts: Parts<'a>, owner: Option<&'a User>) -> Self {
         let mut bodies = vec![&parts.device.document.body];
@@ -43,5 +50,10 @@ impl<'a> Layers<'a> {
     /// The boolean at a path in the first layer that has one.
     pub(super) fn flag(&self, path: &str) -> Option<bool> {
         self.0.iter().find_map(|body| at(body, path)?.as_bool())
+    }
+
+    /// Whether a change is told without anybody asking.
+    pub(super) fn auto_sync(&self) -> bool {
+        self.flag("provision.auto_sync").unwrap_or(true)
     }
 }

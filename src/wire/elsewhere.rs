@@ -65,9 +65,16 @@ pub(super) enum News {
     Gone(Vec<Aor>),
 }
 
+/// Somebody asks where the phones of these devices are.
+pub(super) struct Question {
+    pub(super) devices: Vec<Id>,
+    pub(super) answer: oneshot::Sender<Vec<(Id, Binding)>>,
+}
+
 /// The task that takes the news.
 pub(super) struct Elsewhere {
     said: Arc<Hearsay>,
+    questions: mpsc::Sender<Question>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -84,13 +91,20 @@ impl Elsewhere {
         book.remember(noted);
         let (stop, stopped) = oneshot::channel();
         let said = Arc::<Hearsay>::default();
-        let running = tokio::spawn(book.run(inbox, said.clone(), stopped));
-        Ok(Self { said, stop, running })
+        let (questions, asked) = mpsc::channel(64);
+        let running = tokio::spawn(book.run((inbox, asked), said.clone(), stopped));
+        Ok(Self { said, questions, stop, running })
     }
 
     /// Where it hears of lines, whoever says what at once and however long it takes to note it.
     pub(super) fn said(&self) -> &Hearsay {
         &self.said
+    }
+
+    /// Takes a question, which whoever asks does not wait to be taken.
+    pub(super) fn ask(&self, question: Question) {
+        let questions = self.questions.clone();
+        tokio::spawn(async move { questions.send(question).await });
     }
 
     /// Ends when everything is written down.
@@ -112,7 +126,7 @@ struct Book {
 impl Book {
     async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<News>,
+        (mut inbox, mut asked): (mpsc::Receiver<News>, mpsc::Receiver<Question>),
         said: Arc<Hearsay>,
         mut stopped: oneshot::Receiver<()>,
     ) {
@@ -122,6 +136,10 @@ impl Book {
                 _ = &mut stopped => break,
                 _ = tick.tick() => {
                     self.expire();
+                    continue;
+                }
+                Some(question) = asked.recv() => {
+                    self.locate(question);
                     continue;
                 }
                 Some(news) = inbox.recv() => vec![news],
@@ -164,6 +182,14 @@ impl Book {
                 Ok(())
             }
         }
+    }
+
+    fn locate(&self, Question { devices, answer }: Question) {
+        let of = |device: &Id| {
+            let (device, known) = (*device, self.known.get(device));
+            known.into_iter().flatten().map(move |binding| (device, binding.clone()))
+        };
+        let _gone = answer.send(devices.iter().flat_map(of).collect());
     }
 
     async fn all(&mut self, seen: Vec<Seen>) -> Result<(), StoreError> {
@@ -209,6 +235,7 @@ impl Book {
                 }
                 Some(old) if old.expires_at.abs_diff(new.expires_at) > ROUNDING => {
                     self.writer.put(Box::new(new.clone()), false);
+                    self.circle.refreshed(device);
                 }
                 Some(_) => {}
             }

@@ -22,8 +22,8 @@ impl Shell {
         if fresh {
             info!(device = %binding.device, line = %binding.aor.uri(), from = %binding.source, "a phone registered");
         }
-        if let Some(device) = binding.device.parse().ok().filter(|_| fresh || is_news) {
-            self.circle.arrived(device);
+        if let Ok(device) = binding.device.parse() {
+            if fresh || is_news { self.circle.arrived(device) } else { self.circle.refreshed(device) }
         }
         if let Some(flow) = binding.ends_with().filter(|flow| !self.streams.stands(*flow)) {
             self.endpoint.closed(flow, out);

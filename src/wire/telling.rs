@@ -2,12 +2,14 @@
 
 use super::calls::{self, Entry};
 use super::clock;
+use super::elsewhere::Question;
 use super::lines::{credentials, line_of};
 use super::shell::{Shell, Telling};
 use super::streams::Event;
 use super::waiting::Line;
 use crate::circle::{Order, Ring, Tell};
 use crate::device::Device;
+use crate::id::Id;
 use crate::sip::hop::Hop;
 use crate::sip::{Aor, Binding, Command, Fate, Notify, Outcome, Peer, Way};
 
@@ -15,6 +17,9 @@ impl Shell {
     /// Takes an order, which waits if a name has to be looked up that it goes to, or the line of its device. Whoever
     /// does that is not waited for.
     pub(super) fn order(&mut self, order: Order, out: &mut Vec<Command>) {
+        if let Order::Locate(devices, answer) = order {
+            return self.locate(Question { devices, answer });
+        }
         let lacking: Vec<Hop> = self.hops(&order).into_iter().filter(|hop| self.finder.lacks(hop)).collect();
         let nameless = self.nameless(&order).cloned();
         match self.waiting.pass(order, lacking, nameless.is_some()) {
@@ -35,7 +40,7 @@ impl Shell {
         match order {
             Order::Tell(tell) => self.proxy.is_some().then_some(&tell.device),
             Order::Call(ring) => Some(&ring.device),
-            Order::Forget(_) => None,
+            Order::Forget(_) | Order::Locate(..) => None,
         }
     }
 
@@ -70,7 +75,7 @@ impl Shell {
     pub(super) fn give_up(&mut self, orders: Vec<Order>, out: &mut Vec<Command>) {
         for order in orders {
             match order {
-                Order::Tell(_) => {}
+                Order::Tell(_) | Order::Locate(..) => {}
                 Order::Call(ring) => self.calls.write(Entry::of(&ring), Fate::Cancelled),
                 Order::Forget(device) => self.endpoint.forget(&device.to_string(), out),
             }
@@ -88,7 +93,21 @@ impl Shell {
             Order::Tell(tell) => self.tell(tell, line, out),
             Order::Call(ring) => self.call(ring, line, out),
             Order::Forget(device) => self.endpoint.forget(&device.to_string(), out),
+            Order::Locate(devices, answer) => self.locate(Question { devices, answer }),
         }
+    }
+
+    /// Says where the phones of devices are, or lets whoever else knows that say it.
+    fn locate(&self, question: Question) {
+        if let Some(elsewhere) = &self.elsewhere {
+            return elsewhere.ask(question);
+        }
+        let of = |device: &Id| {
+            let device = *device;
+            let bindings = self.endpoint.bindings(&device.to_string()).cloned().collect::<Vec<_>>();
+            bindings.into_iter().map(move |binding| (device, binding))
+        };
+        let _gone = question.answer.send(question.devices.iter().flat_map(of).collect());
     }
 
     /// The names that an order may go to.
@@ -96,7 +115,7 @@ impl Shell {
         let device = match order {
             Order::Tell(tell) => &tell.device,
             Order::Call(ring) => &ring.device,
-            Order::Forget(_) => return Vec::new(),
+            Order::Forget(_) | Order::Locate(..) => return Vec::new(),
         };
         if let Some(proxy) = &self.proxy {
             return vec![proxy.clone()];

@@ -84,7 +84,7 @@ impl Waiting {
     }
 
     /// Takes those out, of the devices concerned, that lack nothing and have no order of their device before them.
-    fn go_on(&mut self, is_concerned: impl Fn(Id) -> bool) -> Vec<(Order, Line)> {
+    fn go_on(&mut self, is_concerned: impl Fn(Option<Id>) -> bool) -> Vec<(Order, Line)> {
         let mut held_up = HashSet::new();
         let goes_on = |delayed: &mut Delayed| {
             let device = device(&delayed.order);
@@ -104,12 +104,13 @@ impl Waiting {
     }
 }
 
-/// Whom an order is about.
-fn device(order: &Order) -> Id {
+/// Whom an order is about, if it is about one device.
+fn device(order: &Order) -> Option<Id> {
     match order {
-        Order::Tell(tell) => tell.device.id(),
-        Order::Call(ring) => ring.device.id(),
-        Order::Forget(device) => *device,
+        Order::Tell(tell) => Some(tell.device.id()),
+        Order::Call(ring) => Some(ring.device.id()),
+        Order::Forget(device) => Some(*device),
+        Order::Locate(..) => None,
     }
 }
 
@@ -147,7 +148,7 @@ mod tests {
     }
 
     fn said(orders: &[(Order, Line)]) -> Vec<(Id, bool)> {
-        orders.iter().map(|(order, _)| (device(order), matches!(order, Order::Tell(_)))).collect()
+        orders.iter().map(|(order, _)| (device(order).unwrap(), matches!(order, Order::Tell(_)))).collect()
     }
 
     /// Takes an order that lacks its line only, and gives the number by which that is said.

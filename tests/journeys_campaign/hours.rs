@@ -3,15 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::house::{Daemon, header};
-use crate::{mac, phones};
+use crate::{campaign, mac, phones};
 
 /// The hours that it is not now, by the clock of Vienna: tomorrow, for an hour.
 fn closed() -> Value {
+    opening(12)
+}
+
+/// An hour of the clock of Vienna that begins so many hours after this one.
+fn opening(hours: u64) -> Value {
+    let hours = i64::try_from(hours).unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let vienna = checksync::zone::Clock::of("Europe/Vienna").unwrap();
     let unix = i64::try_from(now).unwrap();
     let hour = (unix + i64::from(vienna.offset(unix))).rem_euclid(86_400) / 3600;
-    let [from, to] = [12, 13].map(|later| format!("{:02}:00", (hour + later) % 24));
+    let [from, to] = [hours, hours + 1].map(|later| format!("{:02}:00", (hour + later) % 24));
     json!({"from": from, "to": to})
 }
 
@@ -38,6 +44,47 @@ fn a_restart_waits_for_its_hour_and_is_seen_waiting_unless_it_is_meant_now() {
     let mut phone = daemon.phone(&mac(0), "line0");
     phone.register();
     assert_eq!(header(&phone.notified().unwrap(), "Event"), "check-sync;reboot=true");
+}
+
+#[test]
+fn a_change_is_told_at_once_while_a_restart_waits_for_its_hour() {
+    let daemon = Daemon::start();
+    let (shop, phones) = phones(&daemon, 1);
+    let (device, phone) = &phones[0];
+    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": closed()}}));
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    let waits = |p: &Value| p["pending"]["stage"] == "reboot_window" && p["pending"]["asked"] == "reboot";
+    shop.wait_for(device, "the restart waits", waits);
+    shop.administrator.patch(device, &json!({"name": "Reception"}));
+    let notify = phone.notified().expect("to read its files is no restart");
+    assert_eq!(header(&notify, "Event"), "check-sync;reboot=false");
+    shop.wait_for(device, "it must come now", |p| p["pending"]["stage"] == "answered");
+    assert!(shop.provisioning(device)["pending"]["restart"].is_u64());
+    assert!(phone.boot().body.contains("Reception"));
+    shop.wait_for(device, "the restart still waits", |p| waits(p) && p["in_step"] == true);
+    shop.administrator.patch(&shop.path(""), &json!({"provision": {"reboot_window": null}}));
+    assert_eq!(header(&phone.notified().unwrap(), "Event"), "check-sync;reboot=true");
+}
+
+#[test]
+fn the_end_of_a_campaign_is_estimated_by_the_hours_as_they_are_now() {
+    let daemon = Daemon::start();
+    let (shop, _phones) = phones(&daemon, 2);
+    let ends = |late: u64| {
+        let window = json!({"provision": {"reboot_window": opening(late)}});
+        shop.administrator.patch(&shop.path(""), &window);
+        if late == 16 {
+            shop.administrator.call("POST", &shop.path("/devices/sync"), &json!({}));
+        }
+        let within = |end: u64| (late - 1) * 3600 < end && end < (late + 1) * 3600;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        campaign(&shop.administrator, "both wait for that hour", |campaign| {
+            let end = campaign["estimated_end"].as_u64().unwrap_or(0);
+            campaign["phones"]["waiting_for_window"] == 2 && within(end.saturating_sub(now))
+        });
+    };
+    ends(16);
+    ends(8);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tracing::warn;
 
 use super::super::error::Failure;
+use super::super::farewell::Farewell;
 use super::check::{Checked, aside, read};
 use super::examine::{Examiner, Good, wrong};
 use super::job::{Job, Report, Wrong};
@@ -110,16 +111,17 @@ impl Applier {
         };
         let desk = &self.examiner.desk;
         let stored = match steps {
-            Ok(steps) => {
+            Ok((steps, farewell)) => {
                 let devices = marked(&steps);
                 desk.circle.expect(self.job.account, self.job.id, devices.clone());
-                let stored = desk.store.commit(Change { steps }).await.map(drop);
+                let stored = desk.store.commit(Change { steps }).await.map(|_| farewell);
                 stored.inspect_err(|_| desk.circle.unexpected(devices))
             }
             Err(error) => Err(error),
         };
         match stored {
-            Ok(()) => {
+            Ok(farewell) => {
+                farewell.say(desk).await;
                 self.job.stored(u32::try_from(rows.len()).unwrap_or(u32::MAX));
                 desk.circle.marked();
                 Ok(())
@@ -128,21 +130,25 @@ impl Applier {
         }
     }
 
-    async fn steps(&self, rows: &[Good]) -> Result<Vec<Step>, StoreError> {
-        let mut steps = Vec::with_capacity(rows.len());
+    /// What stores some rows, and the farewell to the phones whose registrations end with that.
+    async fn steps(&self, rows: &[Good]) -> Result<(Vec<Step>, Farewell), StoreError> {
+        let (mut steps, mut farewell) = (Vec::with_capacity(rows.len()), Farewell::default());
+        let desk = &self.examiner.desk;
         for good in rows {
             let device = read(good)?;
             let id = device.id();
+            let entity = Entity::Device(device);
             if good.replaces.is_some() {
+                let former = desk.store.device(id).await?.ok_or(StoreError::Missing(id))?;
+                farewell = farewell.and(Farewell::of(desk, &entity, Some(&former.document)).await?);
                 if !self.partial {
-                    let former = self.examiner.desk.store.device(id).await?.ok_or(StoreError::Missing(id))?;
                     steps.push(Step::Set(undo::former(self.job.id, good.row, &former)?));
                 }
                 steps.push(Step::Mark(Scope::Device(id)));
             }
-            steps.push(Step::Put { entity: Entity::Device(device), replaces: good.replaces });
+            steps.push(Step::Put { entity, replaces: good.replaces });
         }
-        Ok(steps)
+        Ok((steps, farewell))
     }
 
     /// Stores by themselves the rows that could not be stored with others.

@@ -220,6 +220,7 @@ fn phones() -> Value {
                 "since": second, "attempts": whole("How often it was told"), "next": second,
                 "stage": {"enum": ["waiting", "reboot_window", "answered", "unanswered", "nowhere", "given_up"]},
                 "asked": {"enum": ["reread", "reboot", null], "description": "What somebody asked for"},
+                "restart": second,
                 "campaign": text_or_null(),
             }},
             "last_notify": {"type": ["object", "null"], "properties": {

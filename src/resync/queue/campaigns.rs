@@ -253,10 +253,10 @@ fn a_campaign_goes_on_while_a_phone_that_has_not_answered_is_told_again() {
     for _ in WAITS {
         now += 2 * 60 * MINUTE;
         let telling = told(&mut queue, now).unwrap();
-        queue.ended(telling, End::Unanswered, Sign::Lost, now);
+        queue.ended(telling, End::Missed, Sign::Lost, now);
         assert_eq!(state(&queue), State::Running, "{now}");
     }
     let telling = told(&mut queue, 2 * now).unwrap();
-    queue.ended(telling, End::Unanswered, Sign::Lost, 2 * now);
+    queue.ended(telling, End::Missed, Sign::Lost, 2 * now);
     assert_eq!(state(&queue), State::Done);
 }

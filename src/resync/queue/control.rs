@@ -22,8 +22,12 @@ impl Queue {
 
     /// A phone's campaign is cancelled: it leaves, unless it stands here for another reason as well.
     fn let_off(&mut self, id: Id, now: u64) {
-        let Some(phone) = self.phones.get(&id).copied() else { return };
+        let Some(mut phone) = self.phones.get(&id).copied() else { return };
         let is_sync = phone.member.is_some_and(|member| self.campaigns.is_sync(member.campaign));
+        if phone.restart.is_some() && self.restarts(&phone) {
+            phone.restart = None;
+            self.put(id, phone, now);
+        }
         let given = phone.given.filter(|_| (is_sync || phone.alone) && !phone.obeyed);
         let asked = phone.asked.filter(|_| !is_sync);
         if given.is_none() && asked.is_none() {
@@ -34,32 +38,43 @@ impl Queue {
             return self.put(id, Pending { given, member: None, alone: false, ..phone }, now);
         }
         let at_once = phone.at_once && asked.is_some();
-        let since = phone.since;
-        self.put(id, Pending { since, next: Some(now), given, asked, at_once, ..Pending::default() }, now);
+        let (since, restart) = (phone.since, phone.restart);
+        let left = Pending { since, next: Some(now), given, asked, at_once, restart, ..Pending::default() };
+        self.put(id, left, now);
     }
 
-    /// True while somebody has asked for a phone as one of a campaign that is paused.
-    pub(super) fn is_held_sync(&self, phone: &Pending) -> bool {
-        phone.asked.is_some() && self.is_held(phone)
+    /// A phone without what somebody asked for of a campaign that is paused now.
+    pub(super) fn without_held(&self, phone: &Pending) -> Pending {
+        let restart = phone.restart.filter(|_| !self.is_held_restart(phone));
+        let is_sync = |member: Member| self.campaigns.is_sync(member.campaign) && self.is_held(phone);
+        let is_held = phone.asked.is_some() && phone.member.is_some_and(is_sync);
+        Pending { restart, ..if is_held { Pending::default() } else { *phone } }
     }
 
-    /// What a phone waits for may have changed.
-    pub(super) fn look_again(&mut self, id: Id, now: u64) {
-        if let Some(phone) = self.phones.get(&id).filter(|phone| phone.stage == Stage::RebootWindow).copied()
-        {
-            self.put(id, Pending { next: Some(now), ..phone }, now);
-        }
+    /// True while the restart that waits beside the rest is one of a campaign that is paused.
+    pub(super) fn is_held_restart(&self, phone: &Pending) -> bool {
+        let is_paused = |member: Member| self.campaigns.is_paused(member.campaign);
+        phone.restart.is_some() && self.restarts(phone) && phone.member.is_some_and(is_paused)
     }
 
-    /// A phone is due at its time, unless its campaign holds it back.
+    /// True when somebody has asked for a phone to restart as one of its campaign.
+    pub(super) fn restarts(&self, phone: &Pending) -> bool {
+        phone.member.is_some_and(|member| self.campaigns.restarts(member.campaign))
+    }
+
+    /// A phone is due at its time, unless its campaign holds it back, and at its restart's.
     pub(super) fn come_due(&mut self, id: Id) {
-        let Some((next, phone)) = self.phones.get(&id).and_then(|phone| Some((phone.next?, phone))) else {
-            return;
-        };
-        if self.is_held(phone) {
-            self.due.remove(&(next, id));
-        } else {
-            self.due.insert((next, id));
+        let Some(phone) = self.phones.get(&id).copied() else { return };
+        self.undue(id, &phone);
+        let next = phone.next.filter(|_| !self.is_held(&phone));
+        let restart = phone.restart.filter(|_| !self.is_held_restart(&phone));
+        self.due.extend(next.into_iter().chain(restart).min().map(|at| (at, id)));
+    }
+
+    /// A phone is not due any more.
+    pub(super) fn undue(&mut self, id: Id, phone: &Pending) {
+        for at in phone.next.into_iter().chain(phone.restart) {
+            self.due.remove(&(at, id));
         }
     }
 

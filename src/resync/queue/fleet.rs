@@ -120,7 +120,7 @@ impl World {
         for wait in RESENT {
             self.later(self.now + wait, Event::Resent(telling));
         }
-        self.later(self.now + 32_000, Event::Ended(telling, End::Unanswered, Sign::Lost));
+        self.later(self.now + 32_000, Event::Ended(telling, End::Missed, Sign::Lost));
         self.arrive(telling);
     }
 

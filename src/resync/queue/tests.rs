@@ -69,7 +69,7 @@ fn a_phone_that_could_not_be_reached_is_told_as_soon_as_it_registers() {
     queue.arrived(A, 500);
     let telling = tell(&mut queue, A, 500);
     queue.ended(lost, End::Nowhere, Sign::Nothing, 550);
-    queue.ended(telling, End::Unanswered, Sign::Lost, 600);
+    queue.ended(telling, End::Missed, Sign::Lost, 600);
     assert_eq!(queue.next(600), Step::WaitUntil(600 + 5 * MINUTE), "the end of the lost one says nothing");
     queue.arrived(A, 700);
     tell(&mut queue, A, 700);
