@@ -15,8 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use checksync::circle::{self, Circle, Order, Switchboard};
-use checksync::device::Device;
+use checksync::circle::{self, Circle, Order, Station, Switchboard};
 use checksync::files::Files;
 use checksync::pack::Pack;
 use checksync::registrations::Registrations;
@@ -46,7 +45,7 @@ fn main() {
             store.commit(Change { steps }).await.unwrap();
         }
         let switchboard = start(&store, to.clone()).await;
-        let devices = (0..DEVICES).map(fleet::phone).collect();
+        let devices = (0..DEVICES).map(|number| Station::from(&fleet::phone(number))).collect();
         tell(&switchboard, &devices, window, window).await;
         let (before, begun) = (processor_time(), Instant::now());
         let lost = tell(&switchboard, &devices, phones, window).await;
@@ -90,7 +89,7 @@ async fn idle_circle(store: &Arc<dyn Store>) -> Circle {
 }
 
 /// Tells so many phones, `window` at a time; gives how many of them did not answer 200.
-async fn tell(switchboard: &Switchboard, devices: &Arc<[Device]>, phones: u64, window: u64) -> u64 {
+async fn tell(switchboard: &Switchboard, devices: &Arc<[Station]>, phones: u64, window: u64) -> u64 {
     let next = Arc::new(AtomicU64::new(0));
     let tellers: Vec<_> = (0..window)
         .map(|_| {

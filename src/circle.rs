@@ -28,11 +28,13 @@ mod judge;
 mod keeper;
 mod listed;
 mod origins;
+mod station;
 mod switchboard;
 mod teller;
 
 pub use copies::fetched;
 
+pub use station::Station;
 pub use switchboard::{Ring, Switchboard};
 
 use keeper::Keeper;
@@ -63,8 +65,8 @@ pub struct Content {
 /// A NOTIFY to send to wherever a device's phones are.
 #[derive(Debug)]
 pub struct Tell {
-    /// The device.
-    pub device: Box<Device>,
+    /// Whom.
+    pub station: Station,
     /// The `Event` header.
     pub event: String,
     /// The body, for the events that have one.
@@ -75,9 +77,9 @@ pub struct Tell {
 
 impl Tell {
     /// Tells a device what an event of the catalog says.
-    fn of(device: Box<Device>, event: catalog::Event, outcome: oneshot::Sender<Option<Outcome>>) -> Self {
+    fn of(station: Station, event: catalog::Event, outcome: oneshot::Sender<Option<Outcome>>) -> Self {
         let content = event.content.map(|content| Content { kind: content.kind, body: content.body.into() });
-        Self { device, event: event.name, content, outcome }
+        Self { station, event: event.name, content, outcome }
     }
 }
 

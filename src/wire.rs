@@ -29,6 +29,7 @@ mod hearsay;
 mod kamailio;
 mod limits;
 mod lines;
+mod lookups;
 mod listeners;
 pub mod pnp;
 mod proxy;
@@ -95,8 +96,8 @@ pub fn is_proxy(text: &str) -> bool {
     crate::sip::hop::Hop::read(text).is_some()
 }
 
-/// Starts the SIP side with the bindings that were stored. The future returned runs it until it is stopped, or
-/// nobody gives orders any more, and ends with every binding written down.
+/// Starts the SIP side with the bindings that were stored. It runs until it is stopped, nobody gives orders any more, or
+/// the future returned is dropped, which ends with every binding written down.
 pub async fn start(
     listeners: Vec<Listener>,
     means: Means,
@@ -117,13 +118,14 @@ pub async fn start(
     );
     let devices: Vec<String> = stored.iter().map(|binding| binding.device.clone()).collect();
     endpoint.restore(now, unix, stored);
+    let stop = means.stop.clone();
     let shell = Shell::new(listeners, endpoint, means).map_err(|error| StoreError::Io(error.to_string()))?;
     let shell = Box::new(shell.beside(elsewhere, watch));
     shell.drop_notes(&ended);
     for device in devices {
         shell.count(&device);
     }
-    thread::start(shell).await.map_err(|error| StoreError::Io(error.to_string()))
+    thread::start(shell, stop).await.map_err(|error| StoreError::Io(error.to_string()))
 }
 
 /// Begins to listen to whoever else knows which phones are registered; gives what lines to watch, too.

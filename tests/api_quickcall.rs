@@ -37,7 +37,7 @@ fn a_quick_call_answers_the_documents_body_and_rings_the_device() {
         let (account, path) = shop(&world, phone()).await;
         let said = world.get(&format!("{path}/quickcall/+4312345")).await;
         let ring = rung(&world);
-        let device = ring.device.id().to_string();
+        let device = ring.station.device.to_string();
         let expected = json!({
             "export_custom_channel_vars": ["Account-ID", "Retain-CID", "Authorizing-ID", "Authorizing-Type"],
             "custom_channel_vars": {
@@ -318,7 +318,7 @@ fn the_history_lists_what_became_of_calls_the_newest_first() {
         for ring in entries {
             let entry =
                 json!({"at": ring.at, "what": "quickcall", "number": ring.number, "outcome": "no_answer"});
-            history::write(&*world.store, ring.device.id(), ring.entry, &entry).await.unwrap();
+            history::write(&*world.store, ring.station.device, ring.entry, &entry).await.unwrap();
         }
         let said = world.get(&format!("{path}/history")).await.data();
         let expected =

@@ -159,7 +159,7 @@ async fn an_edit_in_place_is_served_and_told_to_whom_it_concerns() {
     house.comes_to_serve("2").await;
     let order = tokio::time::timeout(Duration::from_secs(10), house.orders.recv()).await.unwrap().unwrap();
     let Order::Tell(told) = order else { panic!("{order:?}") };
-    assert_eq!(told.device.id(), PHONE);
+    assert_eq!(told.station.device, PHONE);
     while !house.store.marks(1).await.unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

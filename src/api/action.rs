@@ -6,7 +6,7 @@ use super::change::find_device;
 use super::envelope::{Answer, Reply};
 use super::error::Failure;
 use super::request::Call;
-use crate::circle::Content;
+use crate::circle::{Content, Station};
 use crate::device::Device;
 use crate::document::at;
 use crate::resync::Class;
@@ -38,7 +38,7 @@ fn notify(call: &Call, device: Device) -> Reply {
     let key = history::key(device.id(), at, [random[0], random[1], random[2], random[3]]);
     actix_web::rt::spawn(async move {
         let id = device.id();
-        let outcome = desk.switchboard.tell(device, event.clone(), content).await;
+        let outcome = desk.switchboard.tell(Station::from(&device), event.clone(), content).await;
         let (class, code) = Class::of(outcome);
         let message = outcome.map_or_else(|| "not registered".to_owned(), |outcome| outcome.words());
         let mut entry =

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::{Desk, walk};
 use crate::catalog::Event;
+use crate::circle::Station;
 use crate::device::Device;
 use crate::document::Document;
 use crate::files::Given;
@@ -100,7 +101,8 @@ impl Farewell {
 
     /// Says it, to some at a time.
     pub(super) async fn say(self, desk: &Desk) {
-        desk.switchboard.dismiss_all(self.devices).await;
+        let stations = self.devices.iter().map(|(device, event)| (Station::from(device), event.clone()));
+        desk.switchboard.dismiss_all(stations.collect()).await;
     }
 
     /// Says it, and then that these devices are gone. Where there are many phones, nobody waits for that.

@@ -12,7 +12,7 @@ use super::envelope::{Trace, write};
 use super::error::Failure;
 use super::request::Call;
 use crate::account::Account;
-use crate::circle::Ring;
+use crate::circle::{Ring, Station};
 use crate::device::Device;
 use crate::document::{Document, at};
 use crate::id::hex;
@@ -37,7 +37,7 @@ pub(super) async fn ring(call: Call, method: Method) -> Result<HttpResponse, Fai
     let answer = answer(&call, body, &device.document);
     if method != Method::HEAD {
         let place = call.desk.doorman.place(device.account(), device.id()).map_err(refused)?;
-        call.desk.switchboard.ring(ordered(&call, wish, device, (call_id, place))).await;
+        call.desk.switchboard.ring(ordered(&call, wish, &device, (call_id, place))).await;
     }
     Ok(answer)
 }
@@ -91,11 +91,11 @@ impl Line {
     }
 }
 
-fn ordered(call: &Call, wish: Wish, device: Device, (call_id, place): (String, Place)) -> Ring {
+fn ordered(call: &Call, wish: Wish, device: &Device, (call_id, place): (String, Place)) -> Ring {
     let (now, random) = ((call.desk.clock)(), (call.desk.random)());
     let entry = history::key(device.id(), now, [random[0], random[1], random[2], random[3]]);
     Ring {
-        device: Box::new(device),
+        station: Station::from(device),
         call_id,
         number: wish.number,
         caller: Caller { name: wish.cid_name, number: wish.cid_number, place: Some(place) },

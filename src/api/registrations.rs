@@ -11,6 +11,7 @@ use super::request::Call;
 use super::walk;
 use crate::account::Account;
 use crate::catalog::{Agent, Event};
+use crate::circle::Station;
 use crate::device::Device;
 use crate::id::Id;
 use crate::resync::Scope;
@@ -69,7 +70,7 @@ pub(super) async fn flush_one(call: Call) -> Reply {
     let device = call.desk.store.device(id).await?.ok_or_else(|| Failure::unknown(username))?;
     let given = call.desk.files.of(&device).await.ok();
     let event = given.map_or_else(|| Event::named("check-sync"), |given| given.events.reread.clone());
-    call.desk.switchboard.dismiss(device, Some(event)).await;
+    call.desk.switchboard.dismiss(Station::from(&device), Some(event)).await;
     Ok(Answer::data(json!("ok")))
 }
 

@@ -7,9 +7,8 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
-use super::{Content, Order, Tell};
+use super::{Content, Order, Station, Tell};
 use crate::catalog;
-use crate::device::Device;
 use crate::id::Id;
 use crate::sip::{Binding, Caller, Outcome};
 
@@ -25,8 +24,8 @@ const ASKED: usize = 512;
 /// A call to make.
 #[derive(Debug)]
 pub struct Ring {
-    /// The device whose phones are rung.
-    pub device: Box<Device>,
+    /// Whose phones are rung.
+    pub station: Station,
     /// The call's `Call-ID`, which no other has.
     pub call_id: String,
     /// The number to connect to.
@@ -55,9 +54,9 @@ impl Switchboard {
 
     /// Sends a NOTIFY to wherever a device's phones are. Gives what came of it, when that is known; `None` when nobody
     /// knows where they are.
-    pub async fn tell(&self, device: Device, event: String, content: Option<Content>) -> Option<Outcome> {
+    pub async fn tell(&self, station: Station, event: String, content: Option<Content>) -> Option<Outcome> {
         let (outcome, told) = oneshot::channel();
-        self.send(Order::Tell(Tell { device: Box::new(device), event, content, outcome })).await;
+        self.send(Order::Tell(Tell { station, event, content, outcome })).await;
         told.await.ok().flatten()
     }
 
@@ -71,14 +70,14 @@ impl Switchboard {
     /// the outcome will be said.
     pub async fn dismiss(
         &self,
-        device: Device,
+        station: Station,
         event: Option<catalog::Event>,
     ) -> Option<oneshot::Receiver<Option<Outcome>>> {
-        let id = device.id();
+        let id = station.device;
         let mut said = None;
         if let Some(event) = event {
             let (outcome, told) = oneshot::channel();
-            self.send(Order::Tell(Tell::of(Box::new(device), event, outcome))).await;
+            self.send(Order::Tell(Tell::of(station, event, outcome))).await;
             said = Some(told);
         }
         self.forget(id).await;
@@ -86,14 +85,14 @@ impl Switchboard {
     }
 
     /// Does that for many devices, some at a time: the next are told when those before have answered, or after a second.
-    pub async fn dismiss_all(&self, devices: Vec<(Device, Option<catalog::Event>)>) {
-        let mut devices = devices.into_iter().peekable();
-        while devices.peek().is_some() && !self.0.is_closed() {
+    pub async fn dismiss_all(&self, stations: Vec<(Station, Option<catalog::Event>)>) {
+        let mut stations = stations.into_iter().peekable();
+        while stations.peek().is_some() && !self.0.is_closed() {
             let mut told = Vec::new();
-            for (device, event) in devices.by_ref().take(ABREAST) {
-                told.extend(self.dismiss(device, event).await);
+            for (station, event) in stations.by_ref().take(ABREAST) {
+                told.extend(self.dismiss(station, event).await);
             }
-            if devices.peek().is_some() {
+            if stations.peek().is_some() {
                 let _some_are_silent = tokio::time::timeout(PATIENCE, join_all(told)).await;
             }
         }
@@ -125,6 +124,7 @@ impl Switchboard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Device;
     use crate::document::{Body, Document};
 
     /// Devices that are dismissed while nobody answers, and the most of them that are told at the same time.
@@ -135,7 +135,7 @@ mod tests {
             Device { document: Document::new(id, id, Body::new(), 0) }
         };
         let event = || Some(catalog::Event::named("check-sync"));
-        let devices = (0..many).map(|number| (device(number), event())).collect();
+        let devices = (0..many).map(|number| (Station::from(&device(number)), event())).collect();
         let saying = tokio::spawn(async move { Switchboard::new(orders).dismiss_all(devices).await });
         let (mut waiting, mut forgotten, mut most) = (Vec::new(), 0, 0);
         while let Some(order) = taken.recv().await {

@@ -4,9 +4,8 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::keeper::{Awaited, Keeper};
-use super::{Event, Order, Standing, Tell, held, hours};
+use super::{Event, Order, Standing, Station, Tell, held, hours};
 use crate::catalog;
-use crate::device::Device;
 use crate::id::Id;
 use crate::resync::{Ask, Class, End, Sign, Telling, Told};
 use crate::sip::Outcome;
@@ -20,7 +19,7 @@ enum Found {
     Needless,
     /// It would restart, and may not before this time.
     Closed(u64),
-    Tell(Box<Device>, Ask, catalog::Event),
+    Tell(Station, Ask, catalog::Event),
 }
 
 impl Keeper {
@@ -28,7 +27,7 @@ impl Keeper {
     /// whether it may be told now.
     pub(super) async fn tell(&mut self, telling: Telling) {
         let end = match self.look(telling).await {
-            Ok(Found::Tell(device, ask, event)) => return self.send(telling, device, ask, event).await,
+            Ok(Found::Tell(station, ask, event)) => return self.send(telling, station, ask, event).await,
             Ok(Found::Needless) => End::Needless,
             Ok(Found::Closed(opens)) => End::Closed(opens),
             Err(error) => {
@@ -54,14 +53,14 @@ impl Keeper {
             return Ok(Found::Closed(opens));
         }
         let event = standing.event(ask);
-        Ok(Found::Tell(Box::new(device), ask, event))
+        Ok(Found::Tell(Station::from(&device), ask, event))
     }
 
-    async fn send(&mut self, telling: Telling, device: Box<Device>, ask: Ask, event: catalog::Event) {
+    async fn send(&mut self, telling: Telling, station: Station, ask: Ask, event: catalog::Event) {
         let (outcome, told) = oneshot::channel();
         self.awaited.insert(telling.id, Awaited { telling, since: self.now(), came: None });
         self.lists.awaited.set(telling.id, true);
-        if self.means.orders.send(Order::Tell(Tell::of(device, event, outcome))).await.is_err() {
+        if self.means.orders.send(Order::Tell(Tell::of(station, event, outcome))).await.is_err() {
             self.awaited.remove(&telling.id);
             return self.end(telling, End::Hiccup, Sign::Nothing).await;
         }

@@ -102,7 +102,7 @@ pub struct CallId(pub(super) u64);
 
 /// Names a lookup from its question to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub(super) u64);
+pub struct Ticket(pub(crate) u64);
 
 /// A message that nobody waits for an answer to.
 pub(super) fn send(to: Peer, datagram: Bytes) -> Command {

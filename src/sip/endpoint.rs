@@ -100,15 +100,15 @@ impl Endpoint {
         out: &mut Vec<Command>,
     ) {
         self.clock = Some((now, unix));
-        for notify in self.server.line((now, unix), ticket, found, out) {
+        for notify in self.server.line(unix, ticket, found, out) {
             self.client.notify(now, notify, out);
         }
     }
 
     /// Answers [`Command::FindLine`] where nobody can say whether there is such a line, as when the store
     /// fails: the phone is told to come again.
-    pub fn unavailable(&mut self, now: Instant, ticket: Ticket, out: &mut Vec<Command>) {
-        self.server.unavailable(now, ticket, out);
+    pub fn unavailable(&mut self, ticket: Ticket, out: &mut Vec<Command>) {
+        self.server.unavailable(ticket, out);
     }
 
     /// Sends a NOTIFY. Its outcome comes with [`Command::Notified`], exactly once and at most 32 seconds

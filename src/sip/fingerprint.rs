@@ -1,5 +1,6 @@
 //! Short names for long texts.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use sha2::{Digest as _, Sha256};
@@ -24,9 +25,12 @@ impl Fingerprint {
     }
 }
 
+/// A line is the same in whatever case it is written.
 impl From<&Aor> for Fingerprint {
     fn from(aor: &Aor) -> Self {
-        Self::of(&[&aor.user, &aor.realm])
+        let is_lower = aor.user.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let user = if is_lower { Cow::Borrowed(&aor.user[..]) } else { aor.user.to_lowercase().into() };
+        Self::of(&[&user, &aor.realm[..]])
     }
 }
 
@@ -47,5 +51,12 @@ mod tests {
         assert_eq!(Fingerprint::of(&["a", "bc"]), Fingerprint::of(&["a", "bc"]));
         assert_ne!(Fingerprint::of(&["a", "bc"]), Fingerprint::of(&["ab", "c"]));
         assert_eq!(Fingerprint::from(&Aor::new("u", "PBX")), Fingerprint::of(&["u", "pbx"]));
+    }
+
+    #[test]
+    fn a_line_has_one_fingerprint_in_whatever_case_it_is_written() {
+        for user in ["ÄLICE", "älice", "Älice"] {
+            assert_eq!(Fingerprint::from(&Aor::new(user, "pbx")), Fingerprint::of(&["älice", "pbx"]));
+        }
     }
 }

@@ -219,7 +219,7 @@ fn a_lookup_that_fails_or_comes_late_harms_nobody() {
     world.endpoint.receive(now, START, from.into(), &datagram, &mut out);
     let [Command::FindLine { ticket, .. }] = out[..] else { panic!("{out:?}") };
     let mut out = Vec::new();
-    world.endpoint.unavailable(now, ticket, &mut out);
+    world.endpoint.unavailable(ticket, &mut out);
     world.endpoint.line(now, START, ticket, Some(&line("d1")), &mut out);
     assert_eq!(out.len(), 1);
     world.carry_out(out);

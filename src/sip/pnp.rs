@@ -111,7 +111,7 @@ impl Teller {
         let (back, accepted, key) =
             (asking.from.back(request), accepted.to_bytes(), Servers::key(request, asking.from));
         self.asked.arrive(now, key);
-        self.asked.answer(now, key, back, accepted.clone());
+        self.asked.answer(key, back, accepted.clone());
         out.push(send(back, accepted));
         let branch = format!("z9hG4bK{}", self.chance.token());
         let datagram = self.notify(request, (&to, &branch, tag), url);

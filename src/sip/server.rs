@@ -103,7 +103,7 @@ impl Server {
     /// Takes the answer to a lookup; `None` if there is no such line. Gives what phones are to be told because of it.
     pub fn line(
         &mut self,
-        (now, unix): (Instant, u64),
+        unix: u64,
         ticket: Ticket,
         found: Option<&Line>,
         out: &mut Vec<Command>,
@@ -114,15 +114,15 @@ impl Server {
         let response = self.decide(unix, &pending, found, out);
         let tells = found.is_some_and(|line| line.tells_overwrites);
         let notifies = if tells { overwrite::notifies(&out[begun..]) } else { Vec::new() };
-        self.finish(now, &pending, &response, out);
+        self.finish(&pending, &response, out);
         notifies
     }
 
     /// Takes note that a line could not be looked up; its phone will ask again.
-    pub fn unavailable(&mut self, now: Instant, ticket: Ticket, out: &mut Vec<Command>) {
+    pub fn unavailable(&mut self, ticket: Ticket, out: &mut Vec<Command>) {
         if let Some(pending) = self.pending.remove(&ticket) {
             let response = self.busy(&pending);
-            self.finish(now, &pending, &response, out);
+            self.finish(&pending, &response, out);
         }
     }
 
@@ -166,7 +166,7 @@ impl Server {
     fn look_up(&mut self, pending: Pending, out: &mut Vec<Command>) {
         if self.pending.len() >= MAX_PENDING {
             let response = self.busy(&pending);
-            return self.finish(pending.since, &pending, &response, out);
+            return self.finish(&pending, &response, out);
         }
         self.asked += 1;
         let ticket = Ticket(self.asked);
@@ -237,9 +237,9 @@ impl Server {
         request.answer(code, &tag[..16], from.address).with("Server", self.agent.clone())
     }
 
-    fn finish(&mut self, now: Instant, pending: &Pending, response: &Response, out: &mut Vec<Command>) {
+    fn finish(&mut self, pending: &Pending, response: &Response, out: &mut Vec<Command>) {
         let (to, datagram) = (pending.registration.source, response.to_bytes());
-        self.transactions.answer(now, pending.key, to, datagram.clone());
+        self.transactions.answer(pending.key, to, datagram.clone());
         out.push(send(to, datagram));
     }
 }

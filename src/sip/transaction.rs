@@ -175,15 +175,9 @@ impl<O: Copy> Clients<O> {
 #[derive(Debug)]
 pub struct Servers {
     most: usize,
-    table: HashMap<Fingerprint, Server>,
-    /// When to look whether one has ended, in the order they came: all have the same time to live.
+    table: HashMap<Fingerprint, Option<(Peer, Bytes)>>,
+    /// When each ends, in the order they came: all have the same time to live.
     order: VecDeque<(Instant, Fingerprint)>,
-}
-
-#[derive(Debug)]
-struct Server {
-    answer: Option<(Peer, Bytes)>,
-    until: Instant,
 }
 
 /// What to do with a request that came in.
@@ -231,7 +225,7 @@ impl Servers {
 
     /// The answer that a request was given, and where it went.
     pub fn answered(&self, key: Fingerprint) -> Option<(Peer, Bytes)> {
-        self.table.get(&key)?.answer.clone()
+        self.table.get(&key)?.clone()
     }
 
     /// How many there are.
@@ -247,26 +241,25 @@ impl Servers {
     /// Takes note of a request.
     pub fn arrive(&mut self, now: Instant, key: Fingerprint) -> Arrival {
         match self.table.get(&key) {
-            Some(Server { answer: None, .. }) => Arrival::Again,
-            Some(Server { answer: Some((to, datagram)), .. }) => Arrival::Answered(*to, datagram.clone()),
+            Some(None) => Arrival::Again,
+            Some(Some((to, datagram))) => Arrival::Answered(*to, datagram.clone()),
             None => {
                 self.make_room();
-                let until = now + TIMER_J;
-                self.table.insert(key, Server { answer: None, until });
-                self.order.push_back((until, key));
+                self.table.insert(key, None);
+                self.order.push_back((now + TIMER_J, key));
                 Arrival::New
             }
         }
     }
 
-    /// Takes note of the final answer, so that it can be given again until timer J ends; over a reliable transport
-    /// that is at once.
-    pub fn answer(&mut self, now: Instant, key: Fingerprint, to: Peer, datagram: Bytes) {
+    /// Takes note of the final answer, so that it can be given again until timer J ends, which began when the request
+    /// came: nobody asks again later. Over a reliable transport it ends at once.
+    pub fn answer(&mut self, key: Fingerprint, to: Peer, datagram: Bytes) {
         if datagram.len() > MAX_ANSWER || to.is_reliable() {
             self.table.remove(&key);
             self.order.pop_back_if(|(_, last)| *last == key);
-        } else if let Some(server) = self.table.get_mut(&key) {
-            *server = Server { answer: Some((to, datagram)), until: now + TIMER_J };
+        } else if let Some(answer) = self.table.get_mut(&key) {
+            *answer = Some((to, datagram));
         }
     }
 
@@ -278,10 +271,7 @@ impl Servers {
     /// Forgets the transactions that have ended.
     pub fn wake(&mut self, now: Instant) {
         while let Some((_, key)) = self.order.pop_front_if(|(at, _)| *at <= now) {
-            match self.table.get(&key) {
-                Some(server) if server.until > now => self.order.push_back((server.until, key)),
-                _ => drop(self.table.remove(&key)),
-            }
+            self.table.remove(&key);
         }
     }
 

@@ -151,7 +151,7 @@ fn agent(binding: &Binding) -> Option<Note> {
 /// A binding's key begins with its device, so that it goes when the device is deleted.
 fn name(binding: &Binding) -> Option<Name> {
     let device = binding.device.parse::<Id>().ok()?;
-    let which = format!("{}\n{}", binding.aor.uri(), binding.contact.as_str());
+    let which = format!("{}\n{}", binding.aor.uri().to_lowercase(), binding.contact.as_str());
     let key = [device.as_bytes().as_slice(), Digest::of(which.as_bytes()).as_bytes()].concat();
     Some((Table::Binding, key))
 }

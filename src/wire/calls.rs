@@ -69,7 +69,7 @@ impl Entry {
     /// The entry that will say what became of what a request asks for.
     pub(super) fn of(ring: &Ring) -> Self {
         Self {
-            device: ring.device.id(),
+            device: ring.station.device,
             key: ring.entry.clone(),
             at: ring.at,
             number: ring.number.clone(),

@@ -35,6 +35,8 @@ const IDLE: Duration = Duration::from_mins(5);
 const WRITING: Duration = Duration::from_secs(10);
 /// Requests of which is remembered that they were written, in case the connection ends without an answer.
 const MAX_WRITTEN: usize = 256;
+/// How much may wait for somebody who has connected before anybody has registered over it.
+const UNKEPT: usize = 64 << 10;
 /// What a message costs that waits to be written, besides its length: the entry, and the name of its transaction.
 const ENTRY: usize = 128;
 /// How much is read at once, in bytes.
@@ -70,6 +72,8 @@ struct Shared {
 pub(super) struct Outbox {
     queue: mpsc::UnboundedSender<Written>,
     most: usize,
+    /// The same until a registration keeps the connection.
+    unkept: usize,
     shared: Arc<Shared>,
 }
 
@@ -89,7 +93,9 @@ impl Outbox {
     fn queue_up(&self, message: Written) -> bool {
         let cost = message.cost();
         let before = self.shared.waiting.fetch_add(cost, Ordering::Relaxed);
-        before + cost <= self.most && self.queue.send(message).is_ok()
+        let kept = self.shared.keep.load(Ordering::Relaxed) > 0;
+        let most = if kept { self.most } else { self.most.min(self.unkept) };
+        before + cost <= most && self.queue.send(message).is_ok()
     }
 
     /// Bears the connection, however idle, until this second since 1970.
@@ -115,7 +121,8 @@ pub(super) struct Line {
     heard: bool,
 }
 
-/// A line to a peer, and its outbox, in which messages may wait that cost `most` bytes.
+/// A line to a peer, and its outbox, in which messages may wait that cost `most` bytes; fewer while nobody has registered
+/// over a connection that is not ours.
 pub(super) fn line(
     peer: Peer,
     flow: Flow,
@@ -125,7 +132,8 @@ pub(super) fn line(
 ) -> (Outbox, Line) {
     let (queue, inbox) = mpsc::unbounded_channel();
     let shared = Arc::<Shared>::default();
-    let outbox = Outbox { queue, most, shared: shared.clone() };
+    let unkept = if heard { most } else { UNKEPT };
+    let outbox = Outbox { queue, most, unkept, shared: shared.clone() };
     let peer = Peer { flow: Some(flow), ..peer };
     (outbox, Line { peer, flow, inbox, shared, events, written: VecDeque::new(), heard })
 }

@@ -3,14 +3,20 @@
 use quick_cache::unsync::Cache;
 
 use crate::account::Account;
+use crate::circle::Station;
 use crate::device::Device;
+use crate::id::Id;
 use crate::resync::Scope;
-use crate::sip::{Aor, Credentials, Line, Password, Proof};
+use crate::sip::fingerprint::Fingerprint;
+use crate::sip::{Aor, Line, Password, Proof};
 use crate::store::{Changes, Stamp, Store, StoreError, is_switched_on};
 use crate::user::User;
 
 /// How many lines are remembered; one takes about half a kilobyte.
 const REMEMBERED: usize = 32_768;
+
+/// How many realms of accounts are remembered.
+const REALMS: usize = 4_096;
 
 /// A line as it was found, and what it was made from.
 pub(super) struct Known {
@@ -18,27 +24,61 @@ pub(super) struct Known {
     stamp: Stamp,
 }
 
+impl Known {
+    /// Whether nothing has changed since that it was made from.
+    pub(super) fn is_current(&self, changes: &Changes) -> bool {
+        changes.is_current(&self.stamp)
+    }
+}
+
 /// The lines that registered lately, each for as long as nothing that it was made from changes: a phone that answers a
 /// challenge, or refreshes, costs no read. Lines that do not exist are not remembered.
-pub(super) struct Lines(Cache<Aor, Known>);
+pub(super) struct Lines {
+    lines: Cache<Fingerprint, Known>,
+    realms: Cache<Id, Realm>,
+}
+
+/// The realm of an account as it was found.
+#[derive(Debug, PartialEq)]
+pub(super) struct Realm {
+    realm: Option<String>,
+    stamp: Stamp,
+}
 
 impl Lines {
     pub(super) fn new() -> Self {
-        Self(Cache::new(REMEMBERED))
+        Self { lines: Cache::new(REMEMBERED), realms: Cache::new(REALMS) }
+    }
+
+    /// The line of a station: its username in its own realm or its account's, none if either is missing. An error while
+    /// the realm of its account is not remembered.
+    pub(super) fn of(&self, changes: &Changes, station: &Station) -> Result<Option<Aor>, Id> {
+        let Some(user) = &station.username else { return Ok(None) };
+        if let Some(own) = &station.realm {
+            return Ok(Some(Aor::new(user, own)));
+        }
+        let known = self.realms.get(&station.account).filter(|known| changes.is_current(&known.stamp));
+        let realm = &known.ok_or(station.account)?.realm;
+        Ok(realm.as_ref().map(|realm| Aor::new(user, realm)))
+    }
+
+    /// Remembers the realm of an account.
+    pub(super) fn learn_realm(&mut self, account: Id, realm: Realm) {
+        self.realms.insert(account, realm);
     }
 
     /// A line that is remembered, if nothing has changed it since.
     pub(super) fn known(&self, changes: &Changes, aor: &Aor) -> Option<&Line> {
-        let known = self.0.get(aor).filter(|known| changes.is_current(&known.stamp));
+        let known = self.lines.get(&Fingerprint::from(aor)).filter(|known| known.is_current(changes));
         known.map(|known| &known.line)
     }
 
     /// Remembers what was found; gives the line.
-    pub(super) fn learn(&mut self, aor: Aor, found: Option<Known>) -> Option<Line> {
+    pub(super) fn learn(&mut self, aor: &Aor, found: Option<Known>) -> Option<Line> {
         let line = found.as_ref().map(|known| known.line.clone());
         match found {
-            Some(known) => self.0.insert(aor, known),
-            None => drop(self.0.remove(&aor)),
+            Some(known) => self.lines.insert(aor.into(), known),
+            None => drop(self.lines.remove(&Fingerprint::from(aor))),
         }
         line
     }
@@ -64,19 +104,11 @@ pub(super) async fn find(store: &dyn Store, aor: &Aor) -> Result<Option<Known>, 
     Ok(line.map(|line| Known { line, stamp: Stamp { sequence, scopes } }))
 }
 
-/// The line of a device: its username in its own realm or its account's; `None` if either is missing.
-pub(super) async fn line_of(store: &dyn Store, device: &Device) -> Result<Option<Aor>, StoreError> {
-    let realm = match device.realm() {
-        None => store.account(device.account()).await?.and_then(|account| account.realm()),
-        own => own,
-    };
-    Ok(device.username().zip(realm).map(|(user, realm)| Aor::new(user, &realm)))
-}
-
-/// What a device's line proves itself with.
-pub(super) fn credentials(device: &Device) -> Option<Credentials> {
-    let (user, password) = device.username().zip(device.password())?;
-    Some(Credentials { user: user.to_owned(), password: Password::new(password) })
+/// The realm of an account, if it has one.
+pub(super) async fn realm_of(store: &dyn Store, account: Id) -> Result<Realm, StoreError> {
+    let sequence = store.changes().latest();
+    let realm = store.account(account).await?.and_then(|account| account.realm());
+    Ok(Realm { realm, stamp: Stamp { sequence, scopes: vec![Scope::Account(account)] } })
 }
 
 /// A phone may register where it would be given its files, unless its owner is switched off.
@@ -185,7 +217,7 @@ mod tests {
         let mark = async |scope| store.commit(Change { steps: vec![Step::Mark(scope)] }).await.unwrap();
         let mut lines = Lines::new();
         let found = find(&store, &line()).await.unwrap();
-        let learnt = lines.learn(line(), found).unwrap();
+        let learnt = lines.learn(&line(), found).unwrap();
         mark(Scope::Device(id(9))).await;
         assert_eq!(lines.known(store.changes(), &line()), Some(&learnt));
         let scopes = [
@@ -198,10 +230,10 @@ mod tests {
         for scope in scopes {
             mark(scope.clone()).await;
             assert_eq!(lines.known(store.changes(), &line()), None, "{scope:?}");
-            lines.learn(line(), find(&store, &line()).await.unwrap());
+            lines.learn(&line(), find(&store, &line()).await.unwrap());
             assert_eq!(lines.known(store.changes(), &line()), Some(&learnt));
         }
-        assert_eq!(lines.learn(line(), None), None);
+        assert_eq!(lines.learn(&line(), None), None);
         assert_eq!(lines.known(store.changes(), &line()), None, "it is nobody's any more");
     }
 }

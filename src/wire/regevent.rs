@@ -12,8 +12,8 @@ use tracing::warn;
 
 use super::clock;
 use super::elsewhere::Seen;
-use super::lines::credentials;
 use super::shell::Shell;
+use crate::circle::Station;
 use crate::device::Device;
 use crate::id::{Digest, Id};
 use crate::resync::Scope;
@@ -84,7 +84,7 @@ async fn lines(store: &dyn Store) -> Result<HashMap<Aor, OfDevice>, StoreError> 
         for device in page.rows.iter().filter(|device| device.enabled()) {
             let Some(aor) = line(store, device, &mut realms).await? else { continue };
             if lines.len() < MAX_WATCHED {
-                lines.insert(aor, (device.id(), credentials(device)));
+                lines.insert(aor, (device.id(), Station::from(device).credentials));
             } else {
                 too_many += 1;
             }

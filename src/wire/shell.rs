@@ -11,14 +11,15 @@ use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::bindings::Writer;
 use super::calls::Calls;
 use super::elsewhere::Elsewhere;
 use super::ends::Ends;
-use super::lines::{self, Known, Lines};
+use super::lines::Lines;
 use super::listeners::Open;
+use super::lookups::{Delayed, Found};
 use super::proxy::Finder;
 use super::regevent::{self, Watch};
 use super::seldom::Seldom;
@@ -31,8 +32,8 @@ use crate::circle::{Circle, Order};
 use crate::registrations::Registrations;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
-use crate::sip::{Aor, Command, Endpoint, NotifyId, Outcome, Peer, Ticket, Transport};
-use crate::store::{Store, StoreError};
+use crate::sip::{Aor, Command, Endpoint, NotifyId, Outcome, Peer, Transport};
+use crate::store::Store;
 
 /// The longest UDP payload.
 const DATAGRAM: usize = 65_535;
@@ -50,17 +51,10 @@ pub(super) struct Telling {
     pub(super) outcome: oneshot::Sender<Option<Outcome>>,
 }
 
-/// What became of looking a line up.
-struct Found {
-    ticket: Ticket,
-    aor: Aor,
-    known: Result<Option<Known>, StoreError>,
-}
-
 /// The SIP side.
 pub(super) struct Shell {
     sockets: Sockets,
-    lines: Lines,
+    pub(super) lines: Lines,
     pub(super) streams: Streams,
     pub(super) endpoint: Endpoint,
     pub(super) finder: Finder,
@@ -74,12 +68,13 @@ pub(super) struct Shell {
     pub(super) tickets: u64,
     inbox: Inbox,
     pub(super) elsewhere: Option<Elsewhere>,
-    found: mpsc::Sender<Found>,
+    pub(super) found: mpsc::Sender<Found>,
+    pub(super) delayed: Delayed,
     pub(super) writer: Writer,
     pub(super) ends: Ends,
     pub(super) circle: Circle,
     pub(super) registrations: Arc<Registrations>,
-    unregistered: Seldom,
+    pub(super) unregistered: Seldom,
 }
 
 /// Where things come from that are no datagrams.
@@ -127,6 +122,7 @@ impl Shell {
             },
             elsewhere: None,
             found,
+            delayed: Delayed::default(),
             writer: Writer::start(means.store.clone()),
             ends: Ends::start(means.store.clone()),
             store: means.store,
@@ -154,7 +150,8 @@ impl Shell {
         let mut alarm = pin!(alarm);
         loop {
             let mut out = Vec::new();
-            let deadline = self.endpoint.deadline().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
+            let deadlines = self.endpoint.deadline().into_iter().chain(self.delayed.deadline());
+            let deadline = deadlines.min().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
             if alarm.deadline() != deadline.into() {
                 alarm.as_mut().reset(deadline.into());
             }
@@ -168,12 +165,13 @@ impl Shell {
                 () = stop.notified() => break,
                 Some(event) = events.recv() => self.event(event, &mut out),
                 Some(watch) = watch.recv() => self.watch(watch, &mut out),
-                Some(found) = lookups.recv() => self.line(found, &mut out),
+                Some(found) = lookups.recv() => self.found_line(found, &mut out),
                 () = &mut alarm => {
                     let (now, unix) = clock();
                     self.endpoint.wake(now, unix, &mut out);
                 }
             }
+            self.catch_up(&mut out);
             self.carry_out(out).await;
         }
         self.end().await;
@@ -190,9 +188,7 @@ impl Shell {
         self.carry_out(out).await;
         drop(self.inbox);
         self.streams.finish().await;
-        self.calls.finish().await;
-        self.ends.finish().await;
-        self.writer.finish().await;
+        tokio::join!(self.writer.finish(), self.calls.finish(), self.ends.finish());
         if let Some(elsewhere) = self.elsewhere {
             elsewhere.finish().await;
         }
@@ -235,7 +231,7 @@ impl Shell {
                 }
             }
             Event::Found(found) => self.found(found, out),
-            Event::Lined(number, line) => self.lined(number, line, out),
+            Event::Realm { account, realm, number } => self.realm((account, realm), number, out),
         }
     }
 
@@ -251,19 +247,19 @@ impl Shell {
         }
     }
 
-    fn line(&mut self, found: Found, out: &mut Vec<Command>) {
-        let ((now, unix), Found { ticket, aor, known }) = (clock(), found);
-        match known {
-            Ok(known) => {
-                let line = self.lines.learn(aor, known);
-                self.endpoint.line(now, unix, ticket, line.as_ref(), out);
-            }
-            Err(error) => {
-                if let Some(left_out) = self.unregistered.says(now) {
-                    warn!(%error, left_out, "a phone could not be registered");
-                }
-                self.endpoint.unavailable(now, ticket, out);
-            }
+    /// Takes what has come meanwhile by other ways than datagrams, so that many of those hold up nothing else, and
+    /// answers those lookups whose time has come.
+    fn catch_up(&mut self, out: &mut Vec<Command>) {
+        for _ in 0..AT_A_TIME {
+            let Ok(event) = self.inbox.events.try_recv() else { break };
+            self.event(event, out);
+        }
+        for _ in 0..AT_A_TIME {
+            let Ok(found) = self.inbox.lookups.try_recv() else { break };
+            self.found_line(found, out);
+        }
+        while let Some(found) = self.delayed.due(clock().0) {
+            self.line(found, out);
         }
     }
 
@@ -310,20 +306,6 @@ impl Shell {
                 self.endpoint.undeliverable(clock().0, &branch, more);
             }
         }
-    }
-
-    /// Looks a line up, in the store unless it is remembered.
-    fn find(&mut self, ticket: Ticket, aor: Aor, more: &mut Vec<Command>) {
-        if let Some(line) = self.lines.known(self.store.changes(), &aor) {
-            let (now, unix) = clock();
-            return self.endpoint.line(now, unix, ticket, Some(line), more);
-        }
-        let (store, found) = (self.store.clone(), self.found.clone());
-        let nobody = self.elsewhere.is_some();
-        tokio::spawn(async move {
-            let known = if nobody { Ok(None) } else { lines::find(&*store, &aor).await };
-            let _stopped = found.send(Found { ticket, aor, known }).await;
-        });
     }
 
     /// One contact has answered; when all have, the best of their answers counts.

@@ -13,9 +13,10 @@ use tracing::{debug, warn};
 use super::clock;
 use super::connection::{Outbox, line, prepare};
 use super::limits::{Full, Limits};
+use super::lines::Realm;
 use super::seldom::Seldom;
 use super::tls::Tls;
-use super::waiting::Line;
+use crate::id::Id;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
 use crate::sip::{Flow, Peer, Transport};
@@ -48,8 +49,8 @@ pub(super) enum Event {
     Closed(Flow, Vec<String>),
     /// Where these names lead.
     Found(Vec<(Hop, Vec<Peer>)>),
-    /// The line of the device that the order of this number is about.
-    Lined(u64, Line),
+    /// The realm of the account of the device that the order of this number is about.
+    Realm { account: Id, realm: Result<Realm, ()>, number: u64 },
 }
 
 /// All connections.

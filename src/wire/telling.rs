@@ -3,12 +3,11 @@
 use super::calls::{self, Entry};
 use super::clock;
 use super::elsewhere::Question;
-use super::lines::{credentials, line_of};
+use super::lines::{Realm, realm_of};
 use super::shell::{Shell, Telling};
 use super::streams::Event;
 use super::waiting::Line;
 use crate::circle::{Order, Ring, Tell};
-use crate::device::Device;
 use crate::id::Id;
 use crate::sip::hop::Hop;
 use crate::sip::{Aor, Binding, Command, Fate, Notify, Outcome, Peer, Way};
@@ -21,34 +20,37 @@ impl Shell {
             return self.locate(Question { devices, answer });
         }
         let lacking: Vec<Hop> = self.hops(&order).into_iter().filter(|hop| self.finder.lacks(hop)).collect();
-        let nameless = self.nameless(&order).cloned();
-        match self.waiting.pass(order, lacking, nameless.is_some()) {
-            Ok(order) => self.obey(order, Ok(None), out),
+        let line = self.line_of(&order);
+        let unknown = line.as_ref().err().copied();
+        match self.waiting.pass(order, lacking, line) {
+            Ok((order, line)) => self.obey(order, line, out),
             Err(sought) => {
                 for hop in sought.names {
                     self.finder.look_up(vec![hop], self.events.clone());
                 }
-                for (device, number) in nameless.into_iter().zip(sought.line) {
-                    self.look_up_line(device, number);
+                for (account, number) in unknown.into_iter().zip(sought.line) {
+                    self.look_up_realm(account, number);
                 }
             }
         }
     }
 
-    /// The device whose line has to be known for an order: who is told by way of a proxy, or called.
-    fn nameless<'o>(&self, order: &'o Order) -> Option<&'o Device> {
-        match order {
-            Order::Tell(tell) => self.proxy.is_some().then_some(&tell.device),
-            Order::Call(ring) => Some(&ring.device),
-            Order::Forget(_) | Order::Locate(..) => None,
-        }
+    /// The line of the device that an order is about, where it has to be known: of who is told by way of a proxy, or
+    /// called. An error where its account's realm has to be looked up first.
+    fn line_of(&self, order: &Order) -> Result<Option<Aor>, Id> {
+        let station = match order {
+            Order::Tell(tell) if self.proxy.is_some() => &tell.station,
+            Order::Call(ring) => &ring.station,
+            Order::Tell(_) | Order::Forget(_) | Order::Locate(..) => return Ok(None),
+        };
+        self.lines.of(self.store.changes(), station)
     }
 
-    fn look_up_line(&self, device: Device, number: u64) {
+    fn look_up_realm(&self, account: Id, number: u64) {
         let (store, events) = (self.store.clone(), self.events.clone());
         tokio::spawn(async move {
-            let line = line_of(&*store, &device).await.map_err(drop);
-            let _stopped = events.send(Event::Lined(number, line)).await;
+            let realm = realm_of(&*store, account).await.map_err(drop);
+            let _stopped = events.send(Event::Realm { account, realm, number }).await;
         });
     }
 
@@ -65,8 +67,16 @@ impl Shell {
         }
     }
 
-    /// Takes the line of the device of an order, and goes on with it.
-    pub(super) fn lined(&mut self, number: u64, line: Line, out: &mut Vec<Command>) {
+    /// Takes the realm of the account of an order, and goes on with it.
+    pub(super) fn realm(
+        &mut self,
+        (account, realm): (Id, Result<Realm, ()>),
+        number: u64,
+        out: &mut Vec<Command>,
+    ) {
+        let known = realm.map(|realm| self.lines.learn_realm(account, realm));
+        let Some(order) = self.waiting.order(number) else { return };
+        let line = known.and_then(|()| self.line_of(order).map_err(drop));
         let orders = self.waiting.lined(number, line);
         self.obey_all(orders, out);
     }
@@ -113,14 +123,14 @@ impl Shell {
     /// The names that an order may go to.
     fn hops(&self, order: &Order) -> Vec<Hop> {
         let device = match order {
-            Order::Tell(tell) => &tell.device,
-            Order::Call(ring) => &ring.device,
+            Order::Tell(tell) => tell.station.device,
+            Order::Call(ring) => ring.station.device,
             Order::Forget(_) | Order::Locate(..) => return Vec::new(),
         };
         if let Some(proxy) = &self.proxy {
             return vec![proxy.clone()];
         }
-        let device = device.id().to_string();
+        let device = device.to_string();
         self.endpoint.bindings(&device).filter_map(|binding| self.name(binding)).collect()
     }
 
@@ -155,7 +165,7 @@ impl Shell {
     fn notifies(&self, tell: &Tell, line: Line) -> Result<Vec<Notify>, Outcome> {
         let content = tell.content.as_ref().map(|content| (content.kind.clone(), content.body.clone()));
         let Some(proxy) = &self.proxy else {
-            let device = tell.device.id().to_string();
+            let device = tell.station.device.to_string();
             let notify = |binding: &Binding| {
                 let mut notify = Notify { content: content.clone(), ..binding.notify(&tell.event) };
                 notify.next.extend(self.otherwise(binding));
@@ -166,7 +176,7 @@ impl Shell {
         let Some(line) = line.map_err(|()| Outcome::Failed(500))? else { return Ok(Vec::new()) };
         let mut places = self.finder.places(proxy).into_iter();
         let to = places.next().ok_or(Outcome::Unreachable(None))?;
-        let notify = Notify::through(to, line, &tell.event, credentials(&tell.device));
+        let notify = Notify::through(to, line, &tell.event, tell.station.credentials.clone());
         Ok(vec![Notify { content, next: places.collect(), ..notify }])
     }
 
@@ -186,7 +196,7 @@ impl Shell {
     fn ways(&self, ring: &Ring, line: Line) -> Result<(Aor, Vec<Way>), Fate> {
         let line = line.map_err(|()| Fate::Cancelled)?.ok_or(Fate::NotRegistered)?;
         let Some(proxy) = &self.proxy else {
-            let device = ring.device.id().to_string();
+            let device = ring.station.device.to_string();
             let way = |binding: &Binding| {
                 let mut way = Way::to(binding);
                 way.next.extend(self.otherwise(binding));
@@ -196,7 +206,7 @@ impl Shell {
         };
         let mut places = self.finder.places(proxy).into_iter();
         let to = places.next().ok_or(Fate::Unreachable(None))?;
-        let way = Way::through(to, &line, credentials(&ring.device));
+        let way = Way::through(to, &line, ring.station.credentials.clone());
         Ok((line, vec![Way { next: places.collect(), ..way }]))
     }
 }

@@ -1,15 +1,20 @@
 //! The loop has a thread of its own, on which nothing else runs: a datagram wakes that thread and no other.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, sleep};
 
 use super::shell::Shell;
 
-/// Begins. The future returned ends with the loop.
-pub(super) async fn start(shell: Box<Shell>) -> io::Result<impl Future<Output = ()> + use<>> {
+/// Begins. The future returned ends with the loop; who drops it stops the loop.
+pub(super) async fn start(
+    shell: Box<Shell>,
+    stop: Arc<Notify>,
+) -> io::Result<impl Future<Output = ()> + use<>> {
+    let stop = Stop(stop);
     let others = Handle::current();
     let ((begun, begins), (end, ended)) = (oneshot::channel(), oneshot::channel::<()>());
     std::thread::Builder::new().name("sip".to_owned()).spawn(move || {
@@ -21,7 +26,19 @@ pub(super) async fn start(shell: Box<Shell>) -> io::Result<impl Future<Output = 
         }
     })?;
     begins.await.unwrap_or_else(|_| Err(io::Error::other("the thread of the SIP side ended")))?;
-    Ok(async move { drop(ended.await) })
+    Ok(async move {
+        let _stop = stop;
+        drop(ended.await);
+    })
+}
+
+/// Stops the loop when nobody waits for its end any more.
+struct Stop(Arc<Notify>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 /// The sockets and the alarm are this thread's; what the loop spawns runs with the others.

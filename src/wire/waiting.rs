@@ -48,21 +48,23 @@ impl Waiting {
 
     /// Gives an order back that needs not wait: it lacks neither a name nor its device's line, and no order of its
     /// device waits.
+    /// An error in the place of the line names the account whose realm is to be looked up for it.
     pub(super) fn pass(
         &mut self,
         order: Order,
         lacking: Vec<Hop>,
-        lacks_line: bool,
-    ) -> Result<Order, Sought> {
+        line: Result<Option<Aor>, Id>,
+    ) -> Result<(Order, Line), Sought> {
         let is_held_up = || self.orders.iter().any(|delayed| device(&delayed.order) == device(&order));
+        let (lacks_line, line) = (line.is_err(), line.unwrap_or_default());
         if lacking.is_empty() && !lacks_line && !is_held_up() {
-            return Ok(order);
+            return Ok((order, Ok(line)));
         }
         let sought: HashSet<&Hop> = self.orders.iter().flat_map(|delayed| &delayed.lacking).collect();
         let names = lacking.iter().filter(|hop| !sought.contains(hop)).cloned().collect();
         self.numbered += 1;
         let number = self.numbered;
-        self.orders.push(Delayed { number, order, lacking, lacks_line, line: Ok(None) });
+        self.orders.push(Delayed { number, order, lacking, lacks_line, line: Ok(line) });
         Err(Sought { names, line: lacks_line.then_some(number) })
     }
 
@@ -70,6 +72,12 @@ impl Waiting {
     pub(super) fn found(&mut self, name: &Hop) -> Vec<(Order, Line)> {
         self.orders.iter_mut().for_each(|delayed| delayed.lacking.retain(|lacking| lacking != name));
         self.go_on(|_| true)
+    }
+
+    /// The order of a number, while it waits.
+    pub(super) fn order(&self, number: u64) -> Option<&Order> {
+        let at = self.orders.binary_search_by_key(&number, |delayed| delayed.number).ok()?;
+        Some(&self.orders[at].order)
     }
 
     /// Takes note of the line of an order's device. Gives the orders that go on.
@@ -107,8 +115,8 @@ impl Waiting {
 /// Whom an order is about, if it is about one device.
 fn device(order: &Order) -> Option<Id> {
     match order {
-        Order::Tell(tell) => Some(tell.device.id()),
-        Order::Call(ring) => Some(ring.device.id()),
+        Order::Tell(tell) => Some(tell.station.device),
+        Order::Call(ring) => Some(ring.station.device),
         Order::Forget(device) => Some(*device),
         Order::Locate(..) => None,
     }
@@ -119,7 +127,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::circle::Tell;
+    use crate::circle::{Station, Tell};
     use crate::device::Device;
     use crate::document::Document;
 
@@ -129,8 +137,8 @@ mod tests {
 
     fn tell(number: u8) -> Order {
         let document = Document::new(id(number), id(0), serde_json::Map::new(), 0);
-        let (device, event) = (Box::new(Device { document }), "check-sync".to_owned());
-        Order::Tell(Tell { device, event, content: None, outcome: oneshot::channel().0 })
+        let (station, event) = (Station::from(&Device { document }), "check-sync".to_owned());
+        Order::Tell(Tell { station, event, content: None, outcome: oneshot::channel().0 })
     }
 
     fn names(names: &[&str]) -> Vec<Hop> {
@@ -139,7 +147,7 @@ mod tests {
 
     /// Which names are to be looked up for an order, `None` where it goes on at once.
     fn sought(waiting: &mut Waiting, order: Order, lacking: &[&str]) -> Option<usize> {
-        waiting.pass(order, names(lacking), false).err().map(|sought| sought.names.len())
+        waiting.pass(order, names(lacking), Ok(None)).err().map(|sought| sought.names.len())
     }
 
     /// What goes on when a name is found: of which device, and whether it is a telling.
@@ -153,7 +161,7 @@ mod tests {
 
     /// Takes an order that lacks its line only, and gives the number by which that is said.
     fn without_line(waiting: &mut Waiting, order: Order) -> u64 {
-        waiting.pass(order, Vec::new(), true).unwrap_err().line.unwrap()
+        waiting.pass(order, Vec::new(), Err(id(9))).unwrap_err().line.unwrap()
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Calls {
             Arrival::New => {
                 let (to, response) = (from.back(request), self.agree((id, side), request, from));
                 let datagram = response.to_bytes();
-                self.servers.answer(now, key, to, datagram.clone());
+                self.servers.answer(key, to, datagram.clone());
                 out.push(send(to, datagram));
                 if response.code == 200 {
                     self.with(now, id, out, |talk, sender| talk.request(side, request, sender));

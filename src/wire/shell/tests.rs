@@ -4,20 +4,24 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::account::Account;
-use crate::circle::Ring;
+use crate::circle::{Ring, Station};
 use crate::device::Device;
 use crate::document::Document;
 use crate::id::{Digest, Id};
+use crate::sip::Ticket;
 use crate::sip::call::Caller;
 use crate::sip::{Aor, Binding, End, Flow, Listeners, Target};
 use crate::store::{Change, Entity, Note, Options, SledStore, Step, Table, history};
+use crate::wire::lines;
+use crate::wire::lookups::Lookup;
 use crate::wire::{Source, start};
 
 const ACCOUNT: Id = Id::from_bytes([1; 16]);
 const DEVICE: Id = Id::from_bytes([2; 16]);
 
 fn device() -> Device {
-    Device { document: Document::new(DEVICE, ACCOUNT, serde_json::Map::new(), 0) }
+    let body = json!({"sip": {"username": "front"}}).as_object().unwrap().clone();
+    Device { document: Document::new(DEVICE, ACCOUNT, body, 0) }
 }
 
 /// A store with one device.
@@ -50,7 +54,7 @@ fn means(store: &Arc<dyn Store>) -> (Means, mpsc::Sender<Order>) {
 
 fn ring(number: u8) -> Order {
     Order::Call(Ring {
-        device: Box::new(device()),
+        station: Station::from(&device()),
         call_id: "c".into(),
         number: number.to_string(),
         caller: Caller { name: String::new(), number: String::new(), place: None },
@@ -103,7 +107,7 @@ async fn calls_that_were_not_begun_are_cancelled_when_the_daemon_stops() {
     let (means, orders) = means(&store);
     let endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
     let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
-    assert!(shell.waiting.pass(ring(1), Hop::read("slow").into_iter().collect(), false).is_err());
+    assert!(shell.waiting.pass(ring(1), Hop::read("slow").into_iter().collect(), Ok(None)).is_err());
     orders.send(ring(2)).await.unwrap();
     shell.end().await;
     let cancelled = |number: &str| (json!(number), json!("cancelled"));
@@ -136,8 +140,8 @@ async fn bindings_that_ended_while_the_daemon_was_down_are_dropped_without_a_wor
         let running = start(Vec::new(), means).await.unwrap();
         assert_eq!(registrations.contains(DEVICE), left == 1);
         let (outcome, told) = oneshot::channel();
-        let (device, event) = (Box::new(device()), "x".to_owned());
-        let tell = crate::circle::Tell { device, event, content: None, outcome };
+        let (station, event) = (Station::from(&device()), "x".to_owned());
+        let tell = crate::circle::Tell { station, event, content: None, outcome };
         orders.send(Order::Tell(tell)).await.unwrap();
         let stop = async {
             let _unreachable = told.await;
@@ -219,4 +223,34 @@ async fn each_of_many_datagrams_that_come_at_once_is_answered() {
         drop(orders);
     };
     tokio::join!(shell.run(tokio::time::sleep(Duration::ZERO)), answers);
+}
+
+#[tokio::test]
+async fn a_line_that_is_switched_off_while_it_is_looked_up_is_looked_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let body = |enabled: bool| {
+        let sip = json!({"username": "front", "password": "secret", "realm": "shop"});
+        json!({"enabled": enabled, "sip": sip}).as_object().unwrap().clone()
+    };
+    let put = async |enabled: bool| {
+        let before = store.device(DEVICE).await.unwrap().unwrap().document;
+        let (document, replaces) = (before.revised(body(enabled), 0), Some(before.revision));
+        let entity = Entity::Device(Device { document });
+        let mark = Step::Mark(crate::resync::Scope::Device(DEVICE));
+        store.commit(Change { steps: vec![Step::Put { entity, replaces }, mark] }).await.unwrap();
+    };
+    put(true).await;
+    let (means, _orders) = means(&store);
+    let endpoint = Endpoint::new([1; 32], &Listeners::new([]), "t");
+    let mut shell = Shell::new(Vec::new(), endpoint, means).unwrap();
+    let aor = Aor::new("front", "shop");
+    let known = lines::find(&*store, &aor).await.unwrap();
+    put(false).await;
+    let found = Found { ticket: Ticket(1), aor: aor.clone(), at: clock().0, known: Ok(Lookup::Found(known)) };
+    shell.found_line(found, &mut Vec::new());
+    assert_eq!(shell.lines.known(store.changes(), &aor), None, "what is old is not remembered");
+    let again = shell.inbox.lookups.recv().await.unwrap();
+    shell.found_line(again, &mut Vec::new());
+    assert!(!shell.lines.known(store.changes(), &aor).unwrap().enabled);
 }
