@@ -171,8 +171,8 @@ impl Shell {
                     self.endpoint.wake(now, unix, &mut out);
                 }
             }
-            self.catch_up(&mut out);
             self.carry_out(out).await;
+            self.catch_up().await;
         }
         self.end().await;
     }
@@ -249,18 +249,22 @@ impl Shell {
 
     /// Takes what has come meanwhile by other ways than datagrams, so that many of those hold up nothing else, and
     /// answers those lookups whose time has come.
-    fn catch_up(&mut self, out: &mut Vec<Command>) {
+    async fn catch_up(&mut self) {
         for _ in 0..AT_A_TIME {
             let Ok(event) = self.inbox.events.try_recv() else { break };
-            self.event(event, out);
+            let mut out = Vec::new();
+            self.event(event, &mut out);
+            self.carry_out(out).await;
         }
+        let mut out = Vec::new();
         for _ in 0..AT_A_TIME {
             let Ok(found) = self.inbox.lookups.try_recv() else { break };
-            self.found_line(found, out);
+            self.found_line(found, &mut out);
         }
         while let Some(found) = self.delayed.due(clock().0) {
-            self.line(found, out);
+            self.line(found, &mut out);
         }
+        self.carry_out(out).await;
     }
 
     pub(super) async fn carry_out(&mut self, mut commands: Vec<Command>) {
