@@ -37,7 +37,7 @@ pub struct Server {
     chance: Chance,
     gate: Gate,
     transactions: Servers,
-    pending: BTreeMap<Ticket, Pending>,
+    pending: BTreeMap<Ticket, Box<Pending>>,
     asked: u64,
     /// Where the phones are.
     pub bindings: Bindings,
@@ -172,7 +172,7 @@ impl Server {
         let ticket = Ticket(self.asked);
         let Aor { user, realm } = pending.registration.aor.clone();
         out.push(Command::FindLine { ticket, user, realm });
-        self.pending.insert(ticket, pending);
+        self.pending.insert(ticket, Box::new(pending));
     }
 
     fn decide(
