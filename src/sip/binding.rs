@@ -109,7 +109,7 @@ impl Binding {
 #[derive(Debug, Default)]
 pub struct Bindings {
     /// By number: who was refreshed later has a greater one.
-    all: BTreeMap<u64, Box<Binding>>,
+    all: BTreeMap<u64, Box<Held>>,
     given: u64,
     lines: BTreeSet<(Fingerprint, u64)>,
     devices: BTreeSet<(Fingerprint, u64)>,
@@ -117,30 +117,38 @@ pub struct Bindings {
     flows: BTreeSet<(Flow, u64)>,
 }
 
+/// A binding, and what it is found by.
+#[derive(Debug)]
+struct Held {
+    binding: Binding,
+    line: Fingerprint,
+    device: Fingerprint,
+}
+
 impl Bindings {
     /// Adds a binding. Gives back the one it replaces: that of the same line with the same contact.
     pub fn put(&mut self, binding: Binding) -> Option<Binding> {
-        let replaced = self.take(&binding.aor, &binding.contact);
+        let (line, device) = (Fingerprint::from(&binding.aor), Fingerprint::of(&[&binding.device]));
+        let replaced = self.take(line, &binding.contact);
         self.given += 1;
-        let (line, device, end) = Self::found_by(&binding);
         self.lines.insert((line, self.given));
         self.devices.insert((device, self.given));
-        self.ends.insert((end, self.given));
+        self.ends.insert((binding.expires_at, self.given));
         self.flows.extend(binding.source.flow.map(|flow| (flow, self.given)));
-        self.all.insert(self.given, Box::new(binding));
+        self.all.insert(self.given, Box::new(Held { binding, line, device }));
         replaced
     }
 
     /// Removes the binding of a line to exactly this contact.
-    pub fn take(&mut self, aor: &Aor, contact: &Target) -> Option<Binding> {
-        let found = self.found(&self.lines, aor.into()).find(|(_, binding)| binding.contact == *contact);
+    pub fn take(&mut self, line: impl Into<Fingerprint>, contact: &Target) -> Option<Binding> {
+        let found = self.found(&self.lines, line.into()).find(|(_, binding)| binding.contact == *contact);
         let number = found.map(|(number, _)| number)?;
         self.remove(number)
     }
 
     /// The bindings of a line, the one refreshed last at the end.
-    pub fn of_line<'b>(&'b self, aor: &Aor) -> impl Iterator<Item = &'b Binding> + Clone + use<'b> {
-        self.found(&self.lines, aor.into()).map(|(_, binding)| binding)
+    pub fn of_line(&self, line: impl Into<Fingerprint>) -> impl Iterator<Item = &Binding> + Clone {
+        self.found(&self.lines, line.into()).map(|(_, binding)| binding)
     }
 
     /// The bindings of a device, the one refreshed last at the end.
@@ -169,7 +177,7 @@ impl Bindings {
 
     fn over(&self, flow: Flow) -> impl Iterator<Item = (u64, &Binding)> {
         let numbers = self.flows.range((flow, 0)..=(flow, u64::MAX)).map(|(_, number)| *number);
-        numbers.filter_map(|number| Some((number, &**self.all.get(&number)?)))
+        numbers.filter_map(|number| Some((number, &self.all.get(&number)?.binding)))
     }
 
     /// Removes the next binding that has ended by `unix`, the earliest first.
@@ -193,28 +201,23 @@ impl Bindings {
         self.all.is_empty()
     }
 
-    fn found_by(binding: &Binding) -> (Fingerprint, Fingerprint, u64) {
-        ((&binding.aor).into(), Fingerprint::of(&[&binding.device]), binding.expires_at)
-    }
-
     fn found<'b>(
         &'b self,
         index: &'b BTreeSet<(Fingerprint, u64)>,
         name: Fingerprint,
     ) -> impl Iterator<Item = (u64, &'b Binding)> + Clone {
         let numbers = index.range((name, 0)..=(name, u64::MAX)).map(|(_, number)| *number);
-        numbers.filter_map(|number| Some((number, &**self.all.get(&number)?)))
+        numbers.filter_map(|number| Some((number, &self.all.get(&number)?.binding)))
     }
 
     fn remove(&mut self, number: u64) -> Option<Binding> {
-        let binding = self.all.remove(&number)?;
-        let (line, device, end) = Self::found_by(&binding);
+        let Held { binding, line, device } = *self.all.remove(&number)?;
         self.lines.remove(&(line, number));
         self.devices.remove(&(device, number));
-        self.ends.remove(&(end, number));
+        self.ends.remove(&(binding.expires_at, number));
         if let Some(flow) = binding.source.flow {
             self.flows.remove(&(flow, number));
         }
-        Some(*binding)
+        Some(binding)
     }
 }

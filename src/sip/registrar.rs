@@ -92,7 +92,7 @@ pub fn register(
         Wish::Bind(contacts) => {
             let grants = contacts.iter().map(|contact| grant(contact.expires, who.expires));
             let seconds: Vec<u32> = grants.collect::<Result<_, _>>()?;
-            let bound = bindings.of_line(&asked.aor);
+            let bound = bindings.of_line(asked.line);
             bound
                 .filter(|old| contacts.iter().any(|contact| is_about(contact, old)))
                 .try_for_each(|old| in_order(asked, old))?;
@@ -109,7 +109,7 @@ pub fn register(
 }
 
 fn remove_all(asked: &Registration, bindings: &mut Bindings) -> Result<Vec<Change>, Refusal> {
-    bindings.of_line(&asked.aor).try_for_each(|old| in_order(asked, old))?;
+    bindings.of_line(asked.line).try_for_each(|old| in_order(asked, old))?;
     Ok(take(asked, bindings, |_| true, &End::Removed))
 }
 
@@ -126,7 +126,7 @@ fn bind(
     (asked, who): (&Registration, Admitted<'_>),
     bindings: &mut Bindings,
 ) -> Vec<Change> {
-    let known = bindings.of_line(&asked.aor).any(|old| old.contact.same_place(&contact.target));
+    let known = bindings.of_line(asked.line).any(|old| old.contact.same_place(&contact.target));
     let replaced = End::Replaced(contact.target.clone());
     let goes = |old: &Binding| {
         let about = is_about(contact, old) || who.alone && !is_beside(contact, old);
@@ -151,15 +151,15 @@ fn take(
     goes: impl Fn(&Binding) -> bool,
     end: &End,
 ) -> Vec<Change> {
-    let going = bindings.of_line(&asked.aor).filter(|old| goes(old));
+    let going = bindings.of_line(asked.line).filter(|old| goes(old));
     let contacts: Vec<Target> = going.map(|old| old.contact.clone()).collect();
-    let taken = contacts.iter().filter_map(|contact| bindings.take(&asked.aor, contact));
+    let taken = contacts.iter().filter_map(|contact| bindings.take(asked.line, contact));
     taken.map(|old| Change::Unbound { binding: Box::new(old), end: end.clone() }).collect()
 }
 
 /// Of too many contacts the one that ends first goes, but not the newest.
 fn make_room(asked: &Registration, newest: &Target, bindings: &mut Bindings) -> Vec<Change> {
-    let bound = bindings.of_line(&asked.aor);
+    let bound = bindings.of_line(asked.line);
     let others = bound.clone().filter(|old| old.contact != *newest);
     let first = others.min_by_key(|old| old.expires_at).filter(|_| bound.count() > MAX_CONTACTS);
     let Some(contact) = first.map(|first| first.contact.clone()) else { return Vec::new() };

@@ -1,6 +1,7 @@
 //! What a REGISTER asks for (RFC 3261 §10.2), read whole before anybody is asked whether it may.
 
 use super::address::{Aor, NameAddr, Target, list, trim};
+use super::fingerprint::Fingerprint;
 use super::header::text;
 use super::message::Request;
 use super::peer::Peer;
@@ -13,6 +14,8 @@ pub const MAX_CONTACTS: usize = 10;
 pub struct Registration {
     /// The line.
     pub aor: Aor,
+    /// What its bindings are found by.
+    pub line: Fingerprint,
     /// What shall become of its bindings.
     pub wish: Wish,
     /// Where the phone, or the last proxy before us, listens.
@@ -64,8 +67,10 @@ impl Registration {
         let wish = Wish::read(request)?;
         let direct = || from.is_reliable() && request.headers.all("Via").flat_map(list).count() == 1;
         let kept = path.last().map_or_else(direct, |nearest| keeps_flows(nearest));
+        let aor = request.to().ok_or("To names no line")?;
         Ok(Self {
-            aor: request.to().ok_or("To names no line")?,
+            line: (&aor).into(),
+            aor,
             outbound: kept && knows(request, "outbound") && wish.names_flow(),
             wish,
             source: from.back(request),

@@ -208,7 +208,7 @@ impl Server {
         if pending.registration.outbound {
             response.headers.push("Require", "outbound");
         }
-        for binding in self.bindings.of_line(&pending.registration.aor) {
+        for binding in self.bindings.of_line(pending.registration.line) {
             response.headers.push("Contact", binding.shown(unix));
         }
         for path in pending.request.headers.all("Path") {
