@@ -1,0 +1,111 @@
+use super::*;
+
+fn flow(proxied: bool) -> Flow {
+    Flow::new(Pace { per_second: 1000, window: 64, proxied })
+}
+
+/// Begins as many as there are places at this time.
+fn fill(flow: &mut Flow, next: &mut u64, now: u64) -> u64 {
+    let first = *next;
+    while flow.free(now).is_some_and(|at| at <= now + 100) {
+        *next += 1;
+        flow.begin(*next, now);
+    }
+    *next - first
+}
+
+#[test]
+fn the_window_grows_with_answers_to_its_cap() {
+    let (mut flow, mut next) = (flow(true), 0);
+    assert_eq!(fill(&mut flow, &mut next, 1000), 16);
+    for number in 1..=16 {
+        flow.end(number, Sign::Heard, 1001);
+    }
+    assert!((31.9..32.1).contains(&flow.window), "{}", flow.window);
+    for number in 17..200 {
+        flow.begin(number, 1002);
+        flow.end(number, Sign::Heard, 1003);
+    }
+    assert!((63.9..64.1).contains(&flow.window));
+}
+
+#[test]
+fn an_overload_halves_once_for_all_that_is_under_way_and_its_pause_is_kept() {
+    let (mut flow, mut next) = (flow(true), 0);
+    fill(&mut flow, &mut next, 1000);
+    for number in 1..=16 {
+        flow.end(number, Sign::Overload(5000), 1100);
+    }
+    assert!((7.9..8.1).contains(&flow.window) && flow.rate < 9.0, "{flow:?}");
+    assert_eq!(flow.free(1100), Some(6100));
+    flow.begin(17, 6100);
+    flow.end(17, Sign::Overload(u64::MAX), 6200);
+    assert_eq!(flow.free(6200), Some(6200 + LONGEST_PAUSE), "no server stops us for ever");
+}
+
+#[test]
+fn what_one_phone_says_of_itself_slows_nobody_else() {
+    let mut flow = flow(false);
+    for number in 1..=100 {
+        flow.begin(number, 1000);
+        flow.end(number, if number % 10 == 0 { Sign::Overload(60_000) } else { Sign::Heard }, 1001);
+    }
+    assert!((63.9..64.1).contains(&flow.window));
+    assert!(flow.free(1200).is_some_and(|at| at <= 1200));
+}
+
+#[test]
+fn the_silent_give_their_places_back_up_to_a_bound() {
+    let (mut flow, mut next, mut now) = (flow(false), 0, 1000);
+    assert_eq!(fill(&mut flow, &mut next, now), 64);
+    assert_eq!(flow.free(now + 500), Some(now + PATIENCE));
+    for _ in 0..40 {
+        now += PATIENCE;
+        fill(&mut flow, &mut next, now);
+    }
+    assert_eq!(next, 64 + 64 * SILENT as u64);
+    assert_eq!(flow.free(now + 60_000), None);
+    flow.end(1, Sign::Lost, now);
+    assert!(flow.free(now + PATIENCE).is_some());
+}
+
+#[test]
+fn a_dead_tenth_slows_nobody_and_a_dead_half_behind_a_proxy_does() {
+    for (dead_of_ten, slower) in [(1, false), (5, true)] {
+        let mut flow = flow(true);
+        for number in 1..=200 {
+            flow.begin(number, 1000);
+            flow.end(number, if number % 10 < dead_of_ten { Sign::Lost } else { Sign::Heard }, 1001);
+        }
+        assert_eq!(flow.window < 60.0, slower, "{dead_of_ten}: {flow:?}");
+    }
+}
+
+#[test]
+fn after_a_decrease_the_speed_comes_back_little_by_little() {
+    let mut flow = flow(true);
+    flow.begin(1, 1000);
+    flow.end(1, Sign::Overload(0), 1000);
+    let (window, rate) = (flow.window, flow.rate);
+    flow.begin(2, 2000);
+    flow.end(2, Sign::Heard, 2001);
+    assert!(flow.window > window && flow.window < window + 0.2 && flow.rate > rate);
+    for number in 3..20_000 {
+        flow.begin(number, 3000);
+        flow.end(number, Sign::Heard, 3001);
+    }
+    assert!((999.9..1000.1).contains(&flow.rate) && (63.9..64.1).contains(&flow.window), "{flow:?}");
+}
+
+#[test]
+fn a_few_that_are_answered_only_when_they_are_sent_again_slow_all_behind_a_proxy() {
+    for (late_of_twenty, slower) in [(1, false), (2, true)] {
+        let mut flow = flow(true);
+        for number in 1..=200 {
+            flow.begin(number, 1000);
+            let answered = if number % 20 < late_of_twenty { 1000 + RESENT + 1 } else { 1001 };
+            flow.end(number, Sign::Heard, answered);
+        }
+        assert_eq!(flow.window < 40.0, slower, "{late_of_twenty}: {flow:?}");
+    }
+}
