@@ -23,8 +23,13 @@ const ROUND: u32 = 48;
 /// After how many milliseconds a NOTIFY is sent again (T1 of RFC 3261): what is answered later was probably lost once.
 const RESENT: u64 = 500;
 
-/// Once answers take so many milliseconds the window grows no more: it would only make the queue before a proxy longer.
+/// Once answers take so many milliseconds, or three times as long as the quickest and this much, the window grows no
+/// more: it would only make the queue before a proxy longer.
 const SLOW: u64 = RESENT / 2;
+const QUEUED: u64 = 20;
+
+/// So many unanswered NOTIFYs, and nothing heard for [`SLOW`] milliseconds: a proxy has fallen silent.
+const MUTE: usize = 4;
 
 /// The longest `Retry-After` that everybody waits for, in milliseconds.
 const LONGEST_PAUSE: u64 = 300_000;
@@ -70,6 +75,10 @@ pub(super) struct Flow {
     late: u32,
     /// How long an answer takes, in milliseconds, lately.
     answer_time: u64,
+    /// The shortest that an answer took, in milliseconds.
+    quickest: u64,
+    /// When an answer came last.
+    heard_at: u64,
     second: (u64, u32, u32),
 }
 
@@ -91,6 +100,8 @@ impl Flow {
             lost: 0,
             late: 0,
             answer_time: 0,
+            quickest: SLOW,
+            heard_at: 0,
             second: (0, 0, 0),
         }
     }
@@ -104,6 +115,9 @@ impl Flow {
     pub(super) fn free(&mut self, now: u64) -> Option<u64> {
         self.give_places_back(now);
         let at = self.held_until.max(self.free_at.div_ceil(1000)).max(now);
+        if let Some(begun) = self.mute_since(now) {
+            return Some(at.max(begun + PATIENCE));
+        }
         if count(self.fresh.len()) < self.window.max(1.0).floor() {
             return Some(at);
         }
@@ -133,6 +147,9 @@ impl Flow {
         if begun.is_none() && !was_silent {
             return;
         }
+        if matches!(sign, Sign::Heard | Sign::Overload(_)) {
+            self.heard_at = now;
+        }
         let was_resent = begun.is_some_and(|begun| begun + RESENT < now);
         match sign {
             Sign::Nothing => self.free_at = self.free_at.saturating_sub(self.interval()),
@@ -144,6 +161,7 @@ impl Flow {
             Sign::Heard => {
                 let took = begun.map_or(PATIENCE, |begun| now.saturating_sub(begun));
                 self.answer_time = (self.answer_time * 7 + took) / 8;
+                self.quickest = self.quickest.min(took);
                 self.grow();
             }
             Sign::Overload(pause) if self.cap.proxied => {
@@ -173,6 +191,14 @@ impl Flow {
         }
     }
 
+    /// Since when the oldest NOTIFY waits at a proxy that answers nobody any more: more of them would only be sent again
+    /// and again.
+    fn mute_since(&self, now: u64) -> Option<u64> {
+        let oldest = *self.fresh.values().next()?;
+        let mute = self.fresh.len() >= MUTE && self.heard_at.max(oldest) + SLOW < now;
+        (self.cap.proxied && mute).then_some(oldest)
+    }
+
     fn most_silent(&self) -> usize {
         #[allow(
             clippy::cast_possible_truncation,
@@ -188,7 +214,7 @@ impl Flow {
         self.rate = (self.rate + step / self.rate).min(f64::from(self.cap.per_second.max(1)));
         self.heard += 1;
         let loses = self.late > 1 || self.lost > 3 && self.lost * 5 > self.heard + self.lost;
-        let is_full = loses || self.answer_time > SLOW;
+        let is_full = loses || self.answer_time > SLOW.min(3 * self.quickest + QUEUED);
         self.rushes &= !is_full;
         if !is_full {
             let more = if self.rushes { 1.0 } else { 1.0 / self.window };

@@ -109,3 +109,29 @@ fn a_few_that_are_answered_only_when_they_are_sent_again_slow_all_behind_a_proxy
         assert_eq!(flow.window < 40.0, slower, "{late_of_twenty}: {flow:?}");
     }
 }
+
+#[test]
+fn a_proxy_that_falls_silent_is_given_no_more_until_its_silence_is_counted() {
+    for proxied in [true, false] {
+        let (mut flow, mut next) = (flow(proxied), 0);
+        for _ in 0..8 {
+            next += 1;
+            flow.begin(next, 1000);
+        }
+        flow.end(1, Sign::Heard, 1010);
+        let quiet = 1010 + SLOW + 1;
+        assert_eq!(flow.free(quiet), Some(if proxied { 1000 + PATIENCE } else { quiet }));
+        flow.end(2, Sign::Heard, quiet);
+        assert_eq!(flow.free(quiet), Some(quiet), "it is heard again");
+    }
+}
+
+#[test]
+fn the_window_grows_no_more_when_it_only_makes_a_queue_longer() {
+    let mut flow = flow(true);
+    for (number, took) in (1..=100).map(|number| (number, if number == 1 { 2 } else { 40 })) {
+        flow.begin(number, 1000);
+        flow.end(number, Sign::Heard, 1000 + took);
+    }
+    assert!(flow.window < 40.0, "{flow:?}");
+}
