@@ -23,6 +23,8 @@ mod fleet;
 #[cfg(test)]
 mod reasons;
 #[cfg(test)]
+mod silence;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod waits;
@@ -131,7 +133,9 @@ impl Queue {
         let before = before.restart.map_or(before, |at| before.restarting(at));
         let (asked, at_once) = (before.asked, before.at_once);
         let alone = self.phones.get(&id).is_some_and(Pending::stands_alone) && member.is_some();
-        let next = Some(now + self.spread(member));
+        // A phone that restarts just now fetches what is new as well, and is told of it if it does not.
+        let restarts = asked.is_none() && self.carries(id) == Some(Ask::Reboot);
+        let next = (!restarts).then_some(now + self.spread(member));
         let given = Some(given);
         self.put(
             id,
@@ -150,7 +154,7 @@ impl Queue {
         let member = member.or(phone.member);
         let restart = phone.waiting_restart().filter(|_| asked.ask == Ask::Reread);
         let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
-        let phone = Pending { since: now, attempts: 0, obeyed: false, missed: false, ..phone };
+        let phone = Pending { since: now, attempts: 0, obeyed: false, missed: false, anew: false, ..phone };
         self.put(id, Pending { next, asked: ask, at_once, restart, stage, alone, member, ..phone }, now);
     }
 
@@ -198,17 +202,19 @@ impl Queue {
 
     /// A telling has ended. While the phone holds something old it is asked again after 5, 15 and 60 minutes;
     /// where it is nowhere, when it registers. What came up meanwhile, a change or somebody who asked, is not
-    /// overtaken. `sign` is what its NOTIFY says about the way that it took.
+    /// overtaken, and takes with it what has not reached the phone. `sign` is what its NOTIFY says about the way that it took.
     pub fn ended(&mut self, telling: Telling, end: End, sign: Sign, now: u64) {
         self.flow.end(telling.number, sign, now);
-        if self.under_way.get(&telling.id) != Some(&telling) {
+        let id = telling.id;
+        if self.under_way.get(&id).is_none_or(|own| own.number != telling.number) {
             return;
         }
-        self.under_way.remove(&telling.id);
-        let id = telling.id;
-        let Some(phone) = self.phones.get(&id).filter(|phone| phone.next.is_none()).copied() else { return };
+        let Some(telling) = self.under_way.remove(&id) else { return };
+        let Some(phone) = self.phones.get(&id).copied() else { return };
         let again = phone.carrying_on(telling);
         let phone = match end {
+            End::Missed | End::Nowhere | End::Busy | End::Hiccup if phone.next.is_some() => again,
+            _ if phone.next.is_some() => return,
             End::Needless if phone.obeyed => return self.leave(id, Leave::GaveUp, now),
             End::Needless => return self.leave(id, Leave::CameBack, now),
             End::Obeyed if phone.member.is_none() => return self.leave(id, Leave::CameBack, now),
@@ -220,11 +226,11 @@ impl Queue {
             End::Missed => {
                 self.once_more(Pending { reached: false, missed: true, ..again }, Stage::Unanswered, now)
             }
-            End::Nowhere => Pending { stage: Stage::Nowhere, ..again },
+            End::Nowhere => Pending { stage: Stage::Nowhere, reached: false, missed: false, ..again },
             End::Hiccup => Pending { next: Some(now + HICCUP), ..again },
             End::Closed(opens) => again.closed(opens + self.dice.below(OPENING), now),
             End::Busy if phone.deferred >= MAX_DEFERRED => {
-                self.once_more(Pending { deferred: 0, ..phone }, Stage::Unanswered, now)
+                self.once_more(Pending { missed: false, ..phone }, Stage::Unanswered, now)
             }
             End::Busy => {
                 let pause = if let Sign::Overload(pause) = sign { pause } else { 0 };
@@ -238,9 +244,16 @@ impl Queue {
 
     /// A phone that must come, or be asked again.
     fn once_more(&mut self, phone: Pending, stage: Stage, now: u64) -> Pending {
-        let wait = WAITS.get(phone.attempts).map(|wait| wait + self.jitter(&phone, *wait));
+        let wait = WAITS.get(phone.attempts).filter(|_| !phone.has_restarted());
+        let wait = wait.map(|wait| wait + self.jitter(&phone, *wait));
         let stage = if wait.is_none() && phone.reached { Stage::GivenUp } else { stage };
-        Pending { attempts: phone.attempts + 1, next: wait.map(|wait| now + wait), stage, ..phone }
+        Pending {
+            attempts: phone.attempts + 1,
+            deferred: 0,
+            next: wait.map(|wait| now + wait),
+            stage,
+            ..phone
+        }
     }
 
     /// A phone that has done what somebody asked for, and comes for its files or does not.
@@ -299,6 +312,7 @@ impl Queue {
     }
 
     fn depart(&mut self, id: Id, how: Leave, now: u64) {
+        self.disclaim(id);
         if let Some(member) = self.take(id).and_then(|phone| phone.member) {
             self.campaigns.leave(member, how, now);
         }

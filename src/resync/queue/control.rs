@@ -2,7 +2,7 @@
 
 use super::{Leave, Member, Pending, Queue, Stage};
 use crate::id::Id;
-use crate::resync::{Action, ControlError};
+use crate::resync::{Action, Ask, ControlError};
 
 impl Queue {
     /// Holds a campaign back, lets it go on, or ends it. Gives the phones that have left it.
@@ -30,6 +30,9 @@ impl Queue {
         }
         let given = phone.given.filter(|_| (is_sync || phone.alone) && !phone.obeyed);
         let asked = phone.asked.filter(|_| !is_sync);
+        if is_sync {
+            self.disclaim(id);
+        }
         if given.is_none() && asked.is_none() {
             return self.leave(id, Leave::Otherwise, now);
         }
@@ -41,6 +44,18 @@ impl Queue {
         let (since, restart) = (phone.since, phone.restart);
         let left = Pending { since, next: Some(now), given, asked, at_once, restart, ..Pending::default() };
         self.put(id, left, now);
+    }
+
+    /// What somebody asked for of the telling under way is not told again, whatever becomes of that.
+    pub(super) fn disclaim(&mut self, id: Id) {
+        if let Some(telling) = self.under_way.get_mut(&id) {
+            (telling.asked, telling.at_once) = (None, false);
+        }
+    }
+
+    /// What somebody asked for that is being told to a phone.
+    pub(super) fn carries(&self, id: Id) -> Option<Ask> {
+        self.under_way.get(&id)?.asked
     }
 
     /// A phone without what somebody asked for of a campaign that is paused now.
