@@ -1,6 +1,8 @@
 //! What becomes of registrations when an account or an owner is switched off or deleted, or devices by an import.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "journeys_farewell/left.rs"]
+mod left;
 mod house;
 
 use house::{Daemon, Phone, Shop, header, id};
