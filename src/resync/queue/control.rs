@@ -72,6 +72,12 @@ impl Queue {
         phone.restart.is_some() && self.restarts(phone) && phone.member.is_some_and(is_paused)
     }
 
+    /// When a restart would be sent that its campaign holds back.
+    pub(super) fn held_restart(&self, phone: &Pending) -> Option<u64> {
+        let is_held = phone.asked == Some(Ask::Reboot) && self.restarts(phone) && self.is_held(phone);
+        phone.restart.filter(|_| self.is_held_restart(phone)).or(phone.next.filter(|_| is_held))
+    }
+
     /// True when somebody has asked for a phone to restart as one of its campaign.
     pub(super) fn restarts(&self, phone: &Pending) -> bool {
         phone.member.is_some_and(|member| self.campaigns.restarts(member.campaign))
@@ -93,9 +99,12 @@ impl Queue {
         }
     }
 
-    /// True while a phone's campaign holds it back. Who was asked for by name is not held back.
+    /// True while a phone's campaign holds it back. Who was asked for by name is not held back, nor is the change of a
+    /// phone alone by what somebody asked for.
     fn is_held(&self, phone: &Pending) -> bool {
         let by_name = |member: Member| phone.asked.is_some() && !self.campaigns.is_sync(member.campaign);
-        phone.member.is_some_and(|member| self.campaigns.is_paused(member.campaign) && !by_name(member))
+        let is_change = phone.alone && phone.asked.is_none() && self.restarts(phone);
+        let is_held = |member: Member| self.campaigns.is_paused(member.campaign) && !by_name(member);
+        !is_change && phone.member.is_some_and(is_held)
     }
 }

@@ -49,8 +49,7 @@ impl Queue {
         if phone.stage == Stage::RebootWindow {
             self.put(id, Pending { next: Some(now), ..phone }, now);
         } else if phone.restart.is_some() && phone.asked.is_none() && !self.under_way.contains_key(&id) {
-            let asked = Some(Ask::Reboot);
-            self.put(id, Pending { asked, next: Some(now), restart: None, ..phone }, now);
+            self.put(id, Pending { restart: Some(now), ..phone }, now);
         }
     }
 }
