@@ -142,7 +142,7 @@ mod tests {
         let event = || Some(catalog::Event::named("check-sync"));
         let devices = (0..many).map(|number| (Station::from(&device(number)), event())).collect();
         let saying = tokio::spawn(async move {
-            Switchboard::new(orders).dismiss_all(devices, || std::future::ready(true)).await
+            Switchboard::new(orders).dismiss_all(devices, || std::future::ready(true)).await;
         });
         let (mut waiting, mut forgotten, mut most) = (Vec::new(), 0, 0);
         while let Some(order) = taken.recv().await {

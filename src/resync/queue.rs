@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Ask;
 use super::campaign::{Leave, Member, Stage};
 use super::campaigns::Campaigns;
 use super::dice::Dice;
@@ -10,7 +9,7 @@ use super::flow::{Flow, Sign};
 use super::pending::Pending;
 use super::running::Progress;
 use super::telling::{End, Pace, Step, Telling};
-use crate::id::{Digest, Id};
+use crate::id::Id;
 
 mod control;
 mod entry;

@@ -1,6 +1,7 @@
 //! Phones that are told because of the same thing: held back, let go, let off, and never lost.
 
 use super::*;
+use crate::id::Digest;
 use crate::resync::{Action, Ask, Asked, Cause, ControlError, Counts, Origin, State};
 
 pub(super) const A: Id = Id::from_bytes([1; 16]);

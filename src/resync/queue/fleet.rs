@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::id::Digest;
 use crate::resync::{Cause, Origin};
 
 const SHOP: Id = Id::from_bytes([9; 16]);

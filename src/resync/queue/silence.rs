@@ -2,7 +2,7 @@
 
 use super::campaigns::{A, NEW, OLD, PACE, REBOOT, SHOP, change, sync, told};
 use super::*;
-use crate::resync::{Action, Asked};
+use crate::resync::{Action, Ask, Asked};
 
 const REREAD: Asked = Asked { ask: Ask::Reread, now: false };
 

@@ -1,6 +1,7 @@
 //! The queue, phone by phone.
 
 use super::*;
+use crate::id::Digest;
 use crate::resync::{Ask, Asked};
 
 const A: Id = Id::from_bytes([1; 16]);

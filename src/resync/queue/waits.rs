@@ -2,7 +2,7 @@
 
 use super::campaigns::{A, NEW, OLD, PACE, REBOOT, SHOP, change, counts, sync, told};
 use super::*;
-use crate::resync::{Action, Asked, Cause, Origin};
+use crate::resync::{Action, Ask, Asked, Cause, Origin};
 
 const OPENS: u64 = 100 * MINUTE;
 
