@@ -33,7 +33,7 @@ mod switchboard;
 mod teller;
 
 pub use copies::fetched;
-
+pub use hours::opens as restarts_open;
 pub use station::Station;
 pub use switchboard::{Ring, Switchboard};
 
@@ -135,6 +135,7 @@ pub struct Circle {
     commands: mpsc::Sender<Command>,
     marks: Arc<tokio::sync::Notify>,
     lists: Lists,
+    proxied: bool,
 }
 
 impl Circle {
@@ -231,7 +232,7 @@ impl Circle {
     #[cfg(test)]
     pub(crate) fn deaf() -> Self {
         let (events, commands) = (mpsc::unbounded_channel().0, mpsc::channel(1).0);
-        Self { events, commands, marks: Arc::default(), lists: Lists::default() }
+        Self { events, commands, marks: Arc::default(), lists: Lists::default(), proxied: false }
     }
 
     fn send(&self, event: Event) {
@@ -263,7 +264,7 @@ pub async fn start(means: Means) -> Result<(Circle, impl Future<Output = ()>), S
     let (events, inbox) = mpsc::unbounded_channel();
     let (commands, desk) = mpsc::channel(64);
     let (marks, lists) = (Arc::new(tokio::sync::Notify::new()), Lists::default());
-    let circle = Circle { events, commands, marks, lists: lists.clone() };
+    let circle = Circle { events, commands, marks, lists: lists.clone(), proxied: means.pace.proxied };
     let campaigns = chronicle::read(&*means.store).await?;
     let phones = waiting(&*means.store).await?;
     for (id, phone) in &phones {

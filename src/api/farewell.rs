@@ -6,17 +6,18 @@
 //! hears of the change, so that the circle finds nobody there any more and no phone is told twice; whoever registers
 //! anew with an old file is told by the circle as always. So it is here, and not in the circle, that farewell is said:
 //! what was is known before the change only, and a phone of an account that is off is given nothing that the circle could
-//! judge. Of those who are reached through a proxy and may be registered behind it, only a device of its own is told.
+//! judge. Whose turn it is to be told is another matter where the circle will do that: a device that stays on keeps its
+//! registration while its account does not allow a restart that a NOTIFY might be, and is told by the circle alone where a
+//! proxy knows by itself where phones are.
 
 use actix_web::web;
 use tracing::warn;
 
 use super::{Desk, walk};
 use crate::catalog::Event;
-use crate::circle::Station;
+use crate::circle::{self, Station};
 use crate::device::Device;
 use crate::document::Document;
-use crate::files::Given;
 use crate::id::Id;
 use crate::resync::Scope;
 use crate::store::{Entity, Result, Span, StoreError};
@@ -29,12 +30,13 @@ const FEW: usize = 64;
 const PAGE: usize = 256;
 
 /// What is read of the devices of an account or user.
-const MEMBERS: &[&str] = &["owner_id", "sip", "provision", "mac_address"];
+const MEMBERS: &[&str] = &["owner_id", "enabled", "sip", "provision", "mac_address"];
 
 /// What is to be done once a change is stored.
 #[derive(Default)]
 pub(super) struct Farewell {
-    /// Each with the event of its NOTIFY; `None` when its phones are told nothing.
+    /// Each with the event of its NOTIFY; `None` when its phones are told nothing. Whether it has any is asked when the
+    /// change is stored: one may register until then.
     devices: Vec<(Device, Option<Event>)>,
     /// Whose devices are off with it: which of them are registered is asked when nobody can register any more.
     off: Option<Scope>,
@@ -47,7 +49,9 @@ impl Farewell {
         match entity {
             Entity::Device(after) => {
                 let device = Device { document: before.clone() };
-                Ok(Self { devices: one(desk, device, after).await.into_iter().collect(), off: None })
+                let is_off = device.enabled() && !after.enabled();
+                let ends = is_off || is_another(&device, after);
+                Self::to(desk, Some(device).filter(|_| ends), is_off).await
             }
             Entity::User(after) if User { document: before.clone() }.enabled() && !after.enabled() => {
                 Ok(Self { off: Some(Scope::User(after.id())), ..Self::default() })
@@ -62,15 +66,8 @@ impl Farewell {
     /// Whose registrations end because this is about to be deleted. A user's devices stay, as nobody's.
     pub(super) async fn of_deleted(desk: &Desk, entity: &Entity) -> Result<Self> {
         match entity {
-            Entity::Device(device) if !desk.registrations.may_contain(device.id()) => Ok(Self::default()),
-            Entity::Device(device) => {
-                let given = desk.files.of(device).await.ok();
-                Ok(Self { devices: vec![(device.clone(), event(given.as_deref()))], off: None })
-            }
-            Entity::User(user) if user.enabled() => {
-                let owned = registered_within(desk, &Scope::User(user.id())).await?;
-                Self::to(desk, owned, false).await
-            }
+            Entity::Device(device) => Self::to(desk, [device.clone()], true).await,
+            Entity::User(user) if user.enabled() => Self::to(desk, owned(desk, user).await?, false).await,
             Entity::User(_) => Ok(Self::default()),
             Entity::Account(account) => {
                 let devices = registered_within(desk, &Scope::Account(account.id())).await?;
@@ -79,14 +76,13 @@ impl Farewell {
         }
     }
 
-    /// To many. Who waits for somebody to ask for a sync is told nothing and, unless these are all `off`, stays, to be
-    /// there to be told then.
-    async fn to(desk: &Desk, devices: Vec<Device>, off: bool) -> Result<Self> {
+    /// To devices that are `off` or stay.
+    async fn to(desk: &Desk, devices: impl IntoIterator<Item = Device>, off: bool) -> Result<Self> {
         let mut told = Vec::new();
         for device in devices {
-            match desk.files.reread(&device).await? {
-                Some((event, true)) => told.push((device, Some(event))),
-                Some((_, false)) if !off => {}
+            match event(desk, &device).await? {
+                Last::Wait if !off => {}
+                Last::Tell(event) if off || !desk.circle.is_proxied() => told.push((device, Some(event))),
                 _ => told.push((device, None)),
             }
         }
@@ -100,9 +96,24 @@ impl Farewell {
     }
 
     /// Says it, to some at a time.
-    pub(super) async fn say(self, desk: &Desk) {
+    pub(super) async fn say(mut self, desk: &Desk) {
+        self.devices.retain(|(device, _)| desk.registrations.may_contain(device.id()));
         let stations = self.devices.iter().map(|(device, event)| (Station::from(device), event.clone()));
-        desk.switchboard.dismiss_all(stations.collect()).await;
+        desk.switchboard.dismiss_all(stations.collect(), || self.is_due(desk)).await;
+    }
+
+    /// False when what was switched off is on again.
+    async fn is_due(&self, desk: &Desk) -> bool {
+        let is_on = match &self.off {
+            Some(Scope::User(user)) => {
+                desk.store.user(*user).await.map(|user| user.map(|user| user.enabled()))
+            }
+            Some(Scope::Account(account)) => {
+                desk.store.account(*account).await.map(|account| account.map(|account| account.enabled()))
+            }
+            _ => Ok(None),
+        };
+        !is_on.ok().flatten().unwrap_or(false)
     }
 
     /// Says it, and then that these devices are gone. Where there are many phones, nobody waits for that.
@@ -133,23 +144,28 @@ fn left(error: &StoreError) {
     warn!(%error, "registrations are left until they end by themselves");
 }
 
-/// Farewell to a device that is another one after the change, or off.
-async fn one(desk: &Desk, device: Device, after: &Device) -> Option<(Device, Option<Event>)> {
-    if !desk.registrations.may_contain(device.id()) {
-        return None;
-    }
-    let is_off = device.enabled() && !after.enabled();
-    if !is_off && !is_another(&device, after) {
-        return None;
-    }
-    let given = desk.files.of(&device).await.ok();
-    let waits = given.as_ref().is_some_and(|given| !given.auto_sync);
-    // Who waits for somebody to ask for a sync must be there to be told then.
-    (is_off || !waits).then(|| (device, event(given.as_deref())))
+/// What a phone is told last.
+enum Last {
+    Tell(Event),
+    Nothing,
+    /// Nothing, and it must be there to be told later: when somebody asks for a sync, or when its account allows the
+    /// restart that this might be.
+    Wait,
 }
 
-fn event(given: Option<&Given>) -> Option<Event> {
-    given.filter(|given| given.auto_sync).map(|given| given.events.reread.clone())
+async fn event(desk: &Desk, device: &Device) -> Result<Last> {
+    let Some((event, is_told)) = desk.files.reread(device).await?.filter(|_| device.enabled()) else {
+        return Ok(Last::Nothing);
+    };
+    let set = desk.files.set();
+    let restarts = set.catalog().find(&device.make()).is_some_and(|entry| entry.events().reboot == event);
+    let waits = !is_told || restarts && is_closed(desk, device).await?;
+    Ok(if waits { Last::Wait } else { Last::Tell(event) })
+}
+
+async fn is_closed(desk: &Desk, device: &Device) -> Result<bool> {
+    let (site, now) = (desk.files.site(), (desk.clock)());
+    Ok(circle::restarts_open(&*desk.store, site, device, now).await?.is_some())
 }
 
 fn is_another(before: &Device, after: &Device) -> bool {
@@ -159,19 +175,18 @@ fn is_another(before: &Device, after: &Device) -> bool {
 
 /// The registered devices that a user owns, or of an account and those below it.
 async fn registered_within(desk: &Desk, scope: &Scope) -> Result<Vec<Device>> {
-    let mut found = match scope {
-        Scope::User(user) => {
-            let owned = registered(desk, scope, walk::whole().owned()).await?.into_iter();
-            return Ok(owned.filter(|device| device.owner() == Some(*user)).collect());
-        }
-        _ => registered(desk, scope, walk::whole()).await?,
-    };
+    if let Scope::User(user) = scope {
+        let Some(user) = desk.store.user(*user).await? else { return Ok(Vec::new()) };
+        let is_registered = |device: &Device| desk.registrations.contains(device.id());
+        return Ok(owned(desk, &user).await?.into_iter().filter(is_registered).collect());
+    }
+    let mut found = registered(desk, scope).await?;
     let Scope::Account(account) = scope else { return Ok(found) };
     let mut after = None;
     loop {
         let below = desk.store.accounts(Some(*account), Span::ascending(after, PAGE)).await?;
         for account in &below.rows {
-            found.extend(registered(desk, &Scope::Account(account.id()), walk::whole()).await?);
+            found.extend(registered(desk, &Scope::Account(account.id())).await?);
         }
         after = below.last;
         if after.is_none() {
@@ -180,7 +195,16 @@ async fn registered_within(desk: &Desk, scope: &Scope) -> Result<Vec<Device>> {
     }
 }
 
-async fn registered(desk: &Desk, scope: &Scope, span: Span) -> Result<Vec<Device>> {
+async fn registered(desk: &Desk, scope: &Scope) -> Result<Vec<Device>> {
     let is_registered = |device: &Device| desk.registrations.contains(device.id());
-    walk::gather(&*desk.store, scope, span.only(MEMBERS), |device| Some(device).filter(is_registered)).await
+    let span = walk::whole().only(MEMBERS);
+    walk::gather(&*desk.store, scope, span, |device| Some(device).filter(is_registered)).await
+}
+
+/// The devices that a user owns. One of another account that names the user is not among them.
+async fn owned(desk: &Desk, user: &User) -> Result<Vec<Device>> {
+    let is_own =
+        |device: &Device| device.owner() == Some(user.id()) && device.account() == user.document.account;
+    let (scope, span) = (Scope::User(user.id()), walk::whole().owned().only(MEMBERS));
+    walk::gather(&*desk.store, &scope, span, |device| Some(device).filter(is_own)).await
 }

@@ -17,7 +17,10 @@ pub(super) fn restarts(given: Option<&Given>, ask: Ask) -> bool {
 
 /// When a device's phone may next be restarted, in Unix milliseconds; `None` is now. The hours are those of its account
 /// or, where that says nothing, of the nearest above it, and last of the site; they go by the clock of its account.
-pub(super) async fn opens(
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn opens(
     store: &dyn Store,
     site: &Body,
     device: &Device,

@@ -84,10 +84,15 @@ impl Switchboard {
         said
     }
 
-    /// Does that for many devices, some at a time: the next are told when those before have answered, or after a second.
-    pub async fn dismiss_all(&self, stations: Vec<(Station, Option<catalog::Event>)>) {
+    /// Does that for many devices, some at a time: the next are told when those before have answered, or after a second,
+    /// while there is a `reason` to.
+    pub async fn dismiss_all<F: Future<Output = bool>>(
+        &self,
+        stations: Vec<(Station, Option<catalog::Event>)>,
+        reason: impl Fn() -> F,
+    ) {
         let mut stations = stations.into_iter().peekable();
-        while stations.peek().is_some() && !self.0.is_closed() {
+        while stations.peek().is_some() && !self.0.is_closed() && reason().await {
             let mut told = Vec::new();
             for (station, event) in stations.by_ref().take(ABREAST) {
                 told.extend(self.dismiss(station, event).await);
@@ -136,7 +141,9 @@ mod tests {
         };
         let event = || Some(catalog::Event::named("check-sync"));
         let devices = (0..many).map(|number| (Station::from(&device(number)), event())).collect();
-        let saying = tokio::spawn(async move { Switchboard::new(orders).dismiss_all(devices).await });
+        let saying = tokio::spawn(async move {
+            Switchboard::new(orders).dismiss_all(devices, || std::future::ready(true)).await;
+        });
         let (mut waiting, mut forgotten, mut most) = (Vec::new(), 0, 0);
         while let Some(order) = taken.recv().await {
             match order {

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::keeper::{Awaited, Keeper};
-use super::{Event, Order, Standing, Station, Tell, held, hours};
+use super::{Circle, Event, Order, Standing, Station, Tell, held, hours};
 use crate::catalog;
 use crate::id::Id;
 use crate::resync::{Ask, Class, End, Sign, Telling, Told};
@@ -20,6 +20,14 @@ enum Found {
     /// It would restart, and may not before this time.
     Closed(u64),
     Tell(Station, Ask, catalog::Event),
+}
+
+impl Circle {
+    /// True when phones are told through a proxy, which knows by itself where they are: to forget them hides them from
+    /// nobody.
+    pub fn is_proxied(&self) -> bool {
+        self.proxied
+    }
 }
 
 impl Keeper {

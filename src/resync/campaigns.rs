@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Ask;
 use super::campaign::{Action, Campaign, Cause, ControlError, Counts, Leave, Member, Origin, Stage, State};
 use super::running::{Progress, Running};
 use crate::id::Id;
@@ -94,8 +93,7 @@ impl Campaigns {
 
     /// True when somebody has asked for its phones to restart.
     pub(super) fn restarts(&self, campaign: Id) -> bool {
-        let running = self.all.get(&campaign);
-        running.is_some_and(|running| matches!(running.campaign.cause, Cause::Sync { ask: Ask::Reboot, .. }))
+        self.all.get(&campaign).is_some_and(Running::restarts)
     }
 
     /// Makes sure that there is this campaign.
@@ -165,6 +163,20 @@ impl Campaigns {
         }
         if stage == Stage::RebootWindow {
             running.opens_no_more(next.unwrap_or(0));
+        }
+    }
+
+    /// A restart of a phone of this campaign waits for its hour beside what else the phone waits for.
+    pub(super) fn restart_waits(&mut self, member: Member, at: u64) {
+        if let Some(running) = self.all.get_mut(&member.campaign).filter(|running| running.restarts()) {
+            *running.opens.entry(at).or_default() += 1;
+        }
+    }
+
+    /// It does not any more.
+    pub(super) fn restart_waits_no_more(&mut self, member: Member, at: u64) {
+        if let Some(running) = self.all.get_mut(&member.campaign).filter(|running| running.restarts()) {
+            running.opens_no_more(at);
         }
     }
 

@@ -36,10 +36,13 @@ pub struct Pending {
     /// True when nobody was there at the last try: that it registers, if only to refresh, says that it is there.
     #[serde(default)]
     pub missed: bool,
+    /// True when it was silent to a restart, has registered anew, and was told once more for that.
+    #[serde(default)]
+    pub anew: bool,
     /// How it stands.
     #[serde(default)]
     pub stage: Stage,
-    /// How often it was put off because a server has too much to do.
+    /// How often in a row it was put off because a server has too much to do.
     #[serde(default)]
     pub deferred: u8,
     /// True when it has answered to what somebody asked for, holds nothing old, and has not come since.
@@ -63,6 +66,7 @@ impl Pending {
     /// The same with what a telling carried and did not bring to its end.
     pub(super) fn carrying_on(self, telling: Telling) -> Self {
         let asked = self.asked.or(telling.asked);
-        Self { asked, at_once: self.at_once || telling.at_once, ..self }
+        let at_once = if self.asked.is_some() { self.at_once } else { telling.at_once };
+        Self { asked, at_once, ..self }
     }
 }

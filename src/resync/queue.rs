@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::campaign::{Leave, Member, Origin, Stage};
-use super::campaigns::{Admission, Campaigns};
+use super::campaign::{Leave, Member, Stage};
+use super::campaigns::Campaigns;
 use super::dice::Dice;
 use super::flow::{Flow, Sign};
 use super::pending::Pending;
 use super::running::Progress;
 use super::telling::{End, Pace, Step, Telling};
-use super::{Ask, Asked};
-use crate::id::{Digest, Id};
+use crate::id::Id;
 
 mod control;
+mod entry;
 mod restart;
 mod signs;
 
@@ -22,6 +22,8 @@ mod campaigns;
 mod fleet;
 #[cfg(test)]
 mod reasons;
+#[cfg(test)]
+mod silence;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -119,41 +121,6 @@ impl Queue {
         self.campaigns.progress(now, self.flow.rate())
     }
 
-    /// The phone holds something old and would be given `given`: it is told when its turn comes, and counted from
-    /// the start. One that stands here for the same files already keeps its place. `of` is the campaign that it comes
-    /// into, and the account of its device; without one it stands alone from now on.
-    pub fn stale(&mut self, id: Id, given: Digest, of: Option<(&Origin, Id)>, now: u64) {
-        if self.phones.get(&id).is_some_and(|phone| phone.given == Some(given)) {
-            return self.look_again(id, now);
-        }
-        let Ok(member) = self.admit(of, now) else { return };
-        let before = self.phones.get(&id).map(|phone| self.without_held(phone)).unwrap_or_default();
-        let before = before.restart.map_or(before, |at| before.restarting(at));
-        let (asked, at_once) = (before.asked, before.at_once);
-        let alone = self.phones.get(&id).is_some_and(Pending::stands_alone) && member.is_some();
-        let next = Some(now + self.spread(member));
-        let given = Some(given);
-        self.put(
-            id,
-            Pending { since: now, next, given, asked, at_once, alone, member, ..Pending::default() },
-            now,
-        );
-    }
-
-    /// Somebody asked for this phone explicitly: it is told at once, whatever it holds; as one of a campaign, if
-    /// there is one, when its turn comes. A restart that waits for its hour goes on waiting.
-    pub fn ask(&mut self, id: Id, asked: Asked, of: Option<(&Origin, Id)>, now: u64) {
-        let Ok(member) = self.admit(of, now) else { return };
-        let phone = self.phones.get(&id).copied().unwrap_or_default();
-        let next = Some(now + self.spread(member));
-        let alone = member.is_some() && phone.stands_alone() || phone.alone;
-        let member = member.or(phone.member);
-        let restart = phone.waiting_restart().filter(|_| asked.ask == Ask::Reread);
-        let (ask, at_once, stage) = (Some(asked.ask), asked.now, Stage::Waiting);
-        let phone = Pending { since: now, attempts: 0, obeyed: false, missed: false, ..phone };
-        self.put(id, Pending { next, asked: ask, at_once, restart, stage, alone, member, ..phone }, now);
-    }
-
     /// The phone is gone: deleted, or switched off.
     pub fn remove(&mut self, id: Id, now: u64) {
         self.depart(id, Leave::Otherwise, now);
@@ -173,10 +140,12 @@ impl Queue {
         }
         let Some(phone) = self.phones.get(&id).copied() else { return Step::Wait };
         let restart = phone.restart.filter(|restart| *restart <= now && !self.is_held_restart(&phone));
+        let beside = restart.map(|_| phone);
         let phone = restart.map_or(phone, |restart| phone.restarting(restart));
         self.tellings += 1;
         self.flow.begin(self.tellings, now);
-        let telling = Telling { id, asked: phone.asked, at_once: phone.at_once, number: self.tellings };
+        let telling =
+            Telling { id, asked: phone.asked, at_once: phone.at_once, number: self.tellings, beside };
         self.under_way.insert(id, telling);
         self.put(
             id,
@@ -198,17 +167,21 @@ impl Queue {
 
     /// A telling has ended. While the phone holds something old it is asked again after 5, 15 and 60 minutes;
     /// where it is nowhere, when it registers. What came up meanwhile, a change or somebody who asked, is not
-    /// overtaken. `sign` is what its NOTIFY says about the way that it took.
+    /// overtaken, and takes with it what has not reached the phone. `sign` is what its NOTIFY says about the way that it took.
     pub fn ended(&mut self, telling: Telling, end: End, sign: Sign, now: u64) {
         self.flow.end(telling.number, sign, now);
-        if self.under_way.get(&telling.id) != Some(&telling) {
+        let id = telling.id;
+        if self.under_way.get(&id).is_none_or(|own| own.number != telling.number) {
             return;
         }
-        self.under_way.remove(&telling.id);
-        let id = telling.id;
-        let Some(phone) = self.phones.get(&id).filter(|phone| phone.next.is_none()).copied() else { return };
+        let Some(telling) = self.under_way.remove(&id) else { return };
+        let Some(phone) = self.phones.get(&id).copied() else { return };
         let again = phone.carrying_on(telling);
         let phone = match end {
+            End::Missed | End::Nowhere | End::Busy | End::Hiccup | End::Closed(_) if phone.next.is_some() => {
+                again
+            }
+            _ if phone.next.is_some() => return,
             End::Needless if phone.obeyed => return self.leave(id, Leave::GaveUp, now),
             End::Needless => return self.leave(id, Leave::CameBack, now),
             End::Obeyed if phone.member.is_none() => return self.leave(id, Leave::CameBack, now),
@@ -220,11 +193,15 @@ impl Queue {
             End::Missed => {
                 self.once_more(Pending { reached: false, missed: true, ..again }, Stage::Unanswered, now)
             }
-            End::Nowhere => Pending { stage: Stage::Nowhere, ..again },
+            End::Nowhere => Pending { stage: Stage::Nowhere, reached: false, missed: false, ..again },
             End::Hiccup => Pending { next: Some(now + HICCUP), ..again },
-            End::Closed(opens) => again.closed(opens + self.dice.below(OPENING), now),
+            End::Closed(opens) => {
+                let opens = opens + self.dice.below(OPENING);
+                let stays = |before| Pending { restart: Some(opens), ..before };
+                telling.beside.map_or_else(|| again.closed(opens, now), stays)
+            }
             End::Busy if phone.deferred >= MAX_DEFERRED => {
-                self.once_more(Pending { deferred: 0, ..phone }, Stage::Unanswered, now)
+                self.once_more(Pending { missed: false, ..phone }, Stage::Unanswered, now)
             }
             End::Busy => {
                 let pause = if let Sign::Overload(pause) = sign { pause } else { 0 };
@@ -238,9 +215,16 @@ impl Queue {
 
     /// A phone that must come, or be asked again.
     fn once_more(&mut self, phone: Pending, stage: Stage, now: u64) -> Pending {
-        let wait = WAITS.get(phone.attempts).map(|wait| wait + self.jitter(&phone, *wait));
+        let wait = WAITS.get(phone.attempts).filter(|_| !phone.has_restarted());
+        let wait = wait.map(|wait| wait + self.jitter(&phone, *wait));
         let stage = if wait.is_none() && phone.reached { Stage::GivenUp } else { stage };
-        Pending { attempts: phone.attempts + 1, next: wait.map(|wait| now + wait), stage, ..phone }
+        Pending {
+            attempts: phone.attempts + 1,
+            deferred: 0,
+            next: wait.map(|wait| now + wait),
+            stage,
+            ..phone
+        }
     }
 
     /// A phone that has done what somebody asked for, and comes for its files or does not.
@@ -252,23 +236,6 @@ impl Queue {
     /// Phones of a campaign that were told in the same moment are not asked again in the same moment.
     fn jitter(&mut self, phone: &Pending, wait: u64) -> u64 {
         if phone.member.is_some() { self.dice.below(wait / 10) } else { 0 }
-    }
-
-    /// How much later than at once: phones of a campaign come in no order that has anything to do with where they
-    /// are, over the time that so many take anyway.
-    fn spread(&mut self, member: Option<Member>) -> u64 {
-        let concerned = member.map_or(0, |member| self.campaigns.concerned(member.campaign));
-        self.dice.below(concerned * 1000 / u64::from(self.pace.per_second.max(1)))
-    }
-
-    /// The place that a phone of this campaign has; an error where it was cancelled.
-    fn admit(&mut self, of: Option<(&Origin, Id)>, now: u64) -> Result<Option<Member>, Cancelled> {
-        let Some((origin, account)) = of else { return Ok(None) };
-        match self.campaigns.admit(origin, now) {
-            Admission::Admitted => Ok(Some(Member { campaign: origin.campaign, account, told: false })),
-            Admission::Full => Ok(None),
-            Admission::Cancelled => Err(Cancelled),
-        }
     }
 
     fn put(&mut self, id: Id, phone: Pending, now: u64) {
@@ -299,6 +266,7 @@ impl Queue {
     }
 
     fn depart(&mut self, id: Id, how: Leave, now: u64) {
+        self.disclaim(id);
         if let Some(member) = self.take(id).and_then(|phone| phone.member) {
             self.campaigns.leave(member, how, now);
         }
@@ -309,6 +277,7 @@ impl Queue {
         self.undue(id, &phone);
         if let Some(member) = phone.member {
             self.campaigns.rise(member, phone.stage, phone.next);
+            phone.restart.inspect(|at| self.campaigns.restart_waits_no_more(member, *at));
         }
         Some(phone)
     }
@@ -316,6 +285,7 @@ impl Queue {
     fn stand(&mut self, id: Id, phone: Pending) {
         if let Some(member) = phone.member {
             self.campaigns.stand(member, phone.stage, phone.next);
+            phone.restart.inspect(|at| self.campaigns.restart_waits(member, *at));
         }
         self.phones.insert(id, phone);
         self.come_due(id);
@@ -326,6 +296,3 @@ impl Queue {
 fn there(phone: Pending) -> Pending {
     Pending { reached: true, missed: false, ..phone }
 }
-
-/// The campaign that a phone would come into was cancelled.
-struct Cancelled;

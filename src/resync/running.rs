@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::campaign::{Campaign, Counts, Stage, State};
+use super::Ask;
+use super::campaign::{Campaign, Cause, Counts, Stage, State};
 use super::pulse::Pulse;
 use crate::id::Id;
 
@@ -36,7 +37,7 @@ pub(super) struct Running {
     /// All of these together.
     pub(super) total: Counts,
     pub(super) pulse: Pulse,
-    /// How many wait for an hour, by when they are told.
+    /// How many wait for an hour, by when they are told, with those that wait for something else as well.
     pub(super) opens: BTreeMap<u64, u64>,
 }
 
@@ -46,11 +47,16 @@ impl Running {
         Self { campaign, counts, total, pulse: Pulse::default(), opens: BTreeMap::new() }
     }
 
+    /// True when somebody has asked for its phones to restart.
+    pub(super) fn restarts(&self) -> bool {
+        matches!(self.campaign.cause, Cause::Sync { ask: Ask::Reboot, .. })
+    }
+
     /// True when nothing more comes of it by itself. One that is paused goes on some time.
     pub(super) fn is_over(&self) -> bool {
         match self.campaign.state {
             State::Paused => false,
-            State::Running => !self.total.is_active(),
+            State::Running => !self.total.is_active() && self.opens.is_empty(),
             State::Cancelled | State::Done => true,
         }
     }
@@ -86,7 +92,7 @@ impl Running {
         };
         let after = |from: u64, phones| from + u64::try_from(seconds(phones).as_millis()).unwrap_or(0);
         let waiting = total.at(Stage::Waiting);
-        match total.at(Stage::RebootWindow) {
+        match self.opens.values().sum::<u64>() {
             0 if waiting == 0 => None,
             0 => Some(after(now, waiting)),
             hours => {

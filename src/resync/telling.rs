@@ -1,6 +1,7 @@
 //! One telling of a phone, from its beginning to its end.
 
 use super::Ask;
+use super::pending::Pending;
 use crate::id::Id;
 
 /// How fast phones are told, at most.
@@ -25,6 +26,8 @@ pub struct Telling {
     /// True when that does not wait for the hours at which phones may restart.
     pub at_once: bool,
     pub(super) number: u64,
+    /// The phone's place before, where this is a restart that waited beside the rest.
+    pub(super) beside: Option<Pending>,
 }
 
 /// How a telling ended.

@@ -1,7 +1,8 @@
 //! Phones that are told because of the same thing: held back, let go, let off, and never lost.
 
 use super::*;
-use crate::resync::{Action, Ask, Cause, ControlError, Counts, State};
+use crate::id::Digest;
+use crate::resync::{Action, Ask, Asked, Cause, ControlError, Counts, Origin, State};
 
 pub(super) const A: Id = Id::from_bytes([1; 16]);
 pub(super) const B: Id = Id::from_bytes([2; 16]);
@@ -258,5 +259,28 @@ fn a_campaign_goes_on_while_a_phone_that_has_not_answered_is_told_again() {
     }
     let telling = told(&mut queue, 2 * now).unwrap();
     queue.ended(telling, End::Missed, Sign::Lost, 2 * now);
+    assert_eq!(state(&queue), State::Done);
+}
+
+#[test]
+fn a_campaign_goes_on_while_a_restart_of_it_waits_for_its_hour_beside_the_rest() {
+    let (mut queue, opens) = (Queue::new(PACE, 1, Campaigns::default(), []), 200 * MINUTE);
+    queue.stale(A, OLD, None, 0);
+    queue.ask(A, REBOOT, Some((&sync(), SHOP)), 0);
+    let telling = told(&mut queue, MINUTE).unwrap();
+    queue.ended(telling, End::Closed(opens), Sign::Nothing, MINUTE);
+    for now in [2, 10, 30, 100] {
+        let telling = told(&mut queue, now * MINUTE).unwrap();
+        assert_eq!(telling.asked, None);
+        queue.ended(telling, End::Answered, Sign::Heard, now * MINUTE);
+    }
+    assert_eq!(queue.pending(A).unwrap().stage, Stage::GivenUp);
+    let progress = queue.progress(110 * MINUTE).remove(0);
+    assert_eq!(progress.campaign.state, State::Running);
+    assert!(progress.ends.is_some_and(|ends| ends >= opens), "{progress:?}");
+    let telling = told(&mut queue, opens + OPENING).unwrap();
+    assert_eq!(telling.asked, Some(Ask::Reboot));
+    queue.ended(telling, End::Obeyed, Sign::Heard, opens + OPENING);
+    queue.came_back(A, opens + MINUTE);
     assert_eq!(state(&queue), State::Done);
 }

@@ -2,7 +2,7 @@
 
 use super::{Leave, Member, Pending, Queue, Stage};
 use crate::id::Id;
-use crate::resync::{Action, ControlError};
+use crate::resync::{Action, Ask, ControlError};
 
 impl Queue {
     /// Holds a campaign back, lets it go on, or ends it. Gives the phones that have left it.
@@ -30,6 +30,9 @@ impl Queue {
         }
         let given = phone.given.filter(|_| (is_sync || phone.alone) && !phone.obeyed);
         let asked = phone.asked.filter(|_| !is_sync);
+        if is_sync {
+            self.disclaim(id);
+        }
         if given.is_none() && asked.is_none() {
             return self.leave(id, Leave::Otherwise, now);
         }
@@ -41,6 +44,18 @@ impl Queue {
         let (since, restart) = (phone.since, phone.restart);
         let left = Pending { since, next: Some(now), given, asked, at_once, restart, ..Pending::default() };
         self.put(id, left, now);
+    }
+
+    /// What somebody asked for of the telling under way is not told again, whatever becomes of that.
+    pub(super) fn disclaim(&mut self, id: Id) {
+        if let Some(telling) = self.under_way.get_mut(&id) {
+            (telling.asked, telling.at_once) = (None, false);
+        }
+    }
+
+    /// What somebody asked for that is being told to a phone.
+    pub(super) fn carries(&self, id: Id) -> Option<Ask> {
+        self.under_way.get(&id)?.asked
     }
 
     /// A phone without what somebody asked for of a campaign that is paused now.
@@ -55,6 +70,12 @@ impl Queue {
     pub(super) fn is_held_restart(&self, phone: &Pending) -> bool {
         let is_paused = |member: Member| self.campaigns.is_paused(member.campaign);
         phone.restart.is_some() && self.restarts(phone) && phone.member.is_some_and(is_paused)
+    }
+
+    /// When a restart would be sent that its campaign holds back.
+    pub(super) fn held_restart(&self, phone: &Pending) -> Option<u64> {
+        let is_held = phone.asked == Some(Ask::Reboot) && self.restarts(phone) && self.is_held(phone);
+        phone.restart.filter(|_| self.is_held_restart(phone)).or(phone.next.filter(|_| is_held))
     }
 
     /// True when somebody has asked for a phone to restart as one of its campaign.
@@ -78,9 +99,12 @@ impl Queue {
         }
     }
 
-    /// True while a phone's campaign holds it back. Who was asked for by name is not held back.
+    /// True while a phone's campaign holds it back. Who was asked for by name is not held back, nor is the change of a
+    /// phone alone by what somebody asked for.
     fn is_held(&self, phone: &Pending) -> bool {
         let by_name = |member: Member| phone.asked.is_some() && !self.campaigns.is_sync(member.campaign);
-        phone.member.is_some_and(|member| self.campaigns.is_paused(member.campaign) && !by_name(member))
+        let is_change = phone.alone && phone.asked.is_none() && self.restarts(phone);
+        let is_held = |member: Member| self.campaigns.is_paused(member.campaign) && !by_name(member);
+        !is_change && phone.member.is_some_and(is_held)
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::resync::Cause;
+use crate::id::Digest;
+use crate::resync::{Cause, Origin};
 
 const SHOP: Id = Id::from_bytes([9; 16]);
 const OLD: Digest = Digest::from_bytes([1; 16]);

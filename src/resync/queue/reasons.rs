@@ -2,7 +2,7 @@
 
 use super::campaigns::{A, B, NEW, OLD, PACE, REBOOT, SHOP, change, counts, queue, sync, told};
 use super::*;
-use crate::resync::{Action, Ask, Cause};
+use crate::resync::{Action, Ask, Cause, Origin};
 
 #[test]
 fn a_change_of_one_phone_alone_takes_it_out_of_its_campaign_and_is_told_at_once() {
@@ -105,4 +105,58 @@ fn a_cancelled_sync_tells_nobody_again_who_was_told_and_is_expected() {
     queue.control(sync().campaign, Action::Cancel, 1200).unwrap();
     let phone = queue.pending(A).unwrap();
     assert_eq!((phone.next, phone.stage, phone.member), (next, Stage::Answered, None));
+}
+
+#[test]
+fn a_change_of_one_phone_alone_leaves_its_restart_with_the_sync_that_it_came_of() {
+    for action in [Action::Cancel, Action::Pause] {
+        let mut queue = Queue::new(PACE, 1, Campaigns::default(), []);
+        queue.ask(A, REBOOT, Some((&sync(), SHOP)), 0);
+        let telling = told(&mut queue, MINUTE).unwrap();
+        queue.ended(telling, End::Closed(100 * MINUTE), Sign::Nothing, MINUTE);
+        queue.stale(A, OLD, None, 2 * MINUTE);
+        let telling = told(&mut queue, 2 * MINUTE).unwrap();
+        queue.ended(telling, End::Closed(100 * MINUTE), Sign::Nothing, 2 * MINUTE);
+        let telling = told(&mut queue, 2 * MINUTE + 100).unwrap();
+        assert_eq!(telling.asked, None, "the change does not wait");
+        queue.ended(telling, End::Answered, Sign::Heard, 2 * MINUTE);
+        queue.control(sync().campaign, action, 3 * MINUTE).unwrap();
+        queue.came_back(A, 4 * MINUTE);
+        assert_eq!(told(&mut queue, 102 * MINUTE), None, "{action:?}");
+        assert_eq!(queue.len(), usize::from(action == Action::Pause));
+    }
+}
+
+#[test]
+fn a_change_of_one_phone_alone_goes_out_while_its_sync_is_held_and_its_restart_when_that_goes_on() {
+    for is_sent in [false, true] {
+        let mut queue = Queue::new(PACE, 1, Campaigns::default(), []);
+        queue.ask(A, REBOOT, Some((&sync(), SHOP)), 0);
+        let sent = is_sent.then(|| told(&mut queue, MINUTE).unwrap());
+        queue.control(sync().campaign, Action::Pause, MINUTE).unwrap();
+        queue.stale(A, NEW, None, MINUTE);
+        if let Some(telling) = sent {
+            queue.ended(telling, End::Missed, Sign::Lost, MINUTE);
+            assert_eq!(told(&mut queue, 90 * MINUTE), None, "it is for the sync to say when it restarts");
+        } else {
+            let telling = told(&mut queue, MINUTE + 1000).unwrap();
+            assert_eq!(telling.asked, None);
+            queue.ended(telling, End::Answered, Sign::Heard, 2 * MINUTE);
+            queue.came_back(A, 3 * MINUTE);
+            assert_eq!(told(&mut queue, 90 * MINUTE), None);
+        }
+        queue.control(sync().campaign, Action::Resume, 100 * MINUTE).unwrap();
+        assert_eq!(told(&mut queue, 100 * MINUTE).unwrap().asked, Some(Ask::Reboot), "{is_sent}");
+    }
+}
+
+#[test]
+fn a_cancelled_sync_takes_back_a_restart_that_a_change_of_one_phone_alone_has_overtaken() {
+    let mut queue = Queue::new(PACE, 1, Campaigns::default(), []);
+    queue.ask(A, REBOOT, Some((&sync(), SHOP)), 0);
+    let telling = told(&mut queue, MINUTE).unwrap();
+    queue.stale(A, NEW, None, MINUTE);
+    queue.ended(telling, End::Missed, Sign::Lost, MINUTE);
+    queue.control(sync().campaign, Action::Cancel, MINUTE).unwrap();
+    assert_eq!(told(&mut queue, 2 * MINUTE).unwrap().asked, None);
 }

@@ -15,7 +15,7 @@ impl Pending {
     /// The same with its restart as what is sent next, at this time.
     pub(super) fn restarting(self, at: u64) -> Self {
         let (asked, next) = (Some(Ask::Reboot), Some(at));
-        Self { asked, at_once: false, restart: None, next, attempts: 0, obeyed: false, ..self }
+        Self { asked, at_once: false, restart: None, next, attempts: 0, obeyed: false, anew: false, ..self }
     }
 
     /// The same when it would restart, which is not allowed before this time.
@@ -49,8 +49,7 @@ impl Queue {
         if phone.stage == Stage::RebootWindow {
             self.put(id, Pending { next: Some(now), ..phone }, now);
         } else if phone.restart.is_some() && phone.asked.is_none() && !self.under_way.contains_key(&id) {
-            let asked = Some(Ask::Reboot);
-            self.put(id, Pending { asked, next: Some(now), restart: None, ..phone }, now);
+            self.put(id, Pending { restart: Some(now), ..phone }, now);
         }
     }
 }

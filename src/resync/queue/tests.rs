@@ -1,7 +1,8 @@
 //! The queue, phone by phone.
 
 use super::*;
-use crate::resync::Ask;
+use crate::id::Digest;
+use crate::resync::{Ask, Asked};
 
 const A: Id = Id::from_bytes([1; 16]);
 const B: Id = Id::from_bytes([2; 16]);

@@ -2,7 +2,7 @@
 
 use super::campaigns::{A, NEW, OLD, PACE, REBOOT, SHOP, change, counts, sync, told};
 use super::*;
-use crate::resync::{Action, Cause};
+use crate::resync::{Action, Ask, Asked, Cause, Origin};
 
 const OPENS: u64 = 100 * MINUTE;
 
@@ -73,6 +73,42 @@ fn a_phone_that_does_not_come_while_its_restart_waits_is_asked_again_as_ever() {
     queue.ended(telling, End::Answered, Sign::Heard, now);
     assert_eq!(queue.pending(A).unwrap().stage, Stage::GivenUp);
     assert_eq!(told_at_last(&mut queue), Some(Ask::Reboot));
+}
+
+#[test]
+fn a_restart_that_finds_its_hour_closed_changes_nothing_of_how_often_a_phone_is_told_of_a_change() {
+    let mut queue = closed(None);
+    queue.stale(A, OLD, None, 2 * MINUTE);
+    let mut telling = told_meanwhile(&mut queue, 2 * MINUTE).unwrap();
+    queue.ended(telling, End::Answered, Sign::Heard, 2 * MINUTE);
+    queue.stale(A, OLD, None, 4 * MINUTE);
+    let early = looked(&mut queue, 4 * MINUTE);
+    queue.ended(early, End::Closed(OPENS), Sign::Nothing, 4 * MINUTE);
+    assert_eq!(
+        queue.pending(A).unwrap().next,
+        Some(7 * MINUTE),
+        "the same files are no reason to wait longer"
+    );
+    for now in [7, 22, 82] {
+        telling = told(&mut queue, now * MINUTE).unwrap();
+        queue.ended(telling, End::Answered, Sign::Heard, now * MINUTE);
+    }
+    let late = looked(&mut queue, OPENS + OPENING);
+    queue.ended(late, End::Closed(2 * OPENS), Sign::Nothing, OPENS + OPENING);
+    assert_eq!(told(&mut queue, 2 * OPENS - 1), None, "it was told often enough");
+    assert_eq!(told(&mut queue, 2 * OPENS + OPENING).unwrap().asked, Some(Ask::Reboot));
+}
+
+#[test]
+fn a_re_read_that_somebody_asked_for_outlasts_a_restart_that_finds_its_hour_closed() {
+    let mut queue = closed(None);
+    queue.ask(A, REREAD, None, OPENS - MINUTE);
+    let telling = told(&mut queue, OPENS - MINUTE).unwrap();
+    queue.ended(telling, End::Missed, Sign::Lost, OPENS - MINUTE);
+    let late = looked(&mut queue, OPENS + OPENING);
+    assert_eq!(late.asked, Some(Ask::Reboot));
+    queue.ended(late, End::Closed(2 * OPENS), Sign::Nothing, OPENS + OPENING);
+    assert_eq!(told(&mut queue, OPENS + 4 * MINUTE).unwrap().asked, Some(Ask::Reread));
 }
 
 #[test]
