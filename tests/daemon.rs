@@ -155,6 +155,8 @@ fn who_had_registered_is_registered_still_after_the_daemon_was_killed() {
     while count(&administrator) == 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
+    // It is counted at once, and written down a moment later.
+    std::thread::sleep(Duration::from_secs(1));
     daemon.child.kill().unwrap();
     daemon.child.wait().unwrap();
     let daemon = Process::start(&mut serve(dir.path()));

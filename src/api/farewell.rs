@@ -8,7 +8,7 @@
 //! what was is known before the change only, and a phone of an account that is off is given nothing that the circle could
 //! judge. Whose turn it is to be told is another matter where the circle will do that: a device that stays on keeps its
 //! registration while its account does not allow a restart that a NOTIFY might be, and is told by the circle alone where a
-//! proxy knows by itself where phones are.
+//! proxy knows by itself where phones are, unless it knows them by a line that is no more.
 
 use actix_web::web;
 use tracing::warn;
@@ -51,7 +51,8 @@ impl Farewell {
                 let device = Device { document: before.clone() };
                 let is_off = device.enabled() && !after.enabled();
                 let ends = is_off || is_another(&device, after);
-                Self::to(desk, Some(device).filter(|_| ends), is_off).await
+                let left = has_another_line(&device, after);
+                Self::to(desk, Some(device).filter(|_| ends), (is_off, left)).await
             }
             Entity::User(after) if User { document: before.clone() }.enabled() && !after.enabled() => {
                 Ok(Self { off: Some(Scope::User(after.id())), ..Self::default() })
@@ -66,23 +67,31 @@ impl Farewell {
     /// Whose registrations end because this is about to be deleted. A user's devices stay, as nobody's.
     pub(super) async fn of_deleted(desk: &Desk, entity: &Entity) -> Result<Self> {
         match entity {
-            Entity::Device(device) => Self::to(desk, [device.clone()], true).await,
-            Entity::User(user) if user.enabled() => Self::to(desk, owned(desk, user).await?, false).await,
+            Entity::Device(device) => Self::to(desk, [device.clone()], (true, true)).await,
+            Entity::User(user) if user.enabled() => {
+                Self::to(desk, owned(desk, user).await?, (false, false)).await
+            }
             Entity::User(_) => Ok(Self::default()),
             Entity::Account(account) => {
                 let devices = registered_within(desk, &Scope::Account(account.id())).await?;
-                Self::to(desk, devices, true).await
+                Self::to(desk, devices, (true, true)).await
             }
         }
     }
 
-    /// To devices that are `off` or stay.
-    async fn to(desk: &Desk, devices: impl IntoIterator<Item = Device>, off: bool) -> Result<Self> {
+    /// To devices that are `off` or stay; `left` when no phone of theirs is reached any more by the line they have now.
+    async fn to(
+        desk: &Desk,
+        devices: impl IntoIterator<Item = Device>,
+        (off, left): (bool, bool),
+    ) -> Result<Self> {
         let mut told = Vec::new();
         for device in devices {
             match event(desk, &device).await? {
                 Last::Wait if !off => {}
-                Last::Tell(event) if off || !desk.circle.is_proxied() => told.push((device, Some(event))),
+                Last::Tell(event) if off || left || !desk.circle.is_proxied() => {
+                    told.push((device, Some(event)))
+                }
                 _ => told.push((device, None)),
             }
         }
@@ -125,7 +134,7 @@ impl Farewell {
         let is_short = self.devices.len() + off.len() <= FEW;
         let here = desk.clone();
         let saying = async move {
-            let late = Self::to(&here, off, true).await.inspect_err(left).unwrap_or_default();
+            let late = Self::to(&here, off, (true, true)).await.inspect_err(left).unwrap_or_default();
             self.and(late).say(&here).await;
             for device in gone {
                 here.circle.gone(device);
@@ -168,9 +177,16 @@ async fn is_closed(desk: &Desk, device: &Device) -> Result<bool> {
     Ok(circle::restarts_open(&*desk.store, site, device, now).await?.is_some())
 }
 
-fn is_another(before: &Device, after: &Device) -> bool {
+/// Whether a device is called by another name, or in another realm, so that who knows it by its line knows it no more.
+fn has_another_line(before: &Device, after: &Device) -> bool {
     let line = |device: &Device| (device.username().map(str::to_lowercase), device.realm());
-    line(before) != line(after) || before.password() != after.password() || before.owner() != after.owner()
+    line(before) != line(after)
+}
+
+fn is_another(before: &Device, after: &Device) -> bool {
+    has_another_line(before, after)
+        || before.password() != after.password()
+        || before.owner() != after.owner()
 }
 
 /// The registered devices that a user owns, or of an account and those below it.
