@@ -90,7 +90,7 @@ impl Farewell {
             match event(desk, &device).await? {
                 Last::Wait if !off => {}
                 Last::Tell(event) if off || left || !desk.circle.is_proxied() => {
-                    told.push((device, Some(event)))
+                    told.push((device, Some(event)));
                 }
                 _ => told.push((device, None)),
             }
