@@ -189,7 +189,7 @@ impl World {
         match self.found {
             Found::Never => {}
             Found::Late => self.late.push((ticket, user.to_owned())),
-            Found::Unavailable => self.endpoint.unavailable(self.now, ticket, out),
+            Found::Unavailable => self.endpoint.unavailable(ticket, out),
             found => {
                 let line = line(found, user, self.source);
                 self.endpoint.line(self.now, self.unix(), ticket, line.as_ref(), out);
