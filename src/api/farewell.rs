@@ -196,25 +196,19 @@ async fn registered_within(desk: &Desk, scope: &Scope) -> Result<Vec<Device>> {
         let is_registered = |device: &Device| desk.registrations.contains(device.id());
         return Ok(owned(desk, &user).await?.into_iter().filter(is_registered).collect());
     }
-    let mut found = registered(desk, scope).await?;
+    let mut found = walk::registered(desk, scope, MEMBERS).await?;
     let Scope::Account(account) = scope else { return Ok(found) };
     let mut after = None;
     loop {
         let below = desk.store.accounts(Some(*account), Span::ascending(after, PAGE)).await?;
         for account in &below.rows {
-            found.extend(registered(desk, &Scope::Account(account.id())).await?);
+            found.extend(walk::registered(desk, &Scope::Account(account.id()), MEMBERS).await?);
         }
         after = below.last;
         if after.is_none() {
             return Ok(found);
         }
     }
-}
-
-async fn registered(desk: &Desk, scope: &Scope) -> Result<Vec<Device>> {
-    let is_registered = |device: &Device| desk.registrations.contains(device.id());
-    let span = walk::whole().only(MEMBERS);
-    walk::gather(&*desk.store, scope, span, |device| Some(device).filter(is_registered)).await
 }
 
 /// The devices that a user owns. One of another account that names the user is not among them.

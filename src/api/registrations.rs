@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn list(call: Call) -> Reply {
     let account = call.account().await?;
     let set = call.desk.files.set();
-    let devices = registered(&call, &account).await?;
+    let devices = walk::registered(&call.desk, &Scope::Account(account.id()), MEMBERS).await?;
     let ids: Vec<Id> = devices.iter().map(Device::id).collect();
     let found = tokio::time::timeout(PATIENCE, call.desk.switchboard.locate(&ids)).await;
     let silent = || StoreError::Io("the SIP side does not answer: try again".to_owned());
@@ -52,7 +52,7 @@ pub(super) async fn count(call: Call) -> Reply {
 pub(super) async fn flush(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
-    for device in registered(&call, &account).await? {
+    for device in walk::registered(&call.desk, &Scope::Account(account.id()), MEMBERS).await? {
         call.desk.switchboard.forget(device.id()).await;
     }
     Ok(Answer::data(json!("ok")))
@@ -64,7 +64,7 @@ pub(super) async fn flush_one(call: Call) -> Reply {
     let account = call.account().await?;
     call.must_be_meant()?;
     let username = &call.decoded("username");
-    let found = registered(&call, &account).await?;
+    let found = walk::registered(&call.desk, &Scope::Account(account.id()), MEMBERS).await?;
     let own = |device: &&Device| device.username().is_some_and(|own| own.eq_ignore_ascii_case(username));
     let id = found.iter().find(own).map(Device::id).ok_or_else(|| Failure::unknown(username))?;
     let device = call.desk.store.device(id).await?.ok_or_else(|| Failure::unknown(username))?;
@@ -74,13 +74,8 @@ pub(super) async fn flush_one(call: Call) -> Reply {
     Ok(Answer::data(json!("ok")))
 }
 
-/// The devices of an account that are registered now.
-async fn registered(call: &Call, account: &Account) -> Result<Vec<Device>, Failure> {
-    let span = walk::whole().only(&["name", "owner_id", "sip", "mac_address", "provision"]);
-    let is_registered = |device: &Device| call.desk.registrations.contains(device.id());
-    let take = |device| Some(device).filter(is_registered);
-    Ok(walk::gather(&*call.desk.store, &Scope::Account(account.id()), span, take).await?)
-}
+/// What is shown of a registered device.
+const MEMBERS: &[&str] = &["name", "owner_id", "sip", "mac_address", "provision"];
 
 /// A registration in Kazoo's names. Times are seconds; `expires` is what is left.
 fn row(account: &Account, device: &Device, (binding, agent): (&Binding, &Agent), unix: u64) -> Value {

@@ -228,14 +228,9 @@ impl Servers {
         self.table.get(&key)?.clone()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
         self.table.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
     }
 
     /// Takes note of a request.

@@ -61,15 +61,11 @@ impl Delayed {
 impl Shell {
     /// Looks a line up, in the store unless it is remembered.
     pub(super) fn find(&mut self, ticket: Ticket, aor: Aor, more: &mut Vec<Command>) {
-        let now = clock().0;
-        let at = now + ANSWERED;
+        let at = clock().0 + ANSWERED;
         if self.lines.known(self.store.changes(), &aor).is_none() {
             return self.look_up(ticket, aor, at);
         }
-        let found = Found { ticket, aor, at, known: Ok(Lookup::Remembered) };
-        if let Some(found) = self.delayed.put(found, now) {
-            self.line(found, more);
-        }
+        self.found_line(Found { ticket, aor, at, known: Ok(Lookup::Remembered) }, more);
     }
 
     fn look_up(&self, ticket: Ticket, aor: Aor, at: Instant) {

@@ -16,9 +16,6 @@ impl Shell {
     /// Takes an order, which waits if a name has to be looked up that it goes to, or the line of its device. Whoever
     /// does that is not waited for.
     pub(super) fn order(&mut self, order: Order, out: &mut Vec<Command>) {
-        if let Order::Locate(devices, answer) = order {
-            return self.locate(Question { devices, answer });
-        }
         let lacking: Vec<Hop> = self.hops(&order).into_iter().filter(|hop| self.finder.lacks(hop)).collect();
         let line = self.line_of(&order);
         let unknown = line.as_ref().err().copied();
