@@ -38,6 +38,10 @@ fn writers_that_come_together_share_an_fsync() {
     with_tricks("crowd");
 }
 
+/// What each trick of the preloaded library is switched by, or notes in.
+const TRICKS: [(&str, &str); 4] =
+    [("FULL_WHEN", "full"), ("FAIL_WHEN", "broken"), ("SLOW_WHEN", "slow"), ("FSYNC_LOG", "fsyncs")];
+
 /// What runs on the small disk; elsewhere it does nothing.
 #[tokio::test]
 async fn child() {
@@ -126,6 +130,7 @@ async fn crowd(disk: &Path) {
     let store = SledStore::open(Options::new(disk.join("data"))).unwrap();
     settle(&store).await;
     let fsyncs = || fs::read_to_string(disk.join("fsyncs")).unwrap().lines().count();
+    fs::write(disk.join("slow"), "").unwrap();
     let before = fsyncs();
     for round in 0..4 {
         let writers = (0..64).map(|number| write(&store, round * 64 + number));
@@ -223,7 +228,7 @@ fn with_tricks(role: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]).env("LD_PRELOAD", library);
-    for (trick, file) in [("FULL_WHEN", "full"), ("FAIL_WHEN", "broken"), ("FSYNC_LOG", "fsyncs")] {
+    for (trick, file) in TRICKS {
         command.env(trick, dir.path().join(file));
     }
     command.env("STORE_DISK_ROLE", role).env("STORE_DISK_DIR", dir.path());

@@ -5,6 +5,8 @@
  *
  * While the file named by FAIL_WHEN exists, every fsync fails.
  *
+ * While the file named by SLOW_WHEN exists, an fsync takes fifty milliseconds longer, as on a busy disk.
+ *
  * While the file named by FULL_WHEN exists, small writes come too late and find the disk full: the ones that
  * begin a batch in sled, about which it tells nobody. */
 #define _GNU_SOURCE
@@ -24,6 +26,8 @@ static int noted(const char *name, int fd) {
         errno = EIO;
         return -1;
     }
+    const char *slow = getenv("SLOW_WHEN");
+    if (slow && access(slow, F_OK) == 0) usleep(50000);
     int known = fstat(fd, &before) == 0;
     int result = real(fd);
     const char *path = getenv("FSYNC_LOG");
