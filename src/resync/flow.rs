@@ -1,6 +1,9 @@
 //! How fast phones are told: a closed loop. No more NOTIFYs are begun than are answered, within a cap; signs of an
 //! overloaded proxy halve the speed, and answers bring it back little by little (AIMD).
 //!
+//! A proxy keeps each NOTIFY in memory for seconds after its answer, and says nothing until it has none left and drops
+//! everything. So a proxy is given more only little by little, however quickly it answers.
+//!
 //! A phone that is silent for a second gives its place to another, since most of the silent are dead and would hold it
 //! for 32; but there may be only so many of them, or a proxy that drowns would be given ever more to do.
 
@@ -16,6 +19,18 @@ const SILENT: usize = 16;
 
 /// With how many NOTIFYs under way to begin.
 const FIRST_WINDOW: f64 = 16.0;
+
+/// With how many a second to begin at a proxy, and how many more there may be after each second: less than a Kamailio
+/// of 64 MiB keeps for five seconds, which is 14 KB each.
+const FIRST_RATE: f64 = 200.0;
+const RAMP: f64 = 20.0;
+
+/// After so many seconds in which nothing began, a proxy is begun with anew.
+const REST: u64 = 10;
+
+/// Near the rate, as a part of it, at which a proxy had too much to do, the rate grows so much slower.
+const NEAR: f64 = 0.8;
+const CAREFULLY: f64 = 0.1;
 
 /// Of how many phones at least it is said how many were lost.
 const ROUND: u32 = 48;
@@ -56,6 +71,8 @@ pub(super) struct Flow {
     cap: Pace,
     window: f64,
     rate: f64,
+    /// The rate at which a proxy last had too much to do.
+    too_much: f64,
     /// True until the first sign of too much: the window grows by one with every answer.
     rushes: bool,
     /// When the next may begin by the rate, in microseconds.
@@ -69,6 +86,8 @@ pub(super) struct Flow {
     /// What began before the last decrease says nothing about the speed since.
     decreased_at: u64,
     begun: u64,
+    /// The last that began when at least half the window was taken: a window that nobody needs does not grow.
+    filled: u64,
     heard: u32,
     lost: u32,
     /// Of those lost, the ones that were answered when they were sent again: they were no dead phones.
@@ -84,11 +103,17 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) fn new(cap: Pace) -> Self {
-        let window = if cap.proxied { FIRST_WINDOW.min(places(cap)) } else { places(cap) };
+        let most = f64::from(cap.per_second.max(1));
+        let (window, rate) = if cap.proxied {
+            (FIRST_WINDOW.min(places(cap)), FIRST_RATE.min(most))
+        } else {
+            (places(cap), most)
+        };
         Self {
             cap,
             window,
-            rate: f64::from(cap.per_second.max(1)),
+            rate,
+            too_much: f64::INFINITY,
             rushes: true,
             free_at: 0,
             held_until: 0,
@@ -96,6 +121,7 @@ impl Flow {
             silent: BTreeSet::new(),
             decreased_at: 0,
             begun: 0,
+            filled: 0,
             heard: 0,
             lost: 0,
             late: 0,
@@ -132,7 +158,13 @@ impl Flow {
         self.free_at = self.free_at.max((now * 1000).saturating_sub(SLACK)) + self.interval();
         self.begun = self.begun.max(number);
         self.fresh.insert(number, now);
+        if 2.0 * count(self.fresh.len()) >= self.window {
+            self.filled = number;
+        }
         let second = now / 1000;
+        if self.cap.proxied && self.second.0 + REST < second {
+            self.rate = self.rate.min(FIRST_RATE);
+        }
         self.second = match self.second {
             (this, count, before) if this == second => (second, count + 1, before),
             (this, count, _) if this + 1 == second => (second, 1, count),
@@ -162,7 +194,7 @@ impl Flow {
                 let took = begun.map_or(PATIENCE, |begun| now.saturating_sub(begun));
                 self.answer_time = (self.answer_time * 7 + took) / 8;
                 self.quickest = self.quickest.min(took);
-                self.grow();
+                self.grow(number);
             }
             Sign::Overload(pause) if self.cap.proxied => {
                 self.held_until = self.held_until.max(now + pause.min(LONGEST_PAUSE));
@@ -209,25 +241,35 @@ impl Flow {
         window * SILENT
     }
 
-    fn grow(&mut self) {
-        let step = f64::from(self.cap.per_second / 20).max(1.0);
-        self.rate = (self.rate + step / self.rate).min(f64::from(self.cap.per_second.max(1)));
+    fn grow(&mut self, number: u64) {
         self.heard += 1;
         let loses = self.late > 1 || self.lost > 3 && self.lost * 5 > self.heard + self.lost;
         let is_full = loses || self.answer_time > SLOW.min(3 * self.quickest + QUEUED);
         self.rushes &= !is_full;
         if !is_full {
+            self.quicken(number);
+        }
+        self.close_round();
+    }
+
+    /// Window and rate grow, each if it was what held others back.
+    fn quicken(&mut self, number: u64) {
+        if number <= self.filled {
             let more = if self.rushes { 1.0 } else { 1.0 / self.window };
             self.window = (self.window + more).min(places(self.cap));
         }
-        self.close_round();
+        if self.rate < 2.0 * self.real_rate() {
+            let step = if self.rate > NEAR * self.too_much { RAMP * CAREFULLY } else { RAMP };
+            self.rate = (self.rate + step / self.rate).min(f64::from(self.cap.per_second.max(1)));
+        }
     }
 
     fn count_lost(&mut self, number: u64) {
         if number > self.decreased_at {
             self.lost += 1;
+            let was_late = self.late > 1;
             if self.close_round() {
-                self.narrow();
+                if was_late { self.shrink(number) } else { self.narrow() }
             }
         }
     }
@@ -236,10 +278,11 @@ impl Flow {
     /// more than a twentieth was answered late, for nothing is lost on a way that is not overloaded.
     fn close_round(&mut self) -> bool {
         let all = self.heard + self.lost;
-        if all < ROUND || count(all as usize) < self.window {
+        let too_late = self.late * 20 > all.max(ROUND);
+        if !too_late && (all < ROUND || count(all as usize) < self.window) {
             return false;
         }
-        let too_many = self.lost * 4 > all || self.late * 20 > all;
+        let too_many = too_late || self.lost * 4 > all;
         (self.heard, self.lost, self.late) = (0, 0, 0);
         too_many
     }
@@ -247,11 +290,16 @@ impl Flow {
     /// Halves window and rate, once for all that is under way.
     fn shrink(&mut self, number: u64) {
         if number > self.decreased_at {
-            let (_, count, before) = self.second;
-            let real = f64::from(count.max(before).max(1));
-            self.rate = (self.rate.min(real) / 2.0).max(1.0);
+            self.too_much = self.rate.min(self.real_rate());
+            self.rate = (self.too_much / 2.0).max(1.0);
             self.narrow();
         }
+    }
+
+    /// How many began in this second or the one before, at least 1.
+    fn real_rate(&self) -> f64 {
+        let (_, count, before) = self.second;
+        f64::from(count.max(before).max(1))
     }
 
     /// Halves the window.
