@@ -42,6 +42,7 @@ mod streams;
 mod telling;
 mod thread;
 mod tls;
+mod told;
 mod waiting;
 
 pub use listeners::{Listen, Listener, reachable};

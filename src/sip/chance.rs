@@ -11,8 +11,13 @@ use sha2::Sha256;
 pub struct Chance {
     /// The secret has gone into it already.
     keyed: Hmac<Sha256>,
-    made: u64,
+    made: usize,
+    /// The digest that the last token is a part of.
+    last: [u8; 32],
 }
+
+/// How many bytes of a digest make a token: three come of each.
+const TOKEN: usize = 10;
 
 impl Chance {
     /// Starts the count of tokens at zero.
@@ -20,7 +25,7 @@ impl Chance {
         // Padded to a block of SHA-256, as HMAC does with shorter keys.
         let mut padded = [0; 64];
         padded[..32].copy_from_slice(&secret);
-        Self { keyed: Hmac::new(&padded.into()), made: 0 }
+        Self { keyed: Hmac::new(&padded.into()), made: 0, last: [0; 32] }
     }
 
     /// Chance for somebody else, whose tokens are others.
@@ -33,19 +38,27 @@ impl Chance {
 
     /// A new token of 20 hexadecimal digits, for branches, tags, Call-IDs and cnonces.
     pub fn token(&mut self) -> String {
+        let part = self.made % 3;
+        if part == 0 {
+            self.last = self.digest("token", &[&self.made.to_be_bytes()]);
+        }
         self.made += 1;
-        self.stamp("token", &[&self.made.to_be_bytes()])[..20].to_owned()
+        hex(&self.last[part * TOKEN..][..TOKEN])
     }
 
     /// A stamp of 32 hexadecimal digits that only the holder of the secret can make: the same for the same
     /// `purpose` and `parts`, whose borders count.
     pub fn stamp(&self, purpose: &str, parts: &[&[u8]]) -> String {
+        hex(&self.digest(purpose, parts)[..16])
+    }
+
+    fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.keyed.clone();
         for part in [purpose.as_bytes()].iter().chain(parts) {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        hex(&mac.finalize().into_bytes()[..16])
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -68,15 +81,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn tokens_differ_from_each_other_and_between_secrets() {
         let (mut one, mut other) = (Chance::new([1; 32]), Chance::new([2; 32]));
-        let tokens = [one.token(), one.token(), other.token()];
-        assert!(tokens[0] != tokens[1] && tokens[0] != tokens[2]);
-        assert_eq!(Chance::new([1; 32]).token(), tokens[0]);
-        assert_ne!(Chance::new([1; 32]).derived("calls").token(), tokens[0]);
+        let tokens: BTreeSet<String> = (0..7).flat_map(|_| [one.token(), other.token()]).collect();
+        assert_eq!(tokens.len(), 14);
+        assert!(tokens.iter().all(|token| token.len() == 20));
+        assert!(tokens.contains(&Chance::new([1; 32]).token()));
+        assert_ne!(Chance::new([1; 32]).derived("calls").token(), Chance::new([1; 32]).token());
     }
 
     #[test]

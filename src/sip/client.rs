@@ -18,7 +18,7 @@ pub struct Client {
     agent: String,
     chance: Chance,
     transactions: Clients<NotifyId>,
-    under_way: HashMap<NotifyId, Exchange>,
+    under_way: HashMap<NotifyId, Box<Exchange>>,
     begun: u64,
 }
 
@@ -33,16 +33,18 @@ impl Client {
     pub fn notify(&mut self, now: Instant, notify: Notify, out: &mut Vec<Command>) -> NotifyId {
         self.begun += 1;
         let id = NotifyId(self.begun);
-        let exchange = Exchange::new(notify, &mut self.chance);
+        let exchange = Box::new(Exchange::new(notify, &mut self.chance));
         self.send(now, id, exchange, out);
         id
     }
 
-    /// Takes a response; one that answers nothing of ours is passed over.
-    pub fn response(&mut self, now: Instant, response: &Response, out: &mut Vec<Command>) {
-        let Some(transaction) = response.transaction() else { return };
-        let Some(id) = self.transactions.response(now, transaction, response.code) else { return };
-        let Some(mut exchange) = self.under_way.remove(&id) else { return };
+    /// Takes a response if it answers something of ours; else gives false.
+    pub fn response(&mut self, now: Instant, response: &Response, out: &mut Vec<Command>) -> bool {
+        let transaction = response.transaction();
+        let id = transaction.and_then(|of| self.transactions.response(now, of, response.code));
+        let Some((id, mut exchange)) = id.and_then(|id| self.under_way.remove_entry(&id)) else {
+            return false;
+        };
         let asked = exchange.to();
         match exchange.response(response) {
             Next::Again => {
@@ -51,6 +53,7 @@ impl Client {
             }
             Next::Finished(outcome) => out.push(Command::Notified { id, outcome }),
         }
+        true
     }
 
     /// Takes note that a request could not be sent.
@@ -92,7 +95,7 @@ impl Client {
         }
     }
 
-    fn send(&mut self, now: Instant, id: NotifyId, mut exchange: Exchange, out: &mut Vec<Command>) {
+    fn send(&mut self, now: Instant, id: NotifyId, mut exchange: Box<Exchange>, out: &mut Vec<Command>) {
         let branch = format!("z9hG4bK{}", self.chance.token());
         let request = exchange.request(&branch, (&self.listeners, &self.agent), &mut self.chance);
         let (to, datagram) = (exchange.to(), request.to_bytes());
@@ -178,8 +181,10 @@ mod tests {
                     client.wake(now, &mut out);
                 }
                 2 => client.undeliverable(now, &branch(&request), &mut out),
-                3 => client.response(now, &request.answer(503, "t", to.address), &mut out),
-                _ => client.response(now, &request.answer(200, "t", to.address), &mut out),
+                sent => {
+                    let code = if sent == 3 { 503 } else { 200 };
+                    assert!(client.response(now, &request.answer(code, "t", to.address), &mut out));
+                }
             }
         }
         assert_eq!(seen, [1, 2, 3, 4].map(|n| (next_of(&places, n), n)));
@@ -208,7 +213,7 @@ mod tests {
         request.headers.push("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKguessed");
         request.headers.push("CSeq", "1 NOTIFY");
         let mut out = Vec::new();
-        client.response(now, &request.answer(200, "t", proxy().address), &mut out);
+        assert!(!client.response(now, &request.answer(200, "t", proxy().address), &mut out));
         assert_eq!((out.len(), client.waiting()), (0, 1));
     }
 }

@@ -96,6 +96,13 @@ impl fmt::Debug for Datagram {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotifyId(pub(super) u64);
 
+#[cfg(test)]
+impl From<u64> for NotifyId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Names a call from its start to its fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub(super) u64);

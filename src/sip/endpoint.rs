@@ -65,9 +65,10 @@ impl Endpoint {
                 }
             }
             Ok(Message::Response(response)) => {
-                self.client.response(now, &response, out);
-                self.calls.response(now, &response, out);
-                self.subscriptions.response(now, &response, out);
+                if !self.client.response(now, &response, out) {
+                    self.calls.response(now, &response, out);
+                    self.subscriptions.response(now, &response, out);
+                }
             }
             Err(malformed) => self.server.malformed(from, malformed, out),
         }

@@ -2,6 +2,7 @@
 //! nothing is sent again, and nothing is kept for what comes again.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -38,13 +39,14 @@ pub const MAX_ANSWER: usize = 4_096;
 /// The client transactions under way, each named by its branch and owned by an `O`.
 #[derive(Debug)]
 pub struct Clients<O> {
-    table: HashMap<String, Client<O>>,
-    timers: Timers<Instant, String>,
-    completed: VecDeque<(Instant, String)>,
+    table: HashMap<Arc<str>, Client<O>>,
+    timers: Timers<Instant, Arc<str>>,
+    completed: VecDeque<(Instant, Arc<str>)>,
 }
 
 #[derive(Debug)]
 struct Client<O> {
+    branch: Arc<str>,
     owner: O,
     method: String,
     state: State,
@@ -66,7 +68,7 @@ enum State {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due<O> {
     /// Timer E: send this again; the request of that branch.
-    Resend(String, Peer, Bytes),
+    Resend(Arc<str>, Peer, Bytes),
     /// Timer F: nobody answered.
     TimedOut(O),
 }
@@ -91,8 +93,10 @@ impl<O: Copy> Clients<O> {
         }
         let (to, datagram) = sent;
         let state = State::Waiting { to, datagram, pause: T1, until: now + TIMER_F };
-        self.table.insert(branch.to_owned(), Client { owner, method: method.to_owned(), state });
-        self.timers.set(&branch.to_owned(), now + if to.is_reliable() { TIMER_F } else { T1 });
+        let branch: Arc<str> = branch.into();
+        self.timers.set(&branch, now + if to.is_reliable() { TIMER_F } else { T1 });
+        let client = Client { branch: branch.clone(), owner, method: method.to_owned(), state };
+        self.table.insert(branch, client);
         true
     }
 
@@ -106,9 +110,9 @@ impl<O: Copy> Clients<O> {
             return None;
         }
         client.state = State::Completed;
-        let owner = client.owner;
+        let (owner, branch) = (client.owner, client.branch.clone());
         if reliable {
-            self.end(branch);
+            self.end(&branch);
         } else {
             self.complete(now, branch);
         }
@@ -122,8 +126,9 @@ impl<O: Copy> Clients<O> {
     }
 
     fn end(&mut self, branch: &str) -> Option<O> {
-        self.timers.clear(&branch.to_owned());
-        self.table.remove(branch).map(|client| client.owner)
+        let client = self.table.remove(branch)?;
+        self.timers.clear(&client.branch);
+        Some(client.owner)
     }
 
     /// How many wait for a final response.
@@ -156,9 +161,9 @@ impl<O: Copy> Clients<O> {
         Some(Due::Resend(branch, again.0, again.1))
     }
 
-    fn complete(&mut self, now: Instant, branch: &str) {
-        self.timers.clear(&branch.to_owned());
-        self.completed.push_back((now + TIMER_K, branch.to_owned()));
+    fn complete(&mut self, now: Instant, branch: Arc<str>) {
+        self.timers.clear(&branch);
+        self.completed.push_back((now + TIMER_K, branch));
         if self.completed.len() > MAX_COMPLETED {
             self.drop_completed();
         }

@@ -1,6 +1,5 @@
 //! The one loop: what comes from outside goes to the [`Endpoint`], and what that commands is carried out.
 
-use std::collections::HashMap;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tracing::{debug, info};
 
@@ -26,13 +25,14 @@ use super::seldom::Seldom;
 use super::sockets::{Received, Sockets};
 use super::streams::{Event, Streams};
 use super::tls::Tls;
+use super::told::Told;
 use super::waiting::Waiting;
 use super::{Listener, Means, clock};
 use crate::circle::{Circle, Order};
 use crate::registrations::Registrations;
 use crate::sip::framing::Frame;
 use crate::sip::hop::Hop;
-use crate::sip::{Aor, Command, Endpoint, NotifyId, Outcome, Peer, Transport};
+use crate::sip::{Aor, Command, Endpoint, Peer, Transport};
 use crate::store::Store;
 
 /// The longest UDP payload.
@@ -43,13 +43,6 @@ const AT_A_TIME: usize = 64;
 
 /// How many events of connections may wait; the connections wait meanwhile.
 const EVENTS: usize = 1024;
-
-/// A device that is being told, perhaps at several contacts.
-pub(super) struct Telling {
-    pub(super) left: usize,
-    pub(super) best: Option<Outcome>,
-    pub(super) outcome: oneshot::Sender<Option<Outcome>>,
-}
 
 /// The SIP side.
 pub(super) struct Shell {
@@ -63,9 +56,7 @@ pub(super) struct Shell {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) calls: Calls,
     pub(super) store: Arc<dyn Store>,
-    pub(super) told: HashMap<u64, Telling>,
-    pub(super) messages: HashMap<NotifyId, u64>,
-    pub(super) tickets: u64,
+    pub(super) told: Told,
     inbox: Inbox,
     pub(super) elsewhere: Option<Elsewhere>,
     pub(super) found: mpsc::Sender<Found>,
@@ -110,9 +101,7 @@ impl Shell {
             waiting: Waiting::default(),
             events,
             calls: Calls::new(means.store.clone()),
-            told: HashMap::new(),
-            messages: HashMap::new(),
-            tickets: 0,
+            told: Told::default(),
             inbox: Inbox {
                 orders: means.orders,
                 events: heard,
@@ -150,8 +139,9 @@ impl Shell {
         let mut alarm = pin!(alarm);
         loop {
             let mut out = Vec::new();
-            let deadlines = self.endpoint.deadline().into_iter().chain(self.delayed.deadline());
-            let deadline = deadlines.min().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
+            let deadlines = [self.endpoint.deadline(), self.delayed.deadline(), self.told.deadline()];
+            let deadline =
+                deadlines.into_iter().flatten().min().unwrap_or_else(|| clock().0 + Duration::from_hours(1));
             if alarm.deadline() != deadline.into() {
                 alarm.as_mut().reset(deadline.into());
             }
@@ -159,7 +149,7 @@ impl Shell {
             tokio::select! {
                 received = self.sockets.receive(&mut datagram) => self.datagrams(received, &mut datagram).await,
                 order = orders.recv(), if !self.waiting.is_full() => match order {
-                    Some(order) => self.order(order, &mut out),
+                    Some(order) => self.orders(order, &mut out),
                     None => break,
                 },
                 () = stop.notified() => break,
@@ -173,6 +163,7 @@ impl Shell {
             }
             self.carry_out(out).await;
             self.catch_up().await;
+            self.told.report(|| clock().0);
         }
         self.end().await;
     }
@@ -186,11 +177,24 @@ impl Shell {
         self.give_up(orders, &mut out);
         self.endpoint.give_up_calls(clock().0, &mut out);
         self.carry_out(out).await;
+        self.told.report_all();
         drop(self.inbox);
         self.streams.finish().await;
         tokio::join!(self.writer.finish(), self.calls.finish(), self.ends.finish());
         if let Some(elsewhere) = self.elsewhere {
             elsewhere.finish().await;
+        }
+    }
+
+    /// Takes an order, and those that wait behind it.
+    fn orders(&mut self, first: Order, out: &mut Vec<Command>) {
+        self.order(first, out);
+        for _ in 1..AT_A_TIME {
+            if self.waiting.is_full() {
+                return;
+            }
+            let Ok(next) = self.inbox.orders.try_recv() else { return };
+            self.order(next, out);
         }
     }
 
@@ -284,7 +288,7 @@ impl Shell {
             Command::FindLine { ticket, user, realm } => self.find(ticket, Aor { user, realm }, more),
             Command::Bound { binding, fresh, same } => self.bound(binding, (fresh, !same), more),
             Command::Unbound { binding, end } => self.unbound(&binding, &end),
-            Command::Notified { id, outcome } => self.notified(id, outcome),
+            Command::Notified { id, outcome } => self.told.ended(id, outcome, clock().0),
             Command::Called { id, fate } => self.calls.over(id, fate),
             Command::Registered { aor, contacts } => {
                 if let Some(elsewhere) = &self.elsewhere {
@@ -309,21 +313,6 @@ impl Shell {
             if let Some(branch) = branch {
                 self.endpoint.undeliverable(clock().0, &branch, more);
             }
-        }
-    }
-
-    /// One contact has answered; when all have, the best of their answers counts.
-    fn notified(&mut self, id: NotifyId, outcome: Outcome) {
-        let Some(ticket) = self.messages.remove(&id) else { return };
-        let Some(telling) = self.told.get_mut(&ticket) else { return };
-        telling.left -= 1;
-        if !matches!(telling.best, Some(Outcome::Answered(_))) {
-            telling.best = Some(outcome);
-        }
-        if telling.left == 0
-            && let Some(telling) = self.told.remove(&ticket)
-        {
-            let _gone = telling.outcome.send(telling.best);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::calls::{self, Entry};
 use super::clock;
 use super::elsewhere::Question;
 use super::lines::{Realm, realm_of};
-use super::shell::{Shell, Telling};
+use super::shell::Shell;
 use super::streams::Event;
 use super::waiting::Line;
 use crate::circle::{Order, Ring, Tell};
@@ -149,13 +149,9 @@ impl Shell {
             Ok(notifies) => notifies,
             Err(outcome) => return tell.outcome.send(Some(outcome)).unwrap_or_default(),
         };
-        self.tickets += 1;
-        let telling = Telling { left: notifies.len(), best: None, outcome: tell.outcome };
-        self.told.insert(self.tickets, telling);
-        for notify in notifies {
-            let id = self.endpoint.notify(clock().0, notify, out);
-            self.messages.insert(id, self.tickets);
-        }
+        let now = clock().0;
+        let notifies = notifies.into_iter().map(|notify| self.endpoint.notify(now, notify, out));
+        self.told.begin(tell.outcome, notifies);
     }
 
     /// One NOTIFY to each contact, or one to the proxy; none where the device is nowhere.

@@ -139,7 +139,7 @@ async fn bindings_that_ended_while_the_daemon_was_down_are_dropped_without_a_wor
         let registrations = means.registrations.clone();
         let running = start(Vec::new(), means).await.unwrap();
         assert_eq!(registrations.contains(DEVICE), left == 1);
-        let (outcome, told) = oneshot::channel();
+        let (outcome, told) = tokio::sync::oneshot::channel();
         let (station, event) = (Station::from(&device()), "x".to_owned());
         let tell = crate::circle::Tell { station, event, content: None, outcome };
         orders.send(Order::Tell(tell)).await.unwrap();
