@@ -10,6 +10,7 @@ use crate::id::Id;
 
 mod agent;
 mod brand;
+mod coverage;
 mod event;
 pub mod name;
 

@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Effective, Flags, SETTINGS};
 use crate::store::{self, Counts};
+use crate::template::Finding;
+use crate::watch;
 
 mod transfer;
 
@@ -58,6 +60,14 @@ enum Command {
     Serve(Settings),
     /// Prints the settings in force, what each means, and where its value came from
     Config(Settings),
+    /// Lists the phones that there are templates for
+    Catalog {
+        /// Print a Markdown table of families
+        #[arg(long)]
+        table: bool,
+        #[arg(long, value_name = "DIR", help = help("pack"))]
+        pack: Vec<PathBuf>,
+    },
     /// Verifies the database of a daemon that is not running
     Check(Place),
     /// Writes everything in the database of a daemon that is not running as lines of JSON
@@ -149,6 +159,10 @@ impl Command {
         match self {
             Self::Serve(settings) => serve(settings.read()?.config),
             Self::Config(settings) => say(out, &config::show(&settings.read()?)),
+            Self::Catalog { table, pack } => {
+                let set = watch::compile(&watch::load(&pack)?).map_err(|findings| lines(&findings))?;
+                say(out, &if table { set.catalog().table() } else { set.catalog().listing() })
+            }
             Self::Check(place) => check(place, out),
             Self::Export { place, to } => {
                 let counts = transfer::export(&place.data_dir()?, &to, out)?;
@@ -161,6 +175,10 @@ impl Command {
             }
         }
     }
+}
+
+fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn check(place: Place, out: &mut dyn Write) -> Result<(), Failure> {
@@ -261,6 +279,18 @@ mod tests {
     fn the_settings_in_force_are_printed() {
         let shown = said(&["config", "--admin", "127.0.0.1:9000"]).unwrap();
         assert!(shown.contains("From: --admin.\nadmin = \"127.0.0.1:9000\""), "{shown}");
+    }
+
+    #[test]
+    fn the_phones_that_there_are_templates_for_are_listed() {
+        let listed = said(&["catalog"]).unwrap();
+        assert!(listed.contains("\nyealink/t4x/t46s ") && listed.ends_with(" brands.\n"), "{listed}");
+        assert!(said(&["catalog", "--table"]).unwrap().starts_with("| brand | family | models |\n"));
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("catalog")).unwrap();
+        fs::write(folder.path().join("catalog/acme.toml"), "name = 1").unwrap();
+        let refused = said(&["catalog", "--pack", &folder.path().display().to_string()]).unwrap_err();
+        assert!(refused.contains("acme.toml"), "{refused}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::settings::Settings;
 pub mod lint;
 mod names;
 mod escape;
+pub mod read_back;
 
 /// The longest file that a phone is given, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -99,8 +100,19 @@ impl Set {
         let mut body = Limited(Vec::with_capacity(8192));
         tera.render_to(&file.template, context, &mut body)
             .map_err(|error| finding(&file.template, &error))?;
-        Ok(body.0)
+        Ok(if file.format == Format::Quoted { crlf(&body.0) } else { body.0 })
     }
+}
+
+/// Lines that end with CR LF, however the template was saved.
+fn crlf(text: &[u8]) -> Vec<u8> {
+    let mut made = Vec::with_capacity(text.len() + text.len() / 16);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let bare = line.strip_suffix(b"\n");
+        made.extend_from_slice(bare.map_or(line, |bare| bare.strip_suffix(b"\r").unwrap_or(bare)));
+        made.extend_from_slice(bare.map_or(b"", |_| b"\r\n"));
+    }
+    made
 }
 
 /// Families, and models with templates of their own, each with every format its files have.

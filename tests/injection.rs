@@ -113,7 +113,10 @@ impl Content {
     fn read(format: Format, text: &str) -> Self {
         let mut content = Self::default();
         match format {
-            Format::KeyValue => content.key_value(text),
+            Format::KeyValue => content.lines(text, "="),
+            Format::Quoted => content.lines(&text.replace("\r\n", "\n"), "="),
+            Format::Colon => content.lines(text, ":"),
+            Format::Set => content.lines(text, " \""),
             Format::Xml => content.xml(roxmltree::Document::parse(text).unwrap().root(), ""),
         }
         content
@@ -124,11 +127,13 @@ impl Content {
         self.values.push(value.to_owned());
     }
 
-    fn key_value(&mut self, text: &str) {
+    /// Lines of a name and its value, which stands behind the first of these signs.
+    fn lines(&mut self, text: &str, sign: &str) {
         let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         for line in text.split('\n') {
             assert!(!line.contains(breaks), "some phone may see a line's end in {line:?}");
-            let (name, value) = line.split_once('=').unwrap_or((line, ""));
+            let (name, value) = line.split_once(sign).unwrap_or((line, ""));
+            assert!(sign == "=" && !value.starts_with('"') || value.matches('"').count() <= 2, "{line:?}");
             self.push(name, value);
         }
     }
@@ -188,8 +193,16 @@ proptest! {
 
 #[test]
 fn the_worst_text_in_any_field_of_any_family_changes_values_only() {
-    let models = ["t46s", "t54w", "vvx450", "grp2614", "grp2615", "d785"];
-    for entry in SET.catalog().entries().filter(|entry| models.contains(&entry.model_id)) {
+    let mut families = BTreeMap::new();
+    for entry in SET.catalog().entries() {
+        let rank =
+            |entry: Entry<'_>| (entry.model.expansion_modules, entry.model.feature_keys, entry.model.keys);
+        let most = families.entry((entry.brand_id, entry.family_id)).or_insert(entry);
+        if rank(entry) > rank(*most) {
+            *most = entry;
+        }
+    }
+    for entry in families.into_values() {
         for field in FIELDS.iter() {
             only_values_change(entry, field, &WORST).unwrap();
         }

@@ -13,6 +13,14 @@ use super::name::Pattern;
 pub enum Format {
     /// Lines of `key = value`; a value runs to the end of its line and cannot hold a line break.
     KeyValue,
+    /// Lines of `name: "value"`, as Mitel's phones read them (6800 Series SIP Administrator Guide, "Configuration
+    /// File Format"): without the quotes a `#` would begin a comment.
+    Colon,
+    /// Lines of `NAME="value"` that end with CR LF, as Panasonic's phones read them (KX-HDV Administrator Guide,
+    /// "Configuration File Specifications").
+    Quoted,
+    /// Lines of `SET NAME "value"`, as Avaya's phones read them (J100 Series Administrator Guide, "46xxsettings").
+    Set,
     /// XML 1.0, in elements and in double-quoted attributes alike.
     Xml,
 }

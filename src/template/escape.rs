@@ -8,6 +8,7 @@ use crate::catalog::Format;
 pub(super) fn of(format: Format) -> tera::EscapeFn {
     match format {
         Format::KeyValue => key_value,
+        Format::Colon | Format::Quoted | Format::Set => quoted,
         Format::Xml => xml,
     }
 }
@@ -15,8 +16,21 @@ pub(super) fn of(format: Format) -> tera::EscapeFn {
 /// A value runs to the end of its line and nothing in it is special, so a line break is all that could end it:
 /// every control character and every Unicode line break becomes a blank.
 fn key_value(text: &str, out: &mut dyn Write) -> io::Result<()> {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     substitute(text, out, |c| breaks(c).then_some(" "))
+}
+
+/// What some phone may take for the end of a line.
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A value stands between double quotes, and no phone knows a way to write such a quote in it: it becomes a single one.
+fn quoted(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    substitute(text, out, |c| match c {
+        '"' => Some("'"),
+        _ if breaks(c) => Some(" "),
+        _ => None,
+    })
 }
 
 /// Right in elements and in double- or single-quoted attributes alike (XML 1.0 §2.2, §2.4, §3.3.3). Characters
@@ -71,6 +85,15 @@ mod tests {
             let broken = line.contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}');
             prop_assert!(!broken);
             prop_assert_eq!(line.chars().count(), text.chars().count());
+        }
+
+        #[test]
+        fn a_quoted_value_never_leaves_its_quotes(text in ".*|[\\x00-\\x20\u{85}\u{2028}\u{2029}a\"]*") {
+            for format in [Format::Colon, Format::Quoted, Format::Set] {
+                let value = escaped(format, &text);
+                prop_assert!(!value.contains('"') && !value.contains(breaks));
+                prop_assert_eq!(value.chars().count(), text.chars().count());
+            }
         }
 
         #[test]

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use tera::Context;
 
 use super::names::Contract;
+use super::read_back::read_back;
 use super::{Finding, Set};
 use crate::account::Account;
-use crate::catalog::{Entry, File, Format};
+use crate::catalog::{Entry, File};
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::id::{Digest, Id};
@@ -100,26 +101,6 @@ fn try_file(set: &Set, entry: Entry<'_>, file: &File, context: &Context) -> Resu
     read_back(file.format, text).map_err(|problem| {
         whole(&file.template, &format!("what it makes for {} is not right: {problem}", entry.path()))
     })
-}
-
-/// Reads a file as its phone would; says what is wrong.
-pub fn read_back(format: Format, text: &str) -> Result<(), String> {
-    match format {
-        Format::Xml => roxmltree::Document::parse(text).map(drop).map_err(|error| error.to_string()),
-        Format::KeyValue => match text.lines().enumerate().find(|(_, line)| !is_setting(line)) {
-            Some((at, _)) => Err(format!("line {} is neither empty, a comment, nor `key = value`", at + 1)),
-            None => Ok(()),
-        },
-    }
-}
-
-fn is_setting(line: &str) -> bool {
-    let line = line.trim();
-    let include = ["include:", "exclude:", "["].iter().any(|word| line.starts_with(word));
-    line.is_empty()
-        || line.starts_with('#')
-        || include
-        || line.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty())
 }
 
 fn whole(file: &str, message: &str) -> Finding {

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::lint::{Sample, lint, read_back};
+use super::lint::{Sample, lint};
 use super::*;
 use crate::pack::Text;
 
@@ -108,11 +108,15 @@ fn a_template_that_is_not_there_is_a_finding() {
 fn output_that_its_phone_could_not_read_is_a_finding() {
     let found = findings(&[("acme/a/phone.xml", "<a>{{ device.name }}</b>")]);
     assert!(found[0].message.contains("acme/a/one"), "{found:?}");
-    assert!(read_back(Format::KeyValue, "# c\n\na = b\ninclude:config \"x\"\n").is_ok());
-    assert_eq!(
-        read_back(Format::KeyValue, "a = b\nloose").unwrap_err(),
-        "line 2 is neither empty, a comment, nor `key = value`"
-    );
+}
+
+#[test]
+fn lines_of_the_quoted_format_end_with_carriage_return_and_line_feed() {
+    let mut pack = pack(&[("acme/a/phone.xml", "A=\"{{ device.name }}\"\r\nB=\"\"\n")]);
+    let catalog = pack.catalogs.get_mut("acme").unwrap();
+    catalog.text = catalog.text.replace("\"xml\"", "\"quoted\"");
+    let set = Set::compile(&pack).unwrap();
+    assert_eq!(rendered(&set, "one", 1, "a\"b").unwrap(), "A=\"a'b\"\r\nB=\"\"\r\n");
 }
 
 #[test]
