@@ -14,6 +14,8 @@ use crate::store::{self, Counts};
 use crate::template::Finding;
 use crate::watch;
 
+mod author;
+pub mod golden;
 mod transfer;
 
 /// Why a command failed: printed as it is, on one line.
@@ -68,6 +70,12 @@ enum Command {
         #[arg(long, value_name = "DIR", help = help("pack"))]
         pack: Vec<PathBuf>,
     },
+    /// Makes a folder with a first pack: a catalog and templates to change
+    NewPack(author::NewPack),
+    /// Says what is wrong with a pack: every file of every model is made of every sample, and read back
+    Lint(author::Lint),
+    /// Prints the files that a phone would be given
+    Render(author::Render),
     /// Verifies the database of a daemon that is not running
     Check(Place),
     /// Writes everything in the database of a daemon that is not running as lines of JSON
@@ -163,6 +171,9 @@ impl Command {
                 let set = watch::compile(&watch::load(&pack)?).map_err(|findings| lines(&findings))?;
                 say(out, &if table { set.catalog().table() } else { set.catalog().listing() })
             }
+            Self::NewPack(pack) => pack.run(out),
+            Self::Lint(lint) => lint.run(out),
+            Self::Render(render) => render.run(out),
             Self::Check(place) => check(place, out),
             Self::Export { place, to } => {
                 let counts = transfer::export(&place.data_dir()?, &to, out)?;

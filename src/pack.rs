@@ -51,6 +51,11 @@ impl Pack {
         self.templates.extend(other.templates);
     }
 
+    /// The brands that this pack has catalogs of.
+    pub fn brands(&self) -> impl Iterator<Item = &str> {
+        self.catalogs.keys().map(String::as_str)
+    }
+
     /// The templates that a brand's files can use: its own and those in the folder `shared`.
     pub fn templates_of<'p>(&'p self, brand: &str) -> impl Iterator<Item = (&'p str, &'p str)> {
         let own = format!("{brand}/");

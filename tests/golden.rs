@@ -6,130 +6,48 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use checksync::catalog::Entry;
-use checksync::pack::{Pack, Text, shipped_samples};
+use checksync::cli::golden::{self, SAMPLES};
+use checksync::pack::{Pack, Text};
 use checksync::template::Set;
-use checksync::template::lint::{Sample, lint};
+use checksync::template::lint::{Sample, lint, shipped_samples};
 use serde_json::Value;
 
 /// Models that stand for their families; for the others it is the one with the most keys.
 const MODELS: [&str; 5] = ["t46s", "t54w", "vvx450", "grp2614", "d785"];
-const SAMPLES: [&str; 2] = ["plain", "full"];
 
 fn set() -> Set {
     Set::compile(&Pack::shipped()).unwrap_or_else(|findings| panic!("{}", lines(&findings)))
 }
 
 fn samples() -> BTreeMap<String, Sample> {
-    let parse = |(name, text): (String, String)| {
-        let sample = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}.json: {error}"));
-        (name, sample)
-    };
-    shipped_samples().into_iter().map(parse).collect()
+    shipped_samples()
 }
 
 fn lines<T: ToString>(findings: &[T]) -> String {
     findings.iter().fold(String::new(), |text, finding| text + "\n  " + &finding.to_string())
 }
 
-/// One model of each family.
-fn standing_for_families(set: &Set) -> Vec<Entry<'_>> {
-    let mut standing = BTreeMap::<_, Entry<'_>>::new();
-    let rank = |entry: Entry<'_>| (MODELS.contains(&entry.model_id), all_keys(entry), entry.model_id.len());
-    for entry in set.catalog().entries() {
-        let stands = standing.entry((entry.brand_id, entry.family_id)).or_insert(entry);
-        if rank(entry) > rank(*stands) {
-            *stands = entry;
-        }
-    }
-    standing.into_values().collect()
-}
-
-fn all_keys(entry: Entry<'_>) -> u32 {
-    let model = entry.model;
-    let modules = u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
-    u32::from(model.keys) + u32::from(model.feature_keys) + modules
-}
-
-/// The files of a phone that has a sample's documents: their paths below `tests/golden`, and their texts.
-fn rendered(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<(PathBuf, String)> {
-    let settings = sample.settings(entry).unwrap().settings;
-    let (id, mac) = (settings.device.id, settings.device.mac.parse().ok());
-    let folder = Path::new(entry.brand_id).join(entry.family_id).join(entry.model_id).join(name);
-    let render = |file| String::from_utf8(set.render(entry, file, &settings).unwrap()).unwrap();
-    entry
-        .files()
-        .map(|file| (folder.join(file.name.of(entry.model, id, mac).unwrap()), render(file)))
-        .collect()
-}
-
-fn all_rendered() -> BTreeMap<PathBuf, String> {
-    let (set, samples) = (set(), samples());
-    let files = standing_for_families(&set).into_iter().flat_map(|entry| {
-        SAMPLES.iter().flat_map(|name| rendered(&set, entry, name, &samples[*name])).collect::<Vec<_>>()
-    });
-    files.collect()
+/// The files of a phone that has a sample's documents, by their names.
+fn rendered(set: &Set, entry: Entry<'_>, sample: &Sample) -> Vec<(String, String)> {
+    let files = golden::files(set, entry, sample).unwrap().into_iter();
+    files.map(|(name, body)| (name, String::from_utf8(body).unwrap())).collect()
 }
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// The first lines that differ, with what stood and what stands there.
-fn difference(expected: &str, found: &str) -> String {
-    let mut text = String::new();
-    let (mut old, mut new) = (expected.lines(), found.lines());
-    for number in 1.. {
-        match (old.next(), new.next()) {
-            (None, None) => break,
-            (a, b) if a == b => {}
-            (a, b) => {
-                let _ = writeln!(text, "    {number:>4} - {}", a.unwrap_or("(end)"));
-                let _ = writeln!(text, "    {number:>4} + {}", b.unwrap_or("(end)"));
-            }
-        }
-    }
-    text.lines().take(24).collect::<Vec<_>>().join("\n")
-}
-
-fn golden_files(folder: &Path, found: &mut BTreeSet<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            golden_files(&path, found);
-        } else {
-            found.insert(path);
-        }
-    }
-}
-
 #[test]
 fn every_family_gives_the_files_that_are_kept_as_golden() {
-    let rendered = all_rendered();
+    let (set, samples) = (set(), samples());
+    let rendered = golden::rendered(&set, &golden::standing_for_families(&set, &MODELS), &samples).unwrap();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let _ = std::fs::remove_dir_all(folder());
-        for (path, text) in &rendered {
-            let path = folder().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
+        golden::update(&folder(), &rendered).unwrap();
     }
-    let mut complaints = Vec::new();
-    let mut left = BTreeSet::new();
-    golden_files(&folder(), &mut left);
-    for (path, text) in &rendered {
-        let golden = folder().join(path);
-        left.remove(&golden);
-        match std::fs::read_to_string(&golden) {
-            Ok(kept) if kept == *text => {}
-            Ok(kept) => complaints.push(format!("{}\n{}", path.display(), difference(&kept, text))),
-            Err(_) => complaints.push(format!("{} is not there yet", path.display())),
-        }
-    }
-    complaints.extend(left.iter().map(|path| format!("{} is made by nothing", path.display())));
+    let complaints = golden::differences(&folder(), &rendered);
     assert!(
         complaints.is_empty(),
         "phones would be given other files than before:{}\nIf that is meant: UPDATE_GOLDEN=1 cargo test --test golden",
@@ -163,7 +81,7 @@ fn the_readme_shows_the_phones_of_the_catalog() {
 fn text_of(model: &str, sample: &str) -> String {
     let (set, samples) = (set(), samples());
     let entry = set.catalog().entries().find(|entry| entry.model_id == model).unwrap();
-    rendered(&set, entry, sample, &samples[sample]).into_iter().map(|(_, text)| text).collect()
+    rendered(&set, entry, &samples[sample]).into_iter().map(|(_, text)| text).collect()
 }
 
 #[test]
@@ -330,7 +248,7 @@ fn the_guides_first_pack_makes_the_file_that_the_guide_shows() {
     let set = Set::compile(&pack).unwrap();
     assert_eq!(lint(&set, &samples()), []);
     let entry = set.catalog().entries().find(|entry| entry.model_id == "one").unwrap();
-    let file = &rendered(&set, entry, "plain", &samples()["plain"])[0];
-    assert_eq!(file.0.file_name().unwrap(), "02005e005301.cfg");
+    let file = &rendered(&set, entry, &samples()["plain"])[0];
+    assert_eq!(file.0, "02005e005301.cfg");
     assert_eq!(file.1, fenced(&guide, "02005e005301.cfg"));
 }

@@ -13,6 +13,7 @@ use crate::catalog::{Entry, File};
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::id::{Digest, Id};
+use crate::pack;
 use crate::settings::{self, Assembled, Parts, SettingsError, Site};
 use crate::user::User;
 
@@ -65,11 +66,26 @@ impl Sample {
     }
 }
 
+/// The sample documents that are shipped, by name.
+pub fn shipped_samples() -> BTreeMap<String, Sample> {
+    let parse = |(name, text): (String, String)| Some((name, serde_json::from_str(&text).ok()?));
+    pack::shipped_samples().into_iter().filter_map(parse).collect()
+}
+
 /// Renders every file of every model with every sample and reads the result back. A set without findings can
 /// be put to use.
 pub fn lint(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
-    let mut findings = misspelt(set, samples);
-    for entry in set.catalog().entries() {
+    lint_brands(set, samples, |_| true)
+}
+
+/// The same for some brands only.
+pub fn lint_brands(
+    set: &Set,
+    samples: &BTreeMap<String, Sample>,
+    is_asked: impl Fn(&str) -> bool,
+) -> Vec<Finding> {
+    let mut findings = misspelt(set, samples, &is_asked);
+    for entry in set.catalog().entries().filter(|entry| is_asked(entry.brand_id)) {
         for (name, sample) in samples {
             findings.extend(try_model(set, entry, name, sample));
         }
@@ -79,11 +95,13 @@ pub fn lint(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
     findings
 }
 
-fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>) -> Vec<Finding> {
+fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>, is_asked: impl Fn(&str) -> bool) -> Vec<Finding> {
     let Some(entry) = set.catalog().entries().next() else { return Vec::new() };
     let settings = samples.values().filter_map(|sample| sample.settings(entry).ok());
     let contract = Contract::of(settings.filter_map(|made| serde_json::to_value(made.settings).ok()));
-    contract.check(set.texts.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+    let brand = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+    let texts = set.texts.iter().filter(|(name, _)| name.starts_with("shared/") || is_asked(&brand(name)));
+    contract.check(texts.map(|(name, text)| (name.as_str(), text.as_str())))
 }
 
 fn try_model(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<Finding> {

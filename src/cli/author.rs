@@ -1,0 +1,184 @@
+//! What authors of templates need: a pack to begin with, what is wrong with one, and what it makes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{Failure, golden, lines, say};
+use crate::catalog::Entry;
+use crate::template::lint::{self, Sample};
+use crate::template::{Finding, Set};
+use crate::watch;
+
+/// The files of a first pack: where each is, and what is in it. `@` stands for the brand.
+const FIRST: [(&str, &str); 3] = [
+    ("catalog/@.toml", include_str!("author/catalog.toml")),
+    ("templates/@/base.cfg", include_str!("author/base.cfg")),
+    ("templates/@/desk/phone.cfg", include_str!("author/phone.cfg")),
+];
+
+#[derive(Debug, Args)]
+pub(super) struct NewPack {
+    /// The brand's id: small letters, digits and dashes. The pack is made in a folder of this name
+    brand: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lint {
+    /// The pack's folder; without one, what is shipped
+    dir: Option<PathBuf>,
+    /// Rewrites the files in the pack's folder `golden`, which hold what its templates make of two samples
+    #[arg(long, requires = "dir")]
+    update: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The pack's folder; without one, what is shipped
+    dir: Option<PathBuf>,
+    /// The sample documents: plain, full, south or hostile
+    #[arg(long, value_name = "NAME", default_value = "plain", conflicts_with = "device")]
+    sample: String,
+    /// A JSON file with a device's document, or with all that a sample has: account, users and device
+    #[arg(long, value_name = "FILE")]
+    device: Option<PathBuf>,
+    /// BRAND/MODEL or BRAND/FAMILY/MODEL; without it what the device's document says, else one of each family of the pack
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+}
+
+impl NewPack {
+    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let brand = &self.brand;
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if brand.is_empty() || !brand.chars().all(fits) {
+            return Err(format!("{brand:?} is no brand's id: take small letters, digits and dashes").into());
+        }
+        if Path::new(brand).exists() {
+            return Err(format!("there is something named {brand} here already: move it away").into());
+        }
+        for (name, text) in FIRST {
+            let path = Path::new(brand).join(name.replace('@', brand));
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path, text.replace("Acme", &capital(brand)))?;
+        }
+        say(out, &format!("made {brand}/. Next: checksync lint {brand}, checksync render {brand}\n"))
+    }
+}
+
+fn capital(brand: &str) -> String {
+    let mut letters = brand.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+impl Lint {
+    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let (set, brands) = load(self.dir.as_deref())?;
+        let samples = lint::shipped_samples();
+        let found = lint::lint_brands(&set, &samples, |brand| brands.iter().any(|one| one == brand));
+        if !found.is_empty() {
+            return Err(lines(&found).into());
+        }
+        if let Some(dir) = &self.dir {
+            self.compare(&dir.join("golden"), &standing(&set, &brands), (&set, &samples))?;
+        }
+        let models =
+            set.catalog().entries().filter(|entry| brands.iter().any(|brand| brand == entry.brand_id));
+        let models = models.count();
+        say(out, &format!("nothing to complain of: {models} models, {} samples\n", samples.len()))
+    }
+
+    /// A pack that keeps what it makes is told what differs from that.
+    fn compare(
+        &self,
+        folder: &Path,
+        entries: &[Entry<'_>],
+        (set, samples): (&Set, &BTreeMap<String, Sample>),
+    ) -> Result<(), Failure> {
+        if !self.update && !folder.is_dir() {
+            return Ok(());
+        }
+        let rendered = golden::rendered(set, entries, samples)?;
+        if self.update {
+            return Ok(golden::update(folder, &rendered)?);
+        }
+        match &golden::differences(folder, &rendered)[..] {
+            [] => Ok(()),
+            found => Err(format!("{}\nIf that is meant: lint --update", found.join("\n")).into()),
+        }
+    }
+}
+
+impl Render {
+    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let (set, brands) = load(self.dir.as_deref())?;
+        let sample = self.documents()?;
+        let entries = match self.model.clone().or_else(|| made(&sample)) {
+            Some(model) => vec![named(&set, &model)?],
+            None => standing(&set, &brands),
+        };
+        for entry in entries {
+            for (name, body) in golden::files(&set, entry, &sample)? {
+                let body = String::from_utf8_lossy(&body);
+                say(out, &format!("==> {}: {name} <==\n{body}\n", entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn documents(&self) -> Result<Sample, Failure> {
+        let mut samples = lint::shipped_samples();
+        let names = samples.keys().cloned().collect::<Vec<_>>().join(", ");
+        let Some(file) = &self.device else {
+            let unknown = || format!("there is no sample {:?}: take one of {names}", self.sample);
+            return Ok(samples.remove(&self.sample).ok_or_else(unknown)?);
+        };
+        let unusable = |error: &dyn ToString| format!("{}: {}", file.display(), error.to_string());
+        let text = fs::read_to_string(file).map_err(|error| unusable(&error))?;
+        let document: Value = serde_json::from_str(&text).map_err(|error| unusable(&error))?;
+        if document.get("account").is_some() && document.get("device").is_some() {
+            return Ok(serde_json::from_value(document).map_err(|error| unusable(&error))?);
+        }
+        let Value::Object(device) = document else { return Err(unusable(&"this is no JSON object").into()) };
+        let plain = samples.remove("plain").ok_or("the sample `plain` is not shipped")?;
+        Ok(Sample { device, ..plain })
+    }
+}
+
+/// The set with a pack over what is shipped, and the brands that are meant.
+fn load(dir: Option<&Path>) -> Result<(Set, Vec<String>), Failure> {
+    let shipped = watch::load(&[])?;
+    let packs: Vec<PathBuf> = dir.map(Path::to_owned).into_iter().collect();
+    let pack = watch::load(&packs)?;
+    let is_meant = |brand: &&str| dir.is_none() || pack.digest_of(brand) != shipped.digest_of(brand);
+    let brands = pack.brands().filter(is_meant).map(str::to_owned).collect();
+    let set = Set::compile(&pack).map_err(|found: Vec<Finding>| lines(&found))?;
+    Ok((set, brands))
+}
+
+fn standing<'s>(set: &'s Set, brands: &[String]) -> Vec<Entry<'s>> {
+    let entries = golden::standing_for_families(set, &[]).into_iter();
+    entries.filter(|entry| brands.iter().any(|brand| brand == entry.brand_id)).collect()
+}
+
+/// The model that a device's document names.
+fn made(sample: &Sample) -> Option<String> {
+    let provision = sample.device.get("provision")?;
+    let part = |name: &str| provision.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    Some(format!("{}/{}", part("endpoint_brand")?, part("endpoint_model")?))
+}
+
+fn named<'s>(set: &'s Set, model: &str) -> Result<Entry<'s>, Failure> {
+    let is_meant = |entry: &Entry<'_>| {
+        model == entry.path() || model == format!("{}/{}", entry.brand_id, entry.model_id)
+    };
+    let unknown = || format!("there is no model {model:?}: `checksync catalog` lists them");
+    Ok(set.catalog().entries().find(is_meant).ok_or_else(unknown)?)
+}
+
+#[cfg(test)]
+mod tests;
