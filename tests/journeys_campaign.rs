@@ -315,7 +315,8 @@ fn only_a_fetch_after_a_notify_says_that_the_phone_has_come_back() {
         phone.boot();
         shop.administrator.call("POST", &format!("{device}/sync?reboot=false"), &json!({}));
         assert!(phone.notified().is_some());
-        let waits = |p: &Value| p["last_notify"]["outcome"].is_string() && p["last_notify"]["came_back"].is_null();
+        let waits =
+            |p: &Value| p["last_notify"]["outcome"].is_string() && p["last_notify"]["came_back"].is_null();
         shop.wait_for(device, "the answer is noted, and that it has not come", waits);
         phone.boot();
         shop.wait_for(device, "it has come", |p| p["last_notify"]["came_back"].is_u64());
