@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_phone_that_the_catalog_lacks_keeps_its_names() {
-        assert_eq!(known("cisco", "spa", "SPA504G"), "cisco/spa/SPA504G");
+        assert_eq!(known("acme", "spa", "SPA504G"), "acme/spa/SPA504G");
+        assert_eq!(known("cisco", "spa", "SPA999G"), "cisco/spa/SPA999G");
         assert_eq!(known("", "", ""), "//");
     }
 
