@@ -1,6 +1,6 @@
 //! What a vendor's knowledge consists of: catalog texts and template texts, shipped or from a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_embed::RustEmbed;
 
@@ -54,6 +54,12 @@ impl Pack {
     /// The brands that this pack has catalogs of.
     pub fn brands(&self) -> impl Iterator<Item = &str> {
         self.catalogs.keys().map(String::as_str)
+    }
+
+    /// The brands whose files are shaped by other texts than in `other`.
+    pub fn brands_unlike(&self, other: &Self) -> BTreeSet<String> {
+        let differs = |brand: &&str| self.digest_of(brand) != other.digest_of(brand);
+        self.brands().filter(differs).map(str::to_owned).collect()
     }
 
     /// The templates that a brand's files can use: its own and those in the folder `shared`.

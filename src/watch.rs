@@ -36,9 +36,7 @@ const BLIND: Duration = Duration::from_secs(2);
 pub fn compile(pack: &Pack) -> Result<Set, Vec<Finding>> {
     let place = |found: Vec<Finding>| found.into_iter().map(with_place).collect::<Vec<_>>();
     let set = Set::compile(pack).map_err(place)?;
-    let shipped = Pack::shipped();
-    let differs = |brand: &str| pack.digest_of(brand) != shipped.digest_of(brand);
-    let changed: BTreeSet<String> = pack.brands().filter(|brand| differs(brand)).map(str::to_owned).collect();
+    let changed = pack.brands_unlike(&Pack::shipped());
     let found = lint::lint_brands(&set, &lint::shipped_samples(), |brand| changed.contains(brand));
     if found.is_empty() { Ok(set) } else { Err(found) }
 }

@@ -5,14 +5,14 @@
 //! authors is tried here as well.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use checksync::catalog::Entry;
 use checksync::cli::golden::{self, SAMPLES};
 use checksync::pack::{Pack, Text};
 use checksync::template::Set;
-use checksync::template::lint::{Sample, lint, shipped_samples};
+use checksync::template::lint::{Sample, lint, shipped_samples as samples};
 use serde_json::Value;
 
 /// Models that stand for their families; for the others it is the one with the most keys.
@@ -20,10 +20,6 @@ const MODELS: [&str; 5] = ["t46s", "t54w", "vvx450", "grp2614", "d785"];
 
 fn set() -> Set {
     Set::compile(&Pack::shipped()).unwrap_or_else(|findings| panic!("{}", lines(&findings)))
-}
-
-fn samples() -> BTreeMap<String, Sample> {
-    shipped_samples()
 }
 
 fn lines<T: ToString>(findings: &[T]) -> String {

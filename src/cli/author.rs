@@ -1,6 +1,6 @@
 //! What authors of templates need: a pack to begin with, what is wrong with one, and what it makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Failure, golden, lines, say};
 use crate::catalog::Entry;
+use crate::pack::Pack;
 use crate::template::lint::{self, Sample};
 use crate::template::{Finding, Set};
 use crate::watch;
@@ -79,15 +80,14 @@ impl Lint {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let (set, brands) = load(self.dir.as_deref())?;
         let samples = lint::shipped_samples();
-        let found = lint::lint_brands(&set, &samples, |brand| brands.iter().any(|one| one == brand));
+        let found = lint::lint_brands(&set, &samples, |brand| brands.contains(brand));
         if !found.is_empty() {
             return Err(lines(&found).into());
         }
         if let Some(dir) = &self.dir {
             self.compare(&dir.join("golden"), &standing(&set, &brands), (&set, &samples))?;
         }
-        let models =
-            set.catalog().entries().filter(|entry| brands.iter().any(|brand| brand == entry.brand_id));
+        let models = set.catalog().entries().filter(|entry| brands.contains(entry.brand_id));
         let models = models.count();
         say(out, &format!("nothing to complain of: {models} models, {} samples\n", samples.len()))
     }
@@ -150,19 +150,17 @@ impl Render {
 }
 
 /// The set with a pack over what is shipped, and the brands that are meant.
-fn load(dir: Option<&Path>) -> Result<(Set, Vec<String>), Failure> {
-    let shipped = watch::load(&[])?;
+fn load(dir: Option<&Path>) -> Result<(Set, BTreeSet<String>), Failure> {
     let packs: Vec<PathBuf> = dir.map(Path::to_owned).into_iter().collect();
     let pack = watch::load(&packs)?;
-    let is_meant = |brand: &&str| dir.is_none() || pack.digest_of(brand) != shipped.digest_of(brand);
-    let brands = pack.brands().filter(is_meant).map(str::to_owned).collect();
+    let below = if dir.is_some() { Pack::shipped() } else { Pack::default() };
     let set = Set::compile(&pack).map_err(|found: Vec<Finding>| lines(&found))?;
-    Ok((set, brands))
+    Ok((set, pack.brands_unlike(&below)))
 }
 
-fn standing<'s>(set: &'s Set, brands: &[String]) -> Vec<Entry<'s>> {
+fn standing<'s>(set: &'s Set, brands: &BTreeSet<String>) -> Vec<Entry<'s>> {
     let entries = golden::standing_for_families(set, &[]).into_iter();
-    entries.filter(|entry| brands.iter().any(|brand| brand == entry.brand_id)).collect()
+    entries.filter(|entry| brands.contains(entry.brand_id)).collect()
 }
 
 /// The model that a device's document names.

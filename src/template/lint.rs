@@ -99,8 +99,8 @@ fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>, is_asked: impl Fn(&st
     let Some(entry) = set.catalog().entries().next() else { return Vec::new() };
     let settings = samples.values().filter_map(|sample| sample.settings(entry).ok());
     let contract = Contract::of(settings.filter_map(|made| serde_json::to_value(made.settings).ok()));
-    let brand = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
-    let texts = set.texts.iter().filter(|(name, _)| name.starts_with("shared/") || is_asked(&brand(name)));
+    let is_asked = |brand: &str| brand == "shared" || is_asked(brand);
+    let texts = set.texts.iter().filter(|(name, _)| name.split('/').next().is_some_and(is_asked));
     contract.check(texts.map(|(name, text)| (name.as_str(), text.as_str())))
 }
 
