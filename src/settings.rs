@@ -18,11 +18,13 @@ use crate::zone::UnknownZone;
 mod codecs;
 mod keys;
 mod layers;
+pub mod layout;
 mod line;
 mod site;
 mod time;
 
 pub use keys::KeySetting;
+pub use layout::Layout;
 pub use line::{HostPort, Line};
 pub use site::{Contact, Firmware, Poll, Provisioning, Tones};
 pub use time::Time;
