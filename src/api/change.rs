@@ -19,7 +19,7 @@ use crate::files::Refusal;
 use crate::id::Id;
 use crate::resync::{Ask, Asked, Scope};
 use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
-use crate::settings::SettingsError;
+use crate::settings::{SettingsError, check_shared};
 use crate::store::{Change, Entity, Noun, Step};
 use crate::user::User;
 use crate::zone::Zone;
@@ -215,6 +215,7 @@ fn checked(
         Noun::User => {}
     }
     check_zone(&body, &mut invalid);
+    check_key(noun, &body, &mut invalid);
     let kind = match noun {
         Noun::Account => schema::Noun::Account,
         Noun::User => schema::Noun::User,
@@ -328,6 +329,13 @@ fn check_zone(body: &Body, invalid: &mut Invalid) {
     }
     if let Err(error) = Zone::find(name.trim()) {
         invalid.add("timezone", "invalid", Problem::new(error.to_string()).value(name));
+    }
+}
+
+/// A device's key is tried with its own phone.
+fn check_key(noun: Noun, body: &Body, invalid: &mut Invalid) {
+    if let (Noun::Account | Noun::User, Err(error)) = (noun, check_shared(body)) {
+        invalid.add("provision.encryption.password", "invalid", Problem::new(error.to_string()));
     }
 }
 
