@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::meter;
 use crate::catalog::Format;
+
+/// What a byte of a value costs when it is written: no more than some 8 MiB of values go into one file.
+const CHARACTER: u64 = 50;
 
 /// The escape function of a format.
 pub(super) fn of(format: Format) -> tera::EscapeFn {
@@ -55,6 +59,7 @@ fn substitute(
     out: &mut dyn Write,
     with: impl Fn(char) -> Option<&'static str>,
 ) -> io::Result<()> {
+    meter::charge(CHARACTER * text.len() as u64).map_err(io::Error::other)?;
     let mut written = 0;
     for (at, c) in text.char_indices() {
         if let Some(replacement) = with(c) {

@@ -8,10 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Finding;
-
-mod token;
-
-use token::{Token, tokens};
+use super::token::{Token, tokens};
 
 /// Names that mean something to the engine, or are no names at all.
 const WORDS: &[&str] = &[

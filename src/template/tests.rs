@@ -54,7 +54,7 @@ fn rendered(set: &Set, model: &str, file: usize, name: &str) -> Result<String, F
     Ok(String::from_utf8(body).unwrap())
 }
 
-fn findings(changes: &[(&str, &str)]) -> Vec<Finding> {
+pub(super) fn findings(changes: &[(&str, &str)]) -> Vec<Finding> {
     match Set::compile(&pack(changes)) {
         Ok(set) => lint(&set, &[("plain".to_owned(), sample("Desk"))].into()),
         Err(findings) => findings,
