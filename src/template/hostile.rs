@@ -124,7 +124,7 @@ fn parents_that_are_written_again_and_again_are_stopped() {
     let block = |text: &str| format!("{{% block b %}}{text}{{% endblock %}}");
     let again = "{{ super() }}".repeat(60);
     let mut texts = vec![("acme/a/0.cfg".to_owned(), block(&"0123456789".repeat(1000)))];
-    for n in 1..6 {
+    for n in 1..4 {
         texts.push((format!("acme/a/{n}.cfg"), format!("{{% extends \"{}.cfg\" %}}{}", n - 1, block(&again))));
     }
     texts.push((PHONE.to_owned(), format!("{{% extends \"5.cfg\" %}}{}", block(&again))));
