@@ -15,7 +15,7 @@ mod event;
 pub mod name;
 
 pub use agent::Agent;
-pub use brand::{Brand, Family, File, Format, Model};
+pub use brand::{Brand, Count, Family, File, Format, Model, Range};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 

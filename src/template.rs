@@ -16,12 +16,18 @@ use crate::pack::{self, Pack};
 use crate::settings::Settings;
 
 mod escape;
+mod faults;
 mod limits;
 pub mod lint;
+mod marks;
 mod meter;
 mod names;
+mod parameters;
 pub mod read_back;
+mod rows;
 mod token;
+
+pub use marks::Place;
 
 use meter::Woven;
 
@@ -50,7 +56,11 @@ pub struct Set {
     digests: BTreeMap<String, Digest>,
     texts: BTreeMap<String, String>,
     woven: BTreeMap<String, Woven>,
+    catalogs: BTreeMap<String, String>,
 }
+
+/// A file, and by its lines where they were written.
+pub type Origins = (Vec<u8>, Vec<Vec<Place>>);
 
 impl Set {
     /// Compiles a pack. Reports every file that is wrong, not only the first.
@@ -85,7 +95,8 @@ impl Set {
             return Err(findings);
         }
         let digests = pack.catalogs.keys().map(|brand| (brand.clone(), pack.digest_of(brand))).collect();
-        Ok(Self { catalog, engines, digests, texts, woven })
+        let catalogs = pack.catalogs.iter().map(|(brand, text)| (brand.clone(), text.text.clone())).collect();
+        Ok(Self { catalog, engines, digests, texts, woven, catalogs })
     }
 
     /// The catalog of this set.
@@ -105,11 +116,46 @@ impl Set {
     }
 
     fn render_in(&self, entry: Entry<'_>, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
-        let family = format!("{}/{}", entry.brand_id, entry.family_id);
-        let engines = [entry.path(), family].map(|place| self.engines.get(&(place, file.format)));
-        let [model, family] = engines;
-        let tera = model.or(family).ok_or_else(|| missing(&file.template))?;
+        let place = self.place_of(entry, file.format);
+        let tera = self.engines.get(&(place, file.format)).ok_or_else(|| missing(&file.template))?;
         run(tera, file, context).map_err(|found| placed(&self.woven, found))
+    }
+
+    /// Where a model's templates are looked up from: its own folder where it has one, else its family's.
+    fn place_of(&self, entry: Entry<'_>, format: Format) -> String {
+        let own = (entry.path(), format);
+        if self.engines.contains_key(&own) { own.0 } else { format!("{}/{}", entry.brand_id, entry.family_id) }
+    }
+
+    /// The whole name of a template that a model's file names.
+    fn resolved(&self, entry: Entry<'_>, template: &str) -> String {
+        let names = folders(&entry.path()).into_iter().map(|folder| format!("{folder}{template}"));
+        names.into_iter().find(|name| self.texts.contains_key(name)).unwrap_or_else(|| template.to_owned())
+    }
+
+    /// Renders a file of a model with settings that were taken apart and changed.
+    pub fn render_value(
+        &self,
+        entry: Entry<'_>,
+        file: &File,
+        settings: &serde_json::Value,
+    ) -> Result<Vec<u8>, Finding> {
+        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        self.render_in(entry, file, &context)
+    }
+
+    /// A file of a model, and for each of its lines the places in templates that wrote something of it; no lines
+    /// where that cannot be told, because a template looks at what another one wrote.
+    pub fn origins(&self, entry: Entry<'_>, file: &File, settings: &Settings) -> Result<Origins, Finding> {
+        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        let body = self.render_in(entry, file, &context)?;
+        let lines = marks::Marked::of(self, entry, file.format)?.origins(file, &context, &body);
+        Ok((body, lines))
+    }
+
+    /// The line of a brand's catalog, from 1, where a key or an element of a list stands: `families.t4x.files.0`.
+    pub fn catalog_line(&self, brand: &str, path: &str) -> Option<usize> {
+        rows::line_of(self.catalogs.get(brand)?, path)
     }
 }
 

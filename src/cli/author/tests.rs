@@ -24,7 +24,8 @@ fn linted(dir: &Path, update: bool) -> Result<String, String> {
 
 fn rendered(dir: Option<&Path>, device: Option<PathBuf>, model: Option<&str>) -> Result<String, String> {
     let (dir, sample) = (dir.map(Path::to_owned), "plain".to_owned());
-    said(|out| Render { dir, sample, device, model: model.map(str::to_owned) }.run(out))
+    let phone = Phone { sample, device, model: model.map(str::to_owned) };
+    said(|out| Render { dir, phone }.run(out))
 }
 
 #[test]
