@@ -47,7 +47,7 @@ pub struct Line {
     pub text: String,
     /// Where in templates it was written; empty for an empty line, and where that cannot be told.
     pub written: Vec<Place>,
-    /// The settings that shaped it, in the order of the guide.
+    /// The settings that shaped it, by name.
     pub shaped: Vec<Shape>,
 }
 
@@ -71,17 +71,14 @@ pub enum ExplainError {
     /// There is no file.
     #[error(transparent)]
     Template(#[from] Finding),
-    /// The settings cannot be taken apart.
-    #[error("the settings are no JSON: {0}")]
-    Json(#[from] serde_json::Error),
 }
 
 /// Explains a file of a phone.
 pub fn explain(set: &Set, parts: Parts<'_>, file: &File) -> Result<Explanation, ExplainError> {
     let mut settings = assemble(parts)?.settings;
-    let all = serde_json::to_value(&settings)?;
+    let all = serde_json::to_value(&settings).unwrap_or_default();
     settings.mask();
-    let masked = serde_json::to_value(&settings)?;
+    let masked = serde_json::to_value(&settings).unwrap_or_default();
     let (body, origins) = set.origins(parts.entry, file, &settings)?;
     let text = String::from_utf8_lossy(&body).into_owned();
     let shapes = shapes(set, parts, file, (&masked, &text));
@@ -110,8 +107,11 @@ fn is_shaped(shapes: &Shapes, leaf: &Leaf, line: usize) -> bool {
 /// Gives each setting other values, and looks which lines change. A value that the templates refuse says nothing.
 fn shapes(set: &Set, parts: Parts<'_>, file: &File, (settings, text): (&Value, &str)) -> Shapes {
     let mut shapes = Shapes::new();
-    for leaf in leaves(settings) {
-        for other in leaf.others() {
+    let all = leaves(settings);
+    let words = words(&all);
+    for leaf in &all {
+        let said = words.get(leaf.field()).into_iter().flatten().filter(|word| **word != &leaf.value);
+        for other in leaf.others().into_iter().chain(said.map(|word| (*word).clone())) {
             let mut changed = settings.clone();
             put(&mut changed, &leaf.pointer, other);
             if let Ok(made) = set.render_value(parts.entry, file, &changed) {
@@ -121,6 +121,19 @@ fn shapes(set: &Set, parts: Parts<'_>, file: &File, (settings, text): (&Value, &
         }
     }
     shapes
+}
+
+/// The texts that fields of one name hold, where they are few: those are the words that the field knows.
+fn words(all: &[Leaf]) -> BTreeMap<&str, Vec<&Value>> {
+    let mut words = BTreeMap::<_, Vec<&Value>>::new();
+    for leaf in all.iter().filter(|leaf| leaf.value.is_string()) {
+        let known = words.entry(leaf.field()).or_default();
+        if !known.contains(&&leaf.value) {
+            known.push(&leaf.value);
+        }
+    }
+    words.retain(|_, known| known.len() <= 8);
+    words
 }
 
 /// The lines of `before`, from 0, that are not there or otherwise in `after`.
@@ -150,3 +163,5 @@ fn rows(set: &Set, parts: Parts<'_>, file: &File) -> Vec<Row> {
     paths.into_iter().map(row).collect()
 }
 
+#[cfg(test)]
+mod tests;

@@ -124,7 +124,11 @@ impl Set {
     /// Where a model's templates are looked up from: its own folder where it has one, else its family's.
     fn place_of(&self, entry: Entry<'_>, format: Format) -> String {
         let own = (entry.path(), format);
-        if self.engines.contains_key(&own) { own.0 } else { format!("{}/{}", entry.brand_id, entry.family_id) }
+        if self.engines.contains_key(&own) {
+            own.0
+        } else {
+            format!("{}/{}", entry.brand_id, entry.family_id)
+        }
     }
 
     /// The whole name of a template that a model's file names.

@@ -150,7 +150,9 @@ impl Brand {
                 return Err(format!("families.{id}.files is empty: its phones could never fetch anything"));
             }
             let counted = |(_, range): &(&String, &Range)| matches!(range, Range::Count(_));
-            if let Some((name, _)) = family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}")) {
+            if let Some((name, _)) =
+                family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}"))
+            {
                 return Err(format!("families.{id}.ranges: {name:?} has no {{n}} that could be counted"));
             }
         }

@@ -13,13 +13,21 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
+    /// The last part of its name: `type` of `keys[0].type`.
+    pub(super) fn field(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or_default()
+    }
+
     /// Other values of its type: a longer text and none, a greater number and none, the other truth.
     pub(super) fn others(&self) -> Vec<Value> {
         let others = match &self.value {
             Value::Bool(truth) => vec![json!(!truth)],
             Value::Number(number) => {
                 let next = number.as_u64().map(|number| json!(number.saturating_add(1)));
-                vec![next.or_else(|| number.as_i64().map(|number| json!(number + 1))).unwrap_or_default(), json!(0)]
+                vec![
+                    next.or_else(|| number.as_i64().map(|number| json!(number + 1))).unwrap_or_default(),
+                    json!(0),
+                ]
             }
             Value::String(text) => vec![json!(format!("{text}~")), json!("")],
             Value::Null | Value::Array(_) | Value::Object(_) => Vec::new(),

@@ -52,7 +52,8 @@ impl Finder<'_> {
     fn compare(&mut self, parts: Parts<'_>, whose: &str, path: &str) -> bool {
         let made = assemble(parts).ok().and_then(|made| serde_json::to_value(made.settings).ok());
         let Some(made) = made else { return false };
-        let differ = leaves(self.settings).into_iter().filter(|leaf| made.pointer(&leaf.pointer) != Some(&leaf.value));
+        let differ =
+            leaves(self.settings).into_iter().filter(|leaf| made.pointer(&leaf.pointer) != Some(&leaf.value));
         let differ: Vec<String> = differ.map(|leaf| leaf.pointer).collect();
         for pointer in &differ {
             self.note(pointer, whose, path);
@@ -94,7 +95,8 @@ impl Finder<'_> {
     fn users(&mut self, parts: Parts<'_>) {
         let owner = parts.device.owner();
         for (id, user) in parts.users {
-            let whose = if Some(*id) == owner { "owner".to_owned() } else { format!("user {}", user.full_name()) };
+            let whose =
+                if Some(*id) == owner { "owner".to_owned() } else { format!("user {}", user.full_name()) };
             self.body(&user.document.body, &mut |finder, body, path| {
                 let mut users: BTreeMap<Id, User> = parts.users.clone();
                 if let Some(user) = users.get_mut(id) {
@@ -136,7 +138,9 @@ impl Finder<'_> {
             ("lines", |model| model.lines = model.lines.saturating_add(1)),
             ("keys", |model| model.keys = model.keys.saturating_add(1)),
             ("feature_keys", |model| model.feature_keys = model.feature_keys.saturating_add(1)),
-            ("expansion_modules", |model| model.expansion_modules = model.expansion_modules.saturating_add(1)),
+            ("expansion_modules", |model| {
+                model.expansion_modules = model.expansion_modules.saturating_add(1)
+            }),
             ("expansion_keys", |model| model.expansion_keys = model.expansion_keys.saturating_add(1)),
         ];
         for (name, change) in changes {

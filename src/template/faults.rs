@@ -36,7 +36,9 @@ pub(super) fn faults(entry: Entry<'_>, file: &File, text: &str) -> Vec<Fault> {
 fn first_line(file: &File, text: &str) -> Option<Fault> {
     let wanted = file.first_line.as_deref()?;
     let is_there = text.lines().next() == Some(wanted);
-    let says = format!("it does not begin with the line `{wanted}`, without which its phones ignore it: write it first");
+    let says = format!(
+        "it does not begin with the line `{wanted}`, without which its phones ignore it: write it first"
+    );
     (!is_there).then_some(Fault { line: 1, says })
 }
 
@@ -50,12 +52,22 @@ fn beyond(name: &str, range: &Range, model: &Model, parameters: &[Parameter]) ->
             Range::Count(count) => {
                 let (most, number) = (model.count(*count), found.get(1)?.as_str());
                 let beyond = number.parse::<u64>().map_or(true, |number| number > u64::from(most));
-                beyond.then(|| format!("`{}` is beyond what a {} has, which is {most}: leave it out", parameter.name, model.name))
+                beyond.then(|| {
+                    format!(
+                        "`{}` is beyond what a {} has, which is {most}: leave it out",
+                        parameter.name, model.name
+                    )
+                })
             }
             Range::Between([least, most]) => {
                 let value = parameter.value.trim_matches('"').parse::<i64>().ok()?;
                 let beyond = !(*least..=*most).contains(&value);
-                beyond.then(|| format!("`{}` is {value}, and may be {least} to {most}: bring it into that range", parameter.name))
+                beyond.then(|| {
+                    format!(
+                        "`{}` is {value}, and may be {least} to {most}: bring it into that range",
+                        parameter.name
+                    )
+                })
             }
         };
         says.map(|says| Fault { line: parameter.line, says })

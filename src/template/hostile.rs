@@ -43,7 +43,9 @@ fn loops_that_write_nothing_are_stopped_where_they_are() {
 
 #[test]
 fn the_column_of_what_costs_too_much_is_the_authors() {
-    let said = said("<a>\n{{ device.name }}{% for a in range(end=20000) %}{% for b in range(end=20000) %}{% endfor %}{% endfor %}</a>");
+    let said = said(
+        "<a>\n{{ device.name }}{% for a in range(end=20000) %}{% for b in range(end=20000) %}{% endfor %}{% endfor %}</a>",
+    );
     let column = "{{ device.name }}{% for a in range(end=20000) %}{% for b in range(end=20000)".len() + 1;
     assert!(said.starts_with(&format!("acme/a/phone.xml:2:{column}: ")), "{said}");
 }
@@ -57,8 +59,14 @@ fn texts_and_lists_that_grow_are_stopped() {
         }
         text + "</a>"
     };
-    let many = format!("<a>{{{{ device.name{} }}}}</a>", " | replace(from=\"D\", to=\"DDDDDDDDDDDDDDDD\")".repeat(30));
-    let tilde = format!("<a>{{% set x = range(end=20000) | join(sep=\"..........\") %}}{{% if x{} %}}{{% endif %}}</a>", " ~ x".repeat(60));
+    let many = format!(
+        "<a>{{{{ device.name{} }}}}</a>",
+        " | replace(from=\"D\", to=\"DDDDDDDDDDDDDDDD\")".repeat(30)
+    );
+    let tilde = format!(
+        "<a>{{% set x = range(end=20000) | join(sep=\"..........\") %}}{{% if x{} %}}{{% endif %}}</a>",
+        " ~ x".repeat(60)
+    );
     for growing in [
         doubled("\"0123456789\"", "x ~ x"),
         doubled("[1, 2, 3]", "[...x, ...x]"),
@@ -125,7 +133,8 @@ fn parents_that_are_written_again_and_again_are_stopped() {
     let again = "{{ super() }}".repeat(60);
     let mut texts = vec![("acme/a/0.cfg".to_owned(), block(&"0123456789".repeat(1000)))];
     for n in 1..4 {
-        texts.push((format!("acme/a/{n}.cfg"), format!("{{% extends \"{}.cfg\" %}}{}", n - 1, block(&again))));
+        texts
+            .push((format!("acme/a/{n}.cfg"), format!("{{% extends \"{}.cfg\" %}}{}", n - 1, block(&again))));
     }
     texts.push((PHONE.to_owned(), format!("{{% extends \"5.cfg\" %}}{}", block(&again))));
     let said = said_of(&texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
@@ -156,20 +165,31 @@ fn what_nobody_could_count_is_not_allowed_and_it_is_said_what_to_write_instead()
         ("<a>{% set x %}y{% endset %}</a>", "acme/a/phone.xml:1:7: `set` with a text"),
         ("<a>{%- filter upper %}y{% endfilter %}</a>", "acme/a/phone.xml:1:8: `{% filter %}`"),
         ("<a>{% raw %}{{ {% endraw %}</a>", "acme/a/phone.xml:1:7: `{% raw %}`"),
-        ("{% component c() %}{{ body }}{% endcomponent %}<a>{% <c> %}x{% </c> %}</a>", "acme/a/phone.xml:1:54: a component with a body"),
-        ("{% component c() %}{% include \"base.cfg\" %}{% endcomponent %}<a/>", "acme/a/phone.xml:1:23: `include`"),
+        (
+            "{% component c() %}{{ body }}{% endcomponent %}<a>{% <c> %}x{% </c> %}</a>",
+            "acme/a/phone.xml:1:54: a component with a body",
+        ),
+        (
+            "{% component c() %}{% include \"base.cfg\" %}{% endcomponent %}<a/>",
+            "acme/a/phone.xml:1:23: `include`",
+        ),
         ("<a>{% include \"base\\/x.cfg\" %}</a>", "acme/a/phone.xml:1:7: a template's name"),
     ] {
         let said = said(text);
         assert!(said.starts_with(said_of_it), "{said}");
     }
-    let long = "x".repeat(300_000);
-    assert!(said(&long).contains("longer than 256 KiB"));
+    assert!(said(&"x".repeat(300_000)).contains("longer than 128 KiB"));
+    assert!(said(&format!("{{{{ {} }}}}", "[".repeat(100_000))).contains("this tag is too long"));
 }
 
 #[test]
 fn nothing_but_the_settings_can_be_read() {
-    for text in ["{{ get_env(name=\"HOME\") }}", "{{ now() }}", "{{ get_random(start=1, end=2) }}", "{{ load(path=\"/etc/passwd\") }}"] {
+    for text in [
+        "{{ get_env(name=\"HOME\") }}",
+        "{{ now() }}",
+        "{{ get_random(start=1, end=2) }}",
+        "{{ load(path=\"/etc/passwd\") }}",
+    ] {
         assert!(said(&format!("<a>{text}</a>")).contains("Unknown function"));
     }
     assert!(said("<a>{% include \"/etc/passwd\" %}</a>").contains("Unknown template"));

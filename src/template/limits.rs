@@ -8,7 +8,9 @@ use super::{Finding, Places, folders};
 use crate::pack::{self, Pack};
 
 /// The longest template, in bytes.
-const LONGEST: usize = 256 << 10;
+const LONGEST: usize = 128 << 10;
+/// The longest tag, in words and signs.
+const WORDS: usize = 4096;
 /// The most that is compiled for all families and models together, in bytes.
 const COMPILED: usize = 128 << 20;
 /// How many templates may stand in each other by `extends` and `include`.
@@ -22,7 +24,7 @@ pub(super) fn broken(pack: &Pack, places: &Places) -> Vec<Finding> {
     let mut uses = BTreeMap::new();
     for (name, text) in &pack.templates {
         if text.text.len() > LONGEST {
-            let message = "this template is longer than 256 KiB: put parts of it into templates of their own";
+            let message = "this template is longer than 128 KiB: put parts of it into templates of their own";
             found.push(finding(name, None, message));
             continue;
         }
@@ -47,6 +49,9 @@ fn finding(file: &str, at: Option<&Token<'_>>, message: &str) -> Finding {
 /// What templates are not written with, tag by tag.
 fn words(name: &str, tokens: &[Token<'_>]) -> Vec<Finding> {
     let mut found = Vec::new();
+    if let Some(tag) = tags(tokens).find(|tag| tag.len() > WORDS) {
+        found.push(finding(name, tag.first(), "this tag is too long: split it into several with `set`"));
+    }
     let (mut blocks, mut component) = (0_usize, false);
     for tag in tags(tokens).filter(|tag| tag[0].text == "{%") {
         let [word, rest @ ..] = inside(tag) else { continue };
@@ -61,15 +66,23 @@ fn words(name: &str, tokens: &[Token<'_>]) -> Vec<Finding> {
             "set" if rest.get(1).is_none_or(|sign| sign.text != "=") => {
                 "`set` with a text of its own is not allowed: write `{% set name = … %}`, or a component"
             }
-            "set_global" => "`set_global` is not allowed: set the name before the loop, or use a list `[… for … in …]`",
+            "set_global" => {
+                "`set_global` is not allowed: set the name before the loop, or use a list `[… for … in …]`"
+            }
             "filter" => "`{% filter %}` is not allowed: write the filter behind each value",
             "raw" => "`{% raw %}` is not allowed: write `{{ \"{{\" }}` for what would begin a tag",
-            "<" => "a component with a body is not allowed: hand it arguments, `{{ <name argument={value}/> }}`",
-            "include" if component => "`include` is not allowed in a component: put it where the component is used",
+            "<" => {
+                "a component with a body is not allowed: hand it arguments, `{{ <name argument={value}/> }}`"
+            }
+            "include" if component => {
+                "`include` is not allowed in a component: put it where the component is used"
+            }
             "include" | "extends" if rest.first().is_some_and(|name| name.text.contains('\\')) => {
                 "a template's name has no backslash in it: write it as its file is called"
             }
-            "block" if blocks > BLOCKS => "blocks stand in each other more than 2 deep: put them beside each other",
+            "block" if blocks > BLOCKS => {
+                "blocks stand in each other more than 2 deep: put them beside each other"
+            }
             _ => continue,
         };
         found.push(finding(name, Some(word), message));

@@ -1,6 +1,6 @@
 //! Tries a set on sample documents: what fails here would have failed at a phone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use tera::Context;
@@ -136,6 +136,8 @@ struct Tried<'s> {
     /// By template and by what is wrong, where it was first seen.
     faults: BTreeMap<(&'s str, String), Seen<'s>>,
     spent: u64,
+    /// Files of families that fail only after much work: once is enough.
+    dear: BTreeSet<(&'s str, &'s str, &'s str)>,
 }
 
 /// A file that has a fault.
@@ -155,13 +157,21 @@ impl<'s> Tried<'s> {
         let (Ok(context), Ok(masked)) = (context, masked) else { return };
         for file in entry.files() {
             if self.spent > MOST {
-                let message = "to try all of its models takes more work than a pack may: let templates do less";
+                let message =
+                    "to try all of its models takes more work than a pack may: let templates do less";
                 self.findings.push(whole(&format!("{}.toml", entry.brand_id), message));
                 return;
             }
+            let place = (entry.brand_id, entry.family_id, file.template.as_str());
+            if self.dear.contains(&place) {
+                continue;
+            }
             match self.file(set, (entry, file), &context, &masked) {
                 Ok(found) => self.faults.extend(found),
-                Err(finding) => self.findings.push(finding),
+                Err(finding) => {
+                    self.findings.push(finding);
+                    self.dear.extend((meter::spent() > meter::MOST / 2).then_some(place));
+                }
             }
         }
     }
@@ -211,7 +221,8 @@ impl Seen<'_> {
     /// Says where in the templates the line was written.
     fn finding(&self, set: &Set, fault: &str) -> Finding {
         let marked = Marked::of(set, self.entry, self.file.format).ok();
-        let lines = marked.map(|marked| marked.origins(self.file, &self.context, &self.body)).unwrap_or_default();
+        let lines =
+            marked.map(|marked| marked.origins(self.file, &self.context, &self.body)).unwrap_or_default();
         let written = self.line.checked_sub(1).and_then(|line| lines.get(line));
         let message = format!("what it makes for {} is not right: {fault}", self.entry.path());
         match written.and_then(|places| places.first()) {

@@ -28,7 +28,11 @@ const DEEPEST: u32 = 12;
 /// What each call of a filter or function costs beside the bytes that it looks at.
 const CALL: u64 = 100;
 
-const TOO_MUCH: &str = "this takes more work than a file may: loop over less, and not in loops over each other";
+/// What each round of a loop costs beside what stands in it.
+const ROUND: u64 = 20;
+
+const TOO_MUCH: &str =
+    "this takes more work than a file may: loop over less, and not in loops over each other";
 const TOO_LARGE: &str = "a value of more than 512 KiB is made here: write it out in parts instead";
 const TOO_DEEP: &str = "lists or maps lie in each other more than 12 deep: keep them flat";
 
@@ -83,7 +87,7 @@ fn metered(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
 fn looped(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
     let rounds = value.len().unwrap_or(0) as u64;
     let cost = kwargs.get::<u64>("cost")?.unwrap_or(CALL);
-    charged(size(&value)?.saturating_add(rounds.saturating_mul(cost)))?;
+    charged(size(&value)?.saturating_add(rounds.saturating_mul(cost.saturating_add(ROUND))))?;
     Ok(value)
 }
 

@@ -19,7 +19,9 @@ pub(super) struct Parameter {
 /// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none.
 pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
     match format {
-        Format::Xml => roxmltree::Document::parse(text).map(|document| elements(&document)).unwrap_or_default(),
+        Format::Xml => {
+            roxmltree::Document::parse(text).map(|document| elements(&document)).unwrap_or_default()
+        }
         Format::KeyValue | Format::Quoted => assigned(text, '='),
         Format::Colon => assigned(text, ':'),
         Format::Set => {
@@ -43,7 +45,10 @@ pub(super) fn contradictions(parameters: &[Parameter]) -> Vec<(&Parameter, usize
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())).filter(|(_, line)| !line.starts_with('#'))
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.trim()))
+        .filter(|(_, line)| !line.starts_with('#'))
 }
 
 fn parameter(line: usize, within: &str, (name, value): (&str, &str)) -> Option<Parameter> {

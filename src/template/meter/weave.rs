@@ -112,9 +112,10 @@ impl<'t> Weaver<'t> {
         let inner = inside(tag);
         let body = self.body(tag, [inner[0].text, end], after);
         let with = if is(tag, "component") { arguments(inner) } else { String::new() };
-        let trims = inner.last().zip(tag.last()).is_some_and(|(last, close)| {
-            self.text[last.end()..close.at].contains('-')
-        });
+        let trims = inner
+            .last()
+            .zip(tag.last())
+            .is_some_and(|(last, close)| self.text[last.end()..close.at].contains('-'));
         let trim = if trims { "-" } else { "" };
         let call = format!("{{{{ entered(cost={}, with=[{with}]) {trim}}}}}", cost(body));
         self.put(tag.last().map_or(0, Token::end), Rank::Whole, call);
