@@ -133,19 +133,20 @@ impl Finder<'_> {
 
     fn catalog(&mut self, parts: Parts<'_>) {
         let entry = parts.entry;
-        let changes: [(&str, fn(&mut Model)); 6] = [
-            ("name", |model| model.name.push('~')),
-            ("lines", |model| model.lines = model.lines.saturating_add(1)),
-            ("keys", |model| model.keys = model.keys.saturating_add(1)),
-            ("feature_keys", |model| model.feature_keys = model.feature_keys.saturating_add(1)),
-            ("expansion_modules", |model| {
-                model.expansion_modules = model.expansion_modules.saturating_add(1)
-            }),
-            ("expansion_keys", |model| model.expansion_keys = model.expansion_keys.saturating_add(1)),
+        let model = entry.model;
+        let one_more = |count: u16| count.saturating_add(1);
+        let changes = [
+            ("name", Model { name: format!("{}~", model.name), ..model.clone() }),
+            ("lines", Model { lines: one_more(model.lines), ..model.clone() }),
+            ("keys", Model { keys: one_more(model.keys), ..model.clone() }),
+            ("feature_keys", Model { feature_keys: one_more(model.feature_keys), ..model.clone() }),
+            (
+                "expansion_modules",
+                Model { expansion_modules: one_more(model.expansion_modules), ..model.clone() },
+            ),
+            ("expansion_keys", Model { expansion_keys: one_more(model.expansion_keys), ..model.clone() }),
         ];
-        for (name, change) in changes {
-            let mut model = entry.model.clone();
-            change(&mut model);
+        for (name, model) in changes {
             let path = format!("families.{}.models.{}.{name}", entry.family_id, entry.model_id);
             self.compare(Parts { entry: Entry { model: &model, ..entry }, ..parts }, "catalog", &path);
         }

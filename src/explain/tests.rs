@@ -72,7 +72,7 @@ fn a_line_names_the_line_of_the_template_that_wrote_it() {
 fn a_setting_names_whose_document_it_came_from() {
     let explanation = explained();
     for (line, setting, sources) in [
-        ("name", "lines[0].display_name", vec!["owner: first_name", "owner: last_name"]),
+        ("name", "lines[0].display_name", vec!["device: owner_id", "owner: first_name", "owner: last_name"]),
         ("server", "lines[0].server.host", vec!["account: realm"]),
         ("server", "lines[0].server.port", vec![]),
         ("zone", "time.zone.name", vec!["account above Chain: timezone"]),

@@ -134,7 +134,7 @@ fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>, is_asked: impl Fn(&st
 struct Tried<'s> {
     findings: Vec<Finding>,
     /// By template and by what is wrong, where it was first seen.
-    faults: BTreeMap<(&'s str, String), Seen<'s>>,
+    faults: BTreeMap<Known<'s>, Seen<'s>>,
     spent: u64,
     /// Files of families that fail only after much work: once is enough.
     dear: BTreeSet<(&'s str, &'s str, &'s str)>,
@@ -153,7 +153,7 @@ impl<'s> Tried<'s> {
     fn model(&mut self, set: &'s Set, entry: Entry<'s>, settings: &Settings) {
         let mut masked = settings.clone();
         masked.mask();
-        let [context, masked] = [settings, &masked].map(|settings| Context::from_serialize(settings));
+        let [context, masked] = [settings, &masked].map(Context::from_serialize);
         let (Ok(context), Ok(masked)) = (context, masked) else { return };
         for file in entry.files() {
             if self.spent > MOST {
@@ -188,7 +188,7 @@ impl<'s> Tried<'s> {
         named: Named<'s>,
         context: &Context,
         masked: &Context,
-    ) -> Result<Vec<((&'s str, String), Seen<'s>)>, Finding> {
+    ) -> Result<Vec<(Known<'s>, Seen<'s>)>, Finding> {
         let (entry, file) = named;
         let body = self.render(set, named, context)?;
         let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
@@ -216,6 +216,7 @@ fn told(body: &[u8]) -> Option<Fault> {
 }
 
 type Named<'s> = (Entry<'s>, &'s File);
+type Known<'s> = (&'s str, String);
 
 impl Seen<'_> {
     /// Says where in the templates the line was written.

@@ -137,8 +137,8 @@ impl Marker<'_> {
     fn texts(&mut self, to: usize) {
         while self.from < to {
             let rest = &self.text[self.from..to];
-            if rest.starts_with("{#") {
-                let end = rest[2..].find("#}").map_or(to, |end| self.from + end + 4);
+            if let Some(comment) = rest.strip_prefix("{#") {
+                let end = comment.find("#}").map_or(to, |end| self.from + end + 4);
                 self.copy(end.min(to));
                 continue;
             }
