@@ -359,7 +359,7 @@ async fn a_template_that_shows_its_harm_to_one_phone_only_costs_that_phone_its_f
     let house = House::new().await;
     let grown = "{% set x = \"0123456789\" %}".to_owned() + &"{% set x = x ~ x %}".repeat(40);
     for harm in [ENDLESS, &grown] {
-        let text = format!("version = 2\n{{% if device.name == \"Counter\" %}}{harm}{{% endif %}}");
+        let text = format!("version = 2\n{{% if device.mac == \"00acbe000001\" %}}{harm}{{% endif %}}");
         fs::write(template(&house.pack()), text).unwrap();
         let mut refusal = house.files.by_mac(mac_of("00acbe000001")).await.map(drop);
         for _ in 0..500 {

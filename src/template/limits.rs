@@ -63,11 +63,8 @@ fn words(name: &str, tokens: &[Token<'_>]) -> Vec<Finding> {
             _ => {}
         }
         let message = match word.text {
-            "set" if rest.get(1).is_none_or(|sign| sign.text != "=") => {
+            "set" | "set_global" if rest.get(1).is_none_or(|sign| sign.text != "=") => {
                 "`set` with a text of its own is not allowed: write `{% set name = … %}`, or a component"
-            }
-            "set_global" => {
-                "`set_global` is not allowed: set the name before the loop, or use a list `[… for … in …]`"
             }
             "filter" => "`{% filter %}` is not allowed: write the filter behind each value",
             "raw" => "`{% raw %}` is not allowed: write `{{ \"{{\" }}` for what would begin a tag",

@@ -93,7 +93,7 @@ fn leaf(node: roxmltree::Node<'_, '_>, line: usize, around: usize) -> Option<Par
         return None;
     }
     let tag = node.tag_name().name();
-    let told = node.attributes().any(|attribute| is_told_by(attribute.name()));
+    let told = node.attributes().any(is_told_by);
     if !told && !tag.contains(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -104,8 +104,14 @@ fn leaf(node: roxmltree::Node<'_, '_>, line: usize, around: usize) -> Option<Par
     Some(Parameter { line, within: around.to_string(), name, value })
 }
 
-fn is_told_by(attribute: &str) -> bool {
-    ["id", "idx", "index", "name", "number", "key", "context"].contains(&attribute)
+/// True for an attribute that numbers or names a parameter. What is called by a free text may be there again.
+fn is_told_by(attribute: roxmltree::Attribute<'_, '_>) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match attribute.name() {
+        "id" | "idx" | "index" | "key" | "context" => attribute.value().chars().all(plain),
+        "name" => attribute.value().chars().all(plain) && attribute.value().contains(['.', '_']),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +144,7 @@ mod tests {
     fn what_may_stand_there_more_than_once_is_left_alone() {
         for (format, text) in [
             (Format::KeyValue, "a = 1\na = 1\ninclude:config \"x=1\"\ninclude:config \"x=2\"\n"),
+            (Format::Xml, "<a><e name=\"Ann\">101</e><e name=\"Ann\">102</e></a>"),
             (Format::Xml, "<a><codec>pcmu</codec><codec>pcma</codec></a>"),
             (Format::Xml, "<a><l><k idx=\"1\">x</k></l><l><k idx=\"1\">y</k></l></a>"),
             (Format::Xml, "<a><line2><x/></line2><line2><y/></line2></a>"),

@@ -90,7 +90,7 @@ impl<'t> Weaver<'t> {
         match inside(tag) {
             _ if is(tag, "component") => self.enter(tag, "endcomponent", after),
             _ if is(tag, "block") => self.enter(tag, "endblock", after),
-            [_, _, _, value @ ..] if is(tag, "set") => {
+            [_, _, _, value @ ..] if is(tag, "set") || is(tag, "set_global") => {
                 self.wrap(value, "metered");
                 self.expression(value);
             }
