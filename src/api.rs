@@ -62,6 +62,7 @@ mod table;
 mod templates;
 mod trash;
 mod users;
+mod values;
 mod walk;
 
 pub use accounts::bootstrap;

@@ -10,12 +10,16 @@ use crate::id::Id;
 
 mod agent;
 mod brand;
+pub mod codes;
 mod coverage;
+mod encryption;
 mod event;
 pub mod name;
 
 pub use agent::Agent;
 pub use brand::{Brand, Count, Family, File, Format, Model, Range};
+pub use codes::{Code, KeyCodes, Row};
+pub use encryption::{Encryption, KeyError};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 
@@ -153,6 +157,23 @@ impl<'c> Entry<'c> {
     /// How it is told to resync.
     pub fn events(self) -> &'c Events {
         self.family.events.as_ref().unwrap_or(&self.brand.events)
+    }
+
+    /// True where one of these names it, its family or its brand: `brand`, `brand/family`, `brand/family/model` or
+    /// `brand/model`; and where there are none.
+    pub fn is_one_of(self, names: &[&str]) -> bool {
+        let path = self.path();
+        let short = format!("{}/{}", self.brand_id, self.model_id);
+        let is_it = |name: &&str| {
+            **name == short
+                || path.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        names.is_empty() || names.iter().any(is_it)
+    }
+
+    /// The encryptions that its phones undo, the usual one first.
+    pub fn encryptions(self) -> &'c [Encryption] {
+        self.family.encryption.as_ref().unwrap_or(&self.brand.encryption)
     }
 
     /// `brand/family/model`, as folders name it.

@@ -8,20 +8,29 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::account::Account;
-use crate::catalog::Entry;
+use crate::catalog::{Entry, KeyError};
 use crate::device::Device;
 use crate::document::Body;
 use crate::id::Id;
 use crate::user::User;
 use crate::zone::UnknownZone;
 
+mod codecs;
+mod encryption;
 mod keys;
 mod layers;
+pub mod layout;
 mod line;
+mod mask;
+mod site;
 mod time;
 
+pub use encryption::{EncryptionSettings, check_shared};
 pub use keys::KeySetting;
+pub use layout::Layout;
 pub use line::{HostPort, Line};
+pub use mask::MASK;
+pub use site::{Contact, Firmware, Poll, Provisioning, Tones};
 pub use time::Time;
 
 use layers::Layers;
@@ -44,6 +53,8 @@ pub struct Settings {
     pub codecs: Vec<String>,
     /// Clock, zone and summer time, in every vendor's notation.
     pub time: Time,
+    /// What a call sounds like before it is answered.
+    pub tones: Tones,
     /// Language of the screen.
     pub language: Language,
     /// What the `Alert-Info` header says for each kind of call.
@@ -58,21 +69,14 @@ pub struct Settings {
     pub provisioning: Provisioning,
     /// Passwords of the phone's own menus and web page.
     pub passwords: Passwords,
-}
-
-/// What stands for a secret where it is not to be seen.
-pub const MASK: &str = "********";
-
-impl Settings {
-    /// Puts [`MASK`] in the place of every secret that is set, so that whatever is made of these settings shows
-    /// none, in no encoding.
-    pub fn mask(&mut self) {
-        let passwords = [&mut self.passwords.admin, &mut self.passwords.user];
-        let secrets = self.lines.iter_mut().map(|line| &mut line.password).chain(passwords);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
-            MASK.clone_into(secret);
-        }
-    }
+    /// The phonebook.
+    pub contacts: Vec<Contact>,
+    /// Where the phone's log goes.
+    pub syslog: HostPort,
+    /// The firmware it is to have.
+    pub firmware: Firmware,
+    /// How the files that hold credentials are encrypted.
+    pub encryption: EncryptionSettings,
 }
 
 /// The device.
@@ -157,17 +161,6 @@ pub struct Ringtones {
     pub external: String,
 }
 
-/// How the phone fetches its files.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Provisioning {
-    /// Base URL with a slash at its end; empty when the site does not say where its phones reach it.
-    pub url: String,
-    /// `http` or `https`, or empty.
-    pub scheme: String,
-    /// The URL without scheme and without the slash at its end: `prov.example.com:8080`.
-    pub address: String,
-}
-
 /// The phone's own passwords; an empty one leaves the phone's as it is.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct Passwords {
@@ -203,8 +196,16 @@ pub struct Parts<'a> {
     pub device: &'a Device,
     /// Its owner and the users its keys show, as far as they exist.
     pub users: &'a BTreeMap<Id, User>,
+    /// The devices whose SIP accounts it has beside its own, as far as they exist.
+    pub others: &'a BTreeMap<Id, Device>,
     /// Its model.
     pub entry: Entry<'a>,
+}
+
+impl<'a> Parts<'a> {
+    fn owner(self) -> Option<&'a User> {
+        self.device.owner().and_then(|id| self.users.get(&id))
+    }
 }
 
 /// Why there are no settings for a device.
@@ -219,6 +220,9 @@ pub enum SettingsError {
     /// The zone in force is none that exists.
     #[error(transparent)]
     Zone(#[from] UnknownZone),
+    /// The key that its files are to be encrypted with is none that its phone takes.
+    #[error(transparent)]
+    Encryption(#[from] KeyError),
 }
 
 /// Settings, and what of the documents the phone cannot do.
@@ -236,19 +240,23 @@ pub struct Assembled {
 /// Merges the documents into what the phone's templates see.
 pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
     let account = parts.accounts.first().ok_or(SettingsError::NoAccount)?;
-    let owner = parts.device.owner().and_then(|id| parts.users.get(&id));
+    let owner = parts.owner();
     let layers = Layers::of(parts, owner);
     let mut warnings = Vec::new();
-    let keys = keys::place(parts.device, parts.users, parts.entry.model, &mut warnings);
+    let encryption = encryption::of(&layers, parts.entry, &mut warnings)?;
+    let lines = line::all(parts, &layers, &mut warnings);
+    let keys = keys::of(parts, &lines, &layers, &mut warnings);
+    let language = language(layers.text("language").unwrap_or("en-US"));
     let settings = Settings {
         device: device_facts(parts.device, parts.entry),
         phone: phone_facts(parts.entry),
         account: account_facts(account),
         user: owner.map(user_facts).unwrap_or_default(),
-        lines: vec![line::first(&layers, parts.device, owner, account)],
-        codecs: codecs(&layers),
+        lines,
+        codecs: codecs::of(&layers),
         time: time::of(&layers)?,
-        language: language(layers.text("language").unwrap_or("en-US")),
+        tones: site::tones(&layers, &language),
+        language,
         ringtones: Ringtones {
             internal: layers.owned("ringtones.internal"),
             external: layers.owned("ringtones.external"),
@@ -256,11 +264,15 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         keys: keys.own,
         feature_keys: keys.feature,
         expansion_keys: keys.expansion,
-        provisioning: provisioning(&parts.site.phones_url),
+        provisioning: site::provisioning(&layers, parts),
         passwords: Passwords {
             admin: layers.owned("provision.admin_password"),
             user: layers.owned("provision.user_password"),
         },
+        contacts: site::contacts(&layers, parts.users),
+        syslog: site::syslog(&layers),
+        firmware: site::firmware(&layers),
+        encryption,
     };
     Ok(Assembled { settings, auto_sync: layers.auto_sync(), warnings })
 }
@@ -310,37 +322,11 @@ fn user_facts(user: &User) -> UserFacts {
     }
 }
 
-fn codecs(layers: &Layers<'_>) -> Vec<String> {
-    let listed = layers.at("media.audio.codecs").and_then(|value| value.as_array());
-    let mut names: Vec<String> = Vec::new();
-    for name in listed.into_iter().flatten().filter_map(|value| value.as_str()).map(codec) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if names.is_empty() { vec!["pcmu".to_owned()] } else { names }
-}
-
-/// Kazoo writes codecs with clock rates and in several spellings.
-fn codec(name: &str) -> String {
-    match name {
-        "G7221@16000h" | "G722_16" => "g7221_16".to_owned(),
-        "G7221@32000h" | "G722_32" => "g7221_32".to_owned(),
-        _ => name.split(['@', '_']).next().unwrap_or_default().to_ascii_lowercase(),
-    }
-}
-
 fn language(tag: &str) -> Language {
     let mut parts = tag.split(['-', '_']);
     let primary = parts.next().unwrap_or_default().to_lowercase();
     let region = parts.next_back().unwrap_or_default().to_uppercase();
     Language { tag: tag.to_owned(), primary, region }
-}
-
-fn provisioning(url: &str) -> Provisioning {
-    let (scheme, address) = url.split_once("://").unwrap_or_default();
-    let address = address.trim_end_matches('/').to_owned();
-    Provisioning { url: url.to_owned(), scheme: scheme.to_owned(), address }
 }
 
 #[cfg(test)]

@@ -11,18 +11,17 @@ use super::error::Failure;
 use super::farewell::Farewell;
 use super::persist::unless_named;
 use super::request::Call;
-use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, walk};
+use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, values, walk};
 use crate::account::Account;
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::files::Refusal;
 use crate::id::Id;
 use crate::resync::{Ask, Asked, Scope};
-use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
+use crate::schema::{self, Invalid, Schema, merge, prune_null_keys};
 use crate::settings::SettingsError;
 use crate::store::{Change, Entity, Noun, Step};
 use crate::user::User;
-use crate::zone::Zone;
 
 /// A document, and the account whose rules it follows: its own, which for an account is itself.
 pub(super) struct Found {
@@ -142,7 +141,7 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     if soft {
         steps.extend(trash::steps(&call.desk, entity).await?);
     }
-    steps.push(Step::Mark(scope(entity)));
+    steps.extend(scopes(entity).into_iter().map(Step::Mark));
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
@@ -214,7 +213,7 @@ fn checked(
         Noun::Device => devices::settle(account, &mut body, &mut invalid),
         Noun::User => {}
     }
-    check_zone(&body, &mut invalid);
+    values::check(noun, &body, &mut invalid);
     let kind = match noun {
         Noun::Account => schema::Noun::Account,
         Noun::User => schema::Noun::User,
@@ -246,7 +245,8 @@ pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>)
 /// The steps that store a document.
 pub(super) fn putting(entity: &Entity, before: Option<&Document>) -> Vec<Step> {
     let replaces = before.map(|before| before.revision);
-    vec![Step::Put { entity: entity.clone(), replaces }, Step::Mark(scope(entity))]
+    let put = Step::Put { entity: entity.clone(), replaces };
+    [put].into_iter().chain(scopes(entity).into_iter().map(Step::Mark)).collect()
 }
 
 /// The account in whose trail a deed is entered: an account's own making and end are its parent's matter.
@@ -294,6 +294,13 @@ fn ask(desk: &Desk, entity: &Entity, sync: bool) {
     }
 }
 
+/// Whom a change of it may concern.
+pub(super) fn scopes(entity: &Entity) -> Vec<Scope> {
+    let everybody = matches!(entity, Entity::User(_)).then(|| Scope::Users(entity.document().account));
+    [scope(entity)].into_iter().chain(everybody).collect()
+}
+
+/// Its own scope.
 pub(super) fn scope(entity: &Entity) -> Scope {
     let id = entity.document().id;
     match entity {
@@ -310,16 +317,6 @@ pub(super) async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Fa
     match desk.files.trial(device).await {
         Ok(_) | Err(Refusal::NoModel(_) | Refusal::Settings(SettingsError::NoMac)) => Ok(()),
         Err(refusal) => Err(Failure::unrenderable(refusal)),
-    }
-}
-
-fn check_zone(body: &Body, invalid: &mut Invalid) {
-    let Some(name) = body.get("timezone").and_then(|name| name.as_str()) else { return };
-    if matches!(name.trim(), "" | "inherit") {
-        return;
-    }
-    if let Err(error) = Zone::find(name.trim()) {
-        invalid.add("timezone", "invalid", Problem::new(error.to_string()).value(name));
     }
 }
 

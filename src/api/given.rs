@@ -30,6 +30,7 @@ pub(super) async fn list(call: Call) -> Reply {
             "bytes": file.rendered.body.len(),
             "digest": file.rendered.digest,
             "secret": file.secret,
+            "encryption": file.rendered.encryption,
             "held": holds.map(|held| held.digest),
             "fetched": holds.map(|held| held.fetched),
             "in_step": holds.is_some_and(|held| held.digest == file.rendered.digest),
@@ -38,7 +39,7 @@ pub(super) async fn list(call: Call) -> Reply {
     Ok(Answer::data(Value::Array(rows.collect())))
 }
 
-/// `GET …/devices/{D}/config/{file}`: one of them, as it would be served. `secrets=true` shows it unmasked, and
+/// `GET …/devices/{D}/config/{file}`: one of them, as it is before it is encrypted. `secrets=true` shows it unmasked, and
 /// `explain=true` says to an administrator what made each of its lines.
 pub(super) async fn get(call: Call) -> Reply {
     let device = find_device(&call).await?;
@@ -48,7 +49,8 @@ pub(super) async fn get(call: Call) -> Reply {
     let whole = supposed(&call, &device, Sight::Whole).await?;
     let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     let masked = call.parameter("secrets") != Some("true");
-    let seen = if masked { supposed(&call, &device, Sight::Masked).await? } else { whole.clone() };
+    let sight = if masked { Sight::Masked } else { Sight::Plain };
+    let seen = supposed(&call, &device, sight).await?;
     if !masked {
         access::administrator(call.caller()?)?;
         note_reading(&call, &device).await?;
@@ -58,6 +60,7 @@ pub(super) async fn get(call: Call) -> Reply {
         "content_type": file.rendered.content_type,
         "bytes": file.rendered.body.len(),
         "digest": file.rendered.digest,
+        "encryption": file.rendered.encryption,
         "masked": masked,
         "warnings": whole.warnings,
         "body": text(Some(&seen), &file.name),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Events;
+use super::codes::{self, KeyCodes};
 use super::name::Pattern;
+use super::{Encryption, Events};
 
 /// How a file is written, which decides how values are escaped in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +24,10 @@ pub enum Format {
     Set,
     /// XML 1.0, in elements and in double-quoted attributes alike.
     Xml,
+    /// JSON (RFC 8259); values stand between quotes.
+    Json,
+    /// Lines of words as a command line reads them; a value with blanks stands between quotes.
+    Lines,
 }
 
 /// A file that a phone asks for.
@@ -37,7 +42,7 @@ pub struct File {
     pub format: Format,
     /// The `Content-Type` it is served with.
     pub content_type: String,
-    /// True when it holds credentials.
+    /// True when it holds credentials; then it is encrypted where that is wanted.
     #[serde(default)]
     pub secret: bool,
     /// What its first line must be, where its phones ignore it otherwise.
@@ -117,6 +122,17 @@ pub struct Family {
     /// What parameters may say, by their names; `{n}` in a name stands for a number and `*` for anything.
     #[serde(default)]
     pub ranges: BTreeMap<String, Range>,
+    /// Codes of keys, where they are not the brand's.
+    #[serde(default)]
+    pub key_codes: KeyCodes,
+    /// Codes of the keys that can never be line keys, where that row counts otherwise.
+    #[serde(default)]
+    pub feature_key_codes: KeyCodes,
+    /// Codes of the keys of expansion modules, where that row counts otherwise.
+    #[serde(default)]
+    pub expansion_key_codes: KeyCodes,
+    /// Encryptions, where they are not the brand's.
+    pub encryption: Option<Vec<Encryption>>,
     /// Its models by id (lower case).
     pub models: BTreeMap<String, Model>,
 }
@@ -136,6 +152,12 @@ pub struct Brand {
     /// Parameters that its phones read more than once in a file.
     #[serde(default)]
     pub repeated: Vec<String>,
+    /// The vendor's codes for what keys do.
+    #[serde(default)]
+    pub key_codes: KeyCodes,
+    /// Encryptions of files that hold credentials, the usual one first; none where its phones read plain files only.
+    #[serde(default)]
+    pub encryption: Vec<Encryption>,
     /// Its families by id (lower case).
     pub families: BTreeMap<String, Family>,
 }
@@ -155,6 +177,7 @@ impl Brand {
             {
                 return Err(format!("families.{id}.ranges: {name:?} has no {{n}} that could be counted"));
             }
+            codes::check(self, family)?;
         }
         Ok(())
     }

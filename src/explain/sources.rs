@@ -17,7 +17,7 @@ use crate::user::User;
 /// What a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Source {
-    /// `device`, `owner`, `user` and its name, `account`, `account above` and its name, `site` or `catalog`.
+    /// `device`, `device` and the name of another, `owner`, `user` and its name, `account`, `account above` and its name, `site` or `catalog`.
     pub whose: String,
     /// Where in it: `caller_id.internal.number`.
     pub path: String,
@@ -31,6 +31,7 @@ pub(super) fn of(parts: Parts<'_>, settings: &Value) -> Sources {
     let mut finder = Finder { settings, found: Sources::new() };
     finder.device(parts);
     finder.users(parts);
+    finder.others(parts);
     finder.accounts(parts);
     finder.site(parts);
     finder.catalog(parts);
@@ -103,6 +104,19 @@ impl Finder<'_> {
                     user.document.body = body;
                 }
                 finder.compare(Parts { users: &users, ..parts }, &whose, path)
+            });
+        }
+    }
+
+    fn others(&mut self, parts: Parts<'_>) {
+        for (id, other) in parts.others {
+            let whose = format!("device {}", other.document.text("name").unwrap_or_default());
+            self.body(&other.document.body, &mut |finder, body, path| {
+                let mut others: BTreeMap<Id, Device> = parts.others.clone();
+                if let Some(other) = others.get_mut(id) {
+                    other.document.body = body;
+                }
+                finder.compare(Parts { others: &others, ..parts }, &whose, path)
             });
         }
     }

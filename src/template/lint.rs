@@ -35,6 +35,9 @@ pub struct Sample {
     pub users: Vec<Body>,
     /// The device's document.
     pub device: Body,
+    /// Documents of other devices, each with its `id`.
+    #[serde(default)]
+    pub devices: Vec<Body>,
     /// Where the phones of the sample's site reach it.
     #[serde(default)]
     pub phones_url: String,
@@ -72,17 +75,26 @@ impl Sample {
         let accounts: Vec<Account> = [&self.account].into_iter().chain(&self.above).map(account).collect();
         let site = Site { phones_url: self.phones_url.clone(), body: self.site.clone() };
         let device = Device { document: Document::new(DEVICE, ACCOUNT, device, 0) };
-        let users = self.users();
-        then(Parts { site: &site, accounts: &accounts, device: &device, users: &users, entry })
+        let users = by_id(&self.users, |document| User { document });
+        let others = by_id(&self.devices, |document| Device { document });
+        then(Parts {
+            site: &site,
+            accounts: &accounts,
+            device: &device,
+            users: &users,
+            others: &others,
+            entry,
+        })
     }
+}
 
-    fn users(&self) -> BTreeMap<Id, User> {
-        let user = |body: &Body| {
-            let id = body.get("id")?.as_str()?.parse().ok()?;
-            Some((id, User { document: Document::new(id, ACCOUNT, body.clone(), 0) }))
-        };
-        self.users.iter().filter_map(user).collect()
-    }
+/// Documents by their `id`.
+fn by_id<T>(bodies: &[Body], made: impl Fn(Document) -> T) -> BTreeMap<Id, T> {
+    let one = |body: &Body| {
+        let id = body.get("id")?.as_str()?.parse().ok()?;
+        Some((id, made(Document::new(id, ACCOUNT, body.clone(), 0))))
+    };
+    bodies.iter().filter_map(one).collect()
 }
 
 /// The sample documents that are shipped, by name.

@@ -9,14 +9,15 @@ use crate::catalog::Format;
 pub(super) struct Parameter {
     /// From 1.
     pub(super) line: usize,
-    /// What it stands in: a section, or the elements around it.
+    /// What it stands in: a section, which may be there again, or the elements around it.
     pub(super) within: String,
     pub(super) name: String,
     pub(super) value: String,
 }
 
 /// What a file says, in its order. Of XML these are the elements that an attribute or a number in their name tells
-/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none.
+/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none. JSON and lines of
+/// commands have none that could be told apart.
 pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
     match format {
         Format::Xml => {
@@ -24,6 +25,7 @@ pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
         }
         Format::KeyValue | Format::Quoted => assigned(text, '='),
         Format::Colon => assigned(text, ':'),
+        Format::Json | Format::Lines => Vec::new(),
         Format::Set => {
             let lines = numbered(text).filter_map(|(line, text)| Some((line, text.strip_prefix("SET ")?)));
             lines.filter_map(|(line, text)| parameter(line, "", text.trim_start().split_once(' ')?)).collect()
@@ -58,13 +60,13 @@ fn parameter(line: usize, within: &str, (name, value): (&str, &str)) -> Option<P
 }
 
 fn assigned(text: &str, sign: char) -> Vec<Parameter> {
-    let mut section = "";
+    let mut section = String::new();
     let mut found = Vec::new();
     for (line, text) in numbered(text) {
         if text.starts_with('[') {
-            section = text;
+            section = format!("{text} in line {line}");
         } else if !["include:", "exclude:"].iter().any(|word| text.starts_with(word)) {
-            found.extend(text.split_once(sign).and_then(|pair| parameter(line, section, pair)));
+            found.extend(text.split_once(sign).and_then(|pair| parameter(line, &section, pair)));
         }
     }
     found
@@ -143,6 +145,7 @@ mod tests {
     #[test]
     fn what_may_stand_there_more_than_once_is_left_alone() {
         for (format, text) in [
+            (Format::KeyValue, "[x]\na = 1\n[x]\na = 2\n"),
             (Format::KeyValue, "a = 1\na = 1\ninclude:config \"x=1\"\ninclude:config \"x=2\"\n"),
             (Format::Xml, "<a><e name=\"Ann\">101</e><e name=\"Ann\">102</e></a>"),
             (Format::Xml, "<a><codec>pcmu</codec><codec>pcma</codec></a>"),
