@@ -17,7 +17,7 @@ mod event;
 pub mod name;
 
 pub use agent::Agent;
-pub use brand::{Brand, Family, File, Format, Model};
+pub use brand::{Brand, Count, Family, File, Format, Model, Range};
 pub use codes::{Code, KeyCodes, Row};
 pub use encryption::{Encryption, KeyError};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};

@@ -15,6 +15,7 @@ use crate::template::Finding;
 use crate::watch;
 
 mod author;
+mod explain;
 pub mod golden;
 mod transfer;
 
@@ -76,6 +77,8 @@ enum Command {
     Lint(author::Lint),
     /// Prints the files that a phone would be given
     Render(author::Render),
+    /// Says of each line of a file which templates, settings and documents made it; secrets are masked
+    Explain(explain::Explain),
     /// Verifies the database of a daemon that is not running
     Check(Place),
     /// Writes everything in the database of a daemon that is not running as lines of JSON
@@ -174,6 +177,7 @@ impl Command {
             Self::NewPack(pack) => pack.run(out),
             Self::Lint(lint) => lint.run(out),
             Self::Render(render) => render.run(out),
+            Self::Explain(explain) => explain.run(out),
             Self::Check(place) => check(place, out),
             Self::Export { place, to } => {
                 let counts = transfer::export(&place.data_dir()?, &to, out)?;

@@ -17,6 +17,7 @@ use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
 
 mod documents;
+mod explained;
 
 pub use documents::Instead;
 

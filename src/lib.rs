@@ -26,6 +26,7 @@ pub mod settings;
 // Reasoning.
 pub mod template;
 pub mod render;
+pub mod explain;
 pub mod resync;
 pub mod auth;
 

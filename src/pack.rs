@@ -64,9 +64,8 @@ impl Pack {
 
     /// The templates that a brand's files can use: its own and those in the folder `shared`.
     pub fn templates_of<'p>(&'p self, brand: &str) -> impl Iterator<Item = (&'p str, &'p str)> {
-        let own = format!("{brand}/");
-        let seen = move |name: &str| name.starts_with(&own) || name.starts_with("shared/");
-        let templates = self.templates.iter().filter(move |(name, _)| seen(name));
+        let brand = brand.to_owned();
+        let templates = self.templates.iter().filter(move |(name, _)| is_seen_by(&brand, name));
         templates.map(|(name, text)| (name.as_str(), text.text.as_str()))
     }
 
@@ -82,6 +81,12 @@ impl Pack {
         }
         Digest::of(&bytes)
     }
+}
+
+/// True for a template that a brand's files can use: one of its own, or of the folder `shared`.
+pub fn is_seen_by(brand: &str, template: &str) -> bool {
+    let own = template.strip_prefix(brand).is_some_and(|rest| rest.starts_with('/'));
+    own || template.starts_with("shared/")
 }
 
 /// The brand that a catalog file describes; `None` for other files.

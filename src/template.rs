@@ -1,10 +1,10 @@
 //! Templates: a whole set is compiled from names and texts, or everything that is wrong with it is reported.
 //!
 //! A set is never changed. A new one is made beside it and takes its place, so that a bad edit never reaches a
-//! phone. Tera's limits on nesting and ranges hold for templates from anywhere; what a file may be long, we
-//! limit here.
+//! phone. Templates may come from anywhere: what they may consist of is limited before they are compiled, and what a
+//! rendering may cost and make while it runs, so that the worst of them is a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
@@ -12,13 +12,24 @@ use tera::{Context, Tera};
 
 use crate::catalog::{Catalog, Entry, File, Format};
 use crate::id::Digest;
-use crate::pack::Pack;
+use crate::pack::{self, Pack};
 use crate::settings::Settings;
 
-pub mod lint;
-mod names;
 mod escape;
+mod faults;
+mod limits;
+pub mod lint;
+mod marks;
+mod meter;
+mod names;
+mod parameters;
 pub mod read_back;
+mod rows;
+mod token;
+
+pub use marks::Place;
+
+use meter::Woven;
 
 /// The longest file that a phone is given, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -44,7 +55,12 @@ pub struct Set {
     engines: BTreeMap<(String, Format), Tera>,
     digests: BTreeMap<String, Digest>,
     texts: BTreeMap<String, String>,
+    woven: BTreeMap<String, Woven>,
+    catalogs: BTreeMap<String, String>,
 }
+
+/// A file, and by its lines where they were written.
+pub type Origins = (Vec<u8>, Vec<Vec<Place>>);
 
 impl Set {
     /// Compiles a pack. Reports every file that is wrong, not only the first.
@@ -58,12 +74,19 @@ impl Set {
                 message: error.message,
             }]
         })?;
+        let places = places(&catalog, pack);
+        let mut findings = limits::broken(pack, &places);
+        let texts = pack.templates.iter().map(|(name, text)| (name.clone(), text.text.clone()));
+        let texts: BTreeMap<String, String> = texts.collect();
         let mut engines = BTreeMap::new();
-        let mut findings = Vec::new();
-        for (place, format) in places(&catalog, pack) {
-            match engine(pack, &place, format) {
+        let woven: BTreeMap<String, Woven> = match findings[..] {
+            [] => texts.iter().map(|(name, text)| (name.clone(), meter::weave(text))).collect(),
+            _ => BTreeMap::new(),
+        };
+        for (place, format) in if findings.is_empty() { places } else { Places::new() } {
+            match engine(&woven, &place, format) {
                 Ok(tera) => drop(engines.insert((place, format), tera)),
-                Err(found) => findings.extend(found),
+                Err(found) => findings.extend(found.into_iter().map(|found| placed(&woven, found))),
             }
         }
         findings.sort();
@@ -72,8 +95,8 @@ impl Set {
             return Err(findings);
         }
         let digests = pack.catalogs.keys().map(|brand| (brand.clone(), pack.digest_of(brand))).collect();
-        let texts = pack.templates.iter().map(|(name, text)| (name.clone(), text.text.clone())).collect();
-        Ok(Self { catalog, engines, digests, texts })
+        let catalogs = pack.catalogs.iter().map(|(brand, text)| (brand.clone(), text.text.clone())).collect();
+        Ok(Self { catalog, engines, digests, texts, woven, catalogs })
     }
 
     /// The catalog of this set.
@@ -93,14 +116,67 @@ impl Set {
     }
 
     fn render_in(&self, entry: Entry<'_>, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
-        let family = format!("{}/{}", entry.brand_id, entry.family_id);
-        let engines = [entry.path(), family].map(|place| self.engines.get(&(place, file.format)));
-        let [model, family] = engines;
-        let tera = model.or(family).ok_or_else(|| missing(&file.template))?;
-        let mut body = Limited(Vec::with_capacity(8192));
-        tera.render_to(&file.template, context, &mut body)
-            .map_err(|error| finding(&file.template, &error))?;
-        Ok(if file.format == Format::Quoted { crlf(&body.0) } else { body.0 })
+        let place = self.place_of(entry, file.format);
+        let tera = self.engines.get(&(place, file.format)).ok_or_else(|| missing(&file.template))?;
+        run(tera, file, context).map_err(|found| placed(&self.woven, found))
+    }
+
+    /// Where a model's templates are looked up from: its own folder where it has one, else its family's.
+    fn place_of(&self, entry: Entry<'_>, format: Format) -> String {
+        let own = (entry.path(), format);
+        if self.engines.contains_key(&own) {
+            own.0
+        } else {
+            format!("{}/{}", entry.brand_id, entry.family_id)
+        }
+    }
+
+    /// The whole name of a template that a model's file names.
+    fn resolved(&self, entry: Entry<'_>, template: &str) -> String {
+        let names = folders(&entry.path()).into_iter().map(|folder| format!("{folder}{template}"));
+        names.into_iter().find(|name| self.texts.contains_key(name)).unwrap_or_else(|| template.to_owned())
+    }
+
+    /// Renders a file of a model with settings that were taken apart and changed.
+    pub fn render_value(
+        &self,
+        entry: Entry<'_>,
+        file: &File,
+        settings: &serde_json::Value,
+    ) -> Result<Vec<u8>, Finding> {
+        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        self.render_in(entry, file, &context)
+    }
+
+    /// A file of a model, and for each of its lines the places in templates that wrote something of it; no lines
+    /// where that cannot be told, because a template looks at what another one wrote.
+    pub fn origins(&self, entry: Entry<'_>, file: &File, settings: &Settings) -> Result<Origins, Finding> {
+        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        let body = self.render_in(entry, file, &context)?;
+        let lines = marks::Marked::of(self, entry, file.format)?.origins(file, &context, &body);
+        Ok((body, lines))
+    }
+
+    /// The line of a brand's catalog, from 1, where a key or an element of a list stands: `families.t4x.files.0`.
+    pub fn catalog_line(&self, brand: &str, path: &str) -> Option<usize> {
+        rows::line_of(self.catalogs.get(brand)?, path)
+    }
+}
+
+fn run(tera: &Tera, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
+    let mut body = Limited(Vec::with_capacity(8192));
+    meter::begin();
+    tera.render_to(&file.template, context, &mut body).map_err(|error| finding(&file.template, &error))?;
+    Ok(if file.format == Format::Quoted { crlf(&body.0) } else { body.0 })
+}
+
+/// A finding in a woven text, at the place in the author's.
+fn placed(woven: &BTreeMap<String, Woven>, found: Finding) -> Finding {
+    match woven.get(&found.file) {
+        Some(woven) if found.column > 0 => {
+            Finding { column: woven.column(found.line, found.column), ..found }
+        }
+        _ => found,
     }
 }
 
@@ -115,9 +191,11 @@ fn crlf(text: &[u8]) -> Vec<u8> {
     made
 }
 
+type Places = BTreeSet<(String, Format)>;
+
 /// Families, and models with templates of their own, each with every format its files have.
-fn places(catalog: &Catalog, pack: &Pack) -> std::collections::BTreeSet<(String, Format)> {
-    let mut places = std::collections::BTreeSet::new();
+fn places(catalog: &Catalog, pack: &Pack) -> Places {
+    let mut places = Places::new();
     for entry in catalog.entries() {
         let model = entry.path();
         let own = pack
@@ -135,9 +213,8 @@ fn places(catalog: &Catalog, pack: &Pack) -> std::collections::BTreeSet<(String,
     places
 }
 
-/// Compiles what a place can see. Names are looked up in the place's own folder, then in those above it.
-fn engine(pack: &Pack, place: &str, format: Format) -> Result<Tera, Vec<Finding>> {
-    let brand = place.split('/').next().unwrap_or_default();
+/// Where names are looked up from a place: its own folder, then those above it, and `shared`.
+fn folders(place: &str) -> Vec<String> {
     let mut folders = Vec::new();
     let mut folder = Some(place);
     while let Some(path) = folder {
@@ -145,12 +222,20 @@ fn engine(pack: &Pack, place: &str, format: Format) -> Result<Tera, Vec<Finding>
         folder = path.rsplit_once('/').map(|(above, _)| above);
     }
     folders.push("shared/".to_owned());
+    folders
+}
+
+/// Compiles what a place can see.
+fn engine(woven: &BTreeMap<String, Woven>, place: &str, format: Format) -> Result<Tera, Vec<Finding>> {
+    let brand = place.split('/').next().unwrap_or_default();
     let mut tera = Tera::new();
     let whole = |error: tera::Error| findings(place, &error);
-    tera.set_fallback_prefixes(folders).map_err(whole)?;
+    tera.set_fallback_prefixes(folders(place)).map_err(whole)?;
     tera.autoescape_on([""]);
     tera.set_escape_fn(escape::of(format));
-    tera.add_raw_templates(pack.templates_of(brand)).map_err(whole)?;
+    meter::equip(&mut tera);
+    let seen = woven.iter().filter(|(name, _)| pack::is_seen_by(brand, name));
+    tera.add_raw_templates(seen.map(|(name, woven)| (name, &woven.text))).map_err(whole)?;
     Ok(tera)
 }
 
@@ -189,7 +274,7 @@ struct Limited(Vec<u8>);
 impl io::Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > LONGEST {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+            return Err(io::Error::other("the file grows beyond 1 MiB: write less, or loop over less"));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -200,5 +285,7 @@ impl io::Write for Limited {
     }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,7 @@ const HOUSE: &[Storey] = &[
     },
     Storey {
         name: "reasoning",
-        rooms: &["template", "render", "resync", "auth"],
+        rooms: &["template", "render", "explain", "resync", "auth"],
         neighbours: true,
         never: PURE,
     },

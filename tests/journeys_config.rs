@@ -56,6 +56,21 @@ fn secrets_are_masked_unless_asked_for_and_then_the_trail_says_so() {
     assert_eq!(shop.administrator.call("GET", &format!("{device}/config/none.cfg"), &json!({})).0, 404);
 }
 
+#[test]
+fn an_administrator_is_told_what_made_each_line_of_a_file() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let device = shop.device("80:5E:C0:12:34:56", "yealink/t46s", "front");
+    let explained = shop.administrator.get(&format!("{device}/config/{FILE}?explain=true"));
+    let lines = explained["lines"].as_array().unwrap();
+    let line = lines.iter().find(|line| line["text"] == "account.1.user_name = front").unwrap();
+    assert_eq!(line["written"][0]["file"], "yealink/base.cfg", "{line}");
+    let shape = line["shaped"].as_array().unwrap().iter().find(|shape| shape["value"] == "front").unwrap();
+    assert_eq!(shape["setting"], "lines[0].username");
+    assert_eq!(shape["sources"], json!([{"whose": "device", "path": "sip.username"}]));
+    assert!(!explained.to_string().contains("correct horse"), "secrets are masked");
+}
+
 const CATALOG: &str = r#"
 name = "Acme"
 mac_prefixes = ["00acbe"]

@@ -334,3 +334,51 @@ fn a_later_pack_lies_over_an_earlier_one() {
     assert_eq!(pack.templates["acme/desk/phone.cfg"].text, body_of("2"));
     assert!(pack.catalogs.contains_key("acme") && pack.catalogs.contains_key("snom"));
 }
+
+const ENDLESS: &str = "{% for a in range(end=9999) %}{% for b in range(end=9999) %}{% for c in range(end=9999) %}\
+    {% if a == b %}{% endif %}{% endfor %}{% endfor %}{% endfor %}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_without_an_end_is_a_finding_and_phones_are_served_meanwhile() {
+    let house = House::new().await;
+    fs::write(template(&house.pack()), ENDLESS).unwrap();
+    let mut served = 0;
+    while house.files.refused().is_empty() {
+        assert!(served < 3000, "nothing was found within a minute");
+        assert!(house.serves("1").await);
+        served += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let found = house.findings(|found| !found.is_empty()).await;
+    assert!(found[0].message.contains("more work than a file may"), "{found:?}");
+    assert!(house.serves("1").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_shows_its_harm_to_one_phone_only_costs_that_phone_its_file() {
+    let house = House::new().await;
+    let grown = "{% set x = \"0123456789\" %}".to_owned() + &"{% set x = x ~ x %}".repeat(40);
+    for harm in [ENDLESS, &grown] {
+        let text = format!("version = 2\n{{% if device.mac == \"00acbe000001\" %}}{harm}{{% endif %}}");
+        fs::write(template(&house.pack()), text).unwrap();
+        let mut refusal = house.files.by_mac(mac_of("00acbe000001")).await.map(drop);
+        for _ in 0..500 {
+            if refusal.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            refusal = house.files.by_mac(mac_of("00acbe000001")).await.map(drop);
+        }
+        let refusal = refusal.unwrap_err().to_string();
+        assert!(refusal.contains("template acme/desk/phone.cfg:2"), "{refusal}");
+        assert!(house.files.by_mac(mac_of("000413000001")).await.is_ok());
+        fs::write(template(&house.pack()), body_of("3")).unwrap();
+        for _ in 0..500 {
+            if house.files.by_mac(mac_of("00acbe000001")).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(house.serves("3").await);
+    }
+}

@@ -39,9 +39,13 @@ pub(super) async fn list(call: Call) -> Reply {
     Ok(Answer::data(Value::Array(rows.collect())))
 }
 
-/// `GET …/devices/{D}/config/{file}`: one of them, as it is before it is encrypted. `secrets=true` shows it unmasked.
+/// `GET …/devices/{D}/config/{file}`: one of them, as it is before it is encrypted. `secrets=true` shows it unmasked, and
+/// `explain=true` says to an administrator what made each of its lines.
 pub(super) async fn get(call: Call) -> Reply {
     let device = find_device(&call).await?;
+    if call.parameter("explain") == Some("true") {
+        return explained(&call, &device).await;
+    }
     let whole = supposed(&call, &device, Sight::Whole).await?;
     let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     let masked = call.parameter("secrets") != Some("true");
@@ -61,6 +65,15 @@ pub(super) async fn get(call: Call) -> Reply {
         "warnings": whole.warnings,
         "body": text(Some(&seen), &file.name),
     })))
+}
+
+async fn explained(call: &Call, device: &Device) -> Reply {
+    access::administrator(call.caller()?)?;
+    match call.desk.files.explained(device, &call.decoded("file")).await {
+        Ok(explanation) => Ok(Answer::data(json!(explanation.ok_or_else(Failure::not_found)?))),
+        Err(Refusal::Store(error)) => Err(error.into()),
+        Err(refusal) => Err(Failure::no_files(&refusal)),
+    }
 }
 
 /// `GET …/devices/{D}/config/{file}/diff`: what would change for the phone if it came for the file now.

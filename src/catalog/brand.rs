@@ -45,6 +45,47 @@ pub struct File {
     /// True when it holds credentials; then it is encrypted where that is wanted.
     #[serde(default)]
     pub secret: bool,
+    /// What its first line must be, where its phones ignore it otherwise.
+    pub first_line: Option<String>,
+}
+
+/// Which numbers a parameter may have, or its value.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Range {
+    /// The number in its name is at most this one of the model's.
+    Count(Count),
+    /// Its value, where it is a whole number, is one from the first to the second.
+    Between([i64; 2]),
+}
+
+/// A number of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Count {
+    /// Its SIP accounts.
+    Lines,
+    /// Its keys that can be line keys.
+    Keys,
+    /// Its other keys.
+    FeatureKeys,
+    /// The expansion modules it can have.
+    ExpansionModules,
+    /// The keys of one of them.
+    ExpansionKeys,
+}
+
+impl Model {
+    /// One of its numbers.
+    pub fn count(&self, count: Count) -> u16 {
+        match count {
+            Count::Lines => self.lines,
+            Count::Keys => self.keys,
+            Count::FeatureKeys => self.feature_keys,
+            Count::ExpansionModules => self.expansion_modules,
+            Count::ExpansionKeys => self.expansion_keys,
+        }
+    }
 }
 
 /// A model of phone: numbers are what the hardware has.
@@ -78,6 +119,9 @@ pub struct Family {
     pub files: Vec<File>,
     /// Events, where they are not the brand's.
     pub events: Option<Events>,
+    /// What parameters may say, by their names; `{n}` in a name stands for a number and `*` for anything.
+    #[serde(default)]
+    pub ranges: BTreeMap<String, Range>,
     /// Codes of keys, where they are not the brand's.
     #[serde(default)]
     pub key_codes: KeyCodes,
@@ -105,6 +149,9 @@ pub struct Brand {
     pub user_agents: Vec<String>,
     /// How its phones are told to read their files again, and to reboot.
     pub events: Events,
+    /// Parameters that its phones read more than once in a file.
+    #[serde(default)]
+    pub repeated: Vec<String>,
     /// The vendor's codes for what keys do.
     #[serde(default)]
     pub key_codes: KeyCodes,
@@ -120,12 +167,19 @@ impl Brand {
         if let Some(wrong) = self.mac_prefixes.iter().find(|oui| !is_oui(oui)) {
             return Err(format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits"));
         }
-        match self.families.iter().find(|(_, family)| family.files.is_empty()) {
-            Some((id, _)) => {
-                Err(format!("families.{id}.files is empty: its phones could never fetch anything"))
+        for (id, family) in &self.families {
+            if family.files.is_empty() {
+                return Err(format!("families.{id}.files is empty: its phones could never fetch anything"));
             }
-            None => self.families.values().try_for_each(|family| codes::check(self, family)),
+            let counted = |(_, range): &(&String, &Range)| matches!(range, Range::Count(_));
+            if let Some((name, _)) =
+                family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}"))
+            {
+                return Err(format!("families.{id}.ranges: {name:?} has no {{n}} that could be counted"));
+            }
+            codes::check(self, family)?;
         }
+        Ok(())
     }
 }
 

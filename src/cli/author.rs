@@ -41,6 +41,13 @@ pub(super) struct Lint {
 pub(super) struct Render {
     /// The pack's folder; without one, what is shipped
     dir: Option<PathBuf>,
+    #[command(flatten)]
+    phone: Phone,
+}
+
+/// Which phone is meant.
+#[derive(Debug, Args)]
+pub(super) struct Phone {
     /// The sample documents: plain, full, south or hostile
     #[arg(long, value_name = "NAME", default_value = "plain", conflicts_with = "device")]
     sample: String,
@@ -116,12 +123,8 @@ impl Lint {
 impl Render {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let (set, brands) = load(self.dir.as_deref())?;
-        let sample = self.documents()?;
-        let entries = match self.model.clone().or_else(|| made(&sample)) {
-            Some(model) => vec![named(&set, &model)?],
-            None => standing(&set, &brands),
-        };
-        for entry in entries {
+        let sample = self.phone.documents()?;
+        for entry in self.phone.entries(&set, &brands, &sample)? {
             for (name, body) in golden::files(&set, entry, &sample)? {
                 let body = String::from_utf8_lossy(&body);
                 say(out, &format!("==> {}: {name} <==\n{body}\n", entry.path()))?;
@@ -129,8 +132,24 @@ impl Render {
         }
         Ok(())
     }
+}
 
-    fn documents(&self) -> Result<Sample, Failure> {
+impl Phone {
+    /// The models that are meant: the one that is named, else one of each family of the pack.
+    pub(super) fn entries<'s>(
+        &self,
+        set: &'s Set,
+        brands: &BTreeSet<String>,
+        sample: &Sample,
+    ) -> Result<Vec<Entry<'s>>, Failure> {
+        match self.model.clone().or_else(|| made(sample)) {
+            Some(model) => Ok(vec![named(set, &model)?]),
+            None => Ok(standing(set, brands)),
+        }
+    }
+
+    /// The documents of its sample, or those in its file.
+    pub(super) fn documents(&self) -> Result<Sample, Failure> {
         let mut samples = lint::shipped_samples();
         let names = samples.keys().cloned().collect::<Vec<_>>().join(", ");
         let Some(file) = &self.device else {
@@ -150,7 +169,7 @@ impl Render {
 }
 
 /// The set with a pack over what is shipped, and the brands that are meant.
-fn load(dir: Option<&Path>) -> Result<(Set, BTreeSet<String>), Failure> {
+pub(super) fn load(dir: Option<&Path>) -> Result<(Set, BTreeSet<String>), Failure> {
     let packs: Vec<PathBuf> = dir.map(Path::to_owned).into_iter().collect();
     let pack = watch::load(&packs)?;
     let below = if dir.is_some() { Pack::shipped() } else { Pack::default() };

@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::meter;
 use crate::catalog::Format;
+
+/// What a byte of a value costs when it is written: no more than some 8 MiB of values go into one file.
+const CHARACTER: u64 = 50;
 
 /// The escape function of a format.
 pub(super) fn of(format: Format) -> tera::EscapeFn {
@@ -43,6 +47,7 @@ fn words(text: &str, out: &mut dyn Write) -> io::Result<()> {
 
 /// Right between the quotes of a JSON text (RFC 8259 §7).
 fn json(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    meter::charge(CHARACTER * text.len() as u64).map_err(io::Error::other)?;
     let quoted = serde_json::to_string(text).map_err(io::Error::other)?;
     out.write_all(quoted.get(1..quoted.len() - 1).unwrap_or_default().as_bytes())
 }
@@ -69,6 +74,7 @@ fn substitute(
     out: &mut dyn Write,
     with: impl Fn(char) -> Option<&'static str>,
 ) -> io::Result<()> {
+    meter::charge(CHARACTER * text.len() as u64).map_err(io::Error::other)?;
     let mut written = 0;
     for (at, c) in text.char_indices() {
         if let Some(replacement) = with(c) {

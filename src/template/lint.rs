@@ -1,20 +1,21 @@
 //! Tries a set on sample documents: what fails here would have failed at a phone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use tera::Context;
 
+use super::faults::{Fault, faults};
+use super::marks::{Marked, Place};
 use super::names::Contract;
-use super::read_back::read_back;
-use super::{Finding, Set};
+use super::{Finding, Set, meter};
 use crate::account::Account;
 use crate::catalog::{Entry, File};
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::id::{Digest, Id};
 use crate::pack;
-use crate::settings::{self, Assembled, Parts, SettingsError, Site};
+use crate::settings::{self, Assembled, MASK, Parts, Settings, SettingsError, Site};
 use crate::user::User;
 
 /// Sample documents, as `data/samples/<name>.json` holds them. Brand, family and model are filled in, and
@@ -24,6 +25,12 @@ use crate::user::User;
 pub struct Sample {
     /// The account's document.
     pub account: Body,
+    /// Documents of the accounts above it, the nearest first.
+    #[serde(default)]
+    pub above: Vec<Body>,
+    /// What the site says for all accounts, in the form of an account's document.
+    #[serde(default)]
+    pub site: Body,
     /// Documents of users, each with its `id`.
     pub users: Vec<Body>,
     /// The device's document.
@@ -36,12 +43,23 @@ pub struct Sample {
     pub phones_url: String,
 }
 
+/// What trying a whole set may cost: a minute, or little more, in the worst of packs.
+const MOST: u64 = 100 * meter::MOST;
+
+/// How many faults of one file are told.
+const MANY: usize = 20;
+
 const ACCOUNT: Id = Id::from_bytes([0xa0; 16]);
 const DEVICE: Id = Id::from_bytes([0xd0; 16]);
 
 impl Sample {
     /// The settings of a phone of this model that has the sample's documents.
     pub fn settings(&self, entry: Entry<'_>) -> Result<Assembled, SettingsError> {
+        self.with(entry, settings::assemble)
+    }
+
+    /// Hands on the documents of a phone of this model.
+    pub fn with<T>(&self, entry: Entry<'_>, then: impl FnOnce(Parts<'_>) -> T) -> T {
         let mut device = self.device.clone();
         let provision = device.entry("provision").or_insert_with(|| Body::new().into());
         if let Some(provision) = provision.as_object_mut() {
@@ -49,19 +67,19 @@ impl Sample {
             provision.insert("endpoint_family".into(), entry.family_id.into());
             provision.insert("endpoint_model".into(), entry.model_id.into());
         }
-        let account = Account {
-            document: Document::new(ACCOUNT, ACCOUNT, self.account.clone(), 0),
+        let account = |body: &Body| Account {
+            document: Document::new(ACCOUNT, ACCOUNT, body.clone(), 0),
             tree: Vec::new(),
             api_key: Digest::of(b""),
         };
-        let site = Site { phones_url: self.phones_url.clone(), body: Body::new() };
+        let accounts: Vec<Account> = [&self.account].into_iter().chain(&self.above).map(account).collect();
+        let site = Site { phones_url: self.phones_url.clone(), body: self.site.clone() };
         let device = Device { document: Document::new(DEVICE, ACCOUNT, device, 0) };
         let users = by_id(&self.users, |document| User { document });
         let others = by_id(&self.devices, |document| Device { document });
-        let accounts = &[account];
-        settings::assemble(Parts {
+        then(Parts {
             site: &site,
-            accounts,
+            accounts: &accounts,
             device: &device,
             users: &users,
             others: &others,
@@ -98,11 +116,17 @@ pub fn lint_brands(
     is_asked: impl Fn(&str) -> bool,
 ) -> Vec<Finding> {
     let mut findings = misspelt(set, samples, &is_asked);
+    let mut tried = Tried::default();
     for entry in set.catalog().entries().filter(|entry| is_asked(entry.brand_id)) {
         for (name, sample) in samples {
-            findings.extend(try_model(set, entry, name, sample));
+            match sample.settings(entry) {
+                Ok(assembled) => tried.model(set, entry, &assembled.settings),
+                Err(error) => findings.push(whole(name, &error.to_string())),
+            }
         }
     }
+    findings.append(&mut tried.findings);
+    findings.extend(tried.faults.into_iter().map(|((_, fault), seen)| seen.finding(set, &fault)));
     findings.sort();
     findings.dedup_by(|a, b| (&a.file, a.line, a.column) == (&b.file, b.line, b.column));
     findings
@@ -117,21 +141,110 @@ fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>, is_asked: impl Fn(&st
     contract.check(texts.map(|(name, text)| (name.as_str(), text.as_str())))
 }
 
-fn try_model(set: &Set, entry: Entry<'_>, name: &str, sample: &Sample) -> Vec<Finding> {
-    let context = match sample.settings(entry) {
-        Ok(assembled) => Context::from_serialize(&assembled.settings).unwrap_or_default(),
-        Err(error) => return vec![whole(name, &error.to_string())],
-    };
-    let tried = entry.files().filter_map(|file| try_file(set, entry, file, &context).err());
-    tried.collect()
+/// What has been tried of a set, and what came of it.
+#[derive(Default)]
+struct Tried<'s> {
+    findings: Vec<Finding>,
+    /// By template and by what is wrong, where it was first seen.
+    faults: BTreeMap<Known<'s>, Seen<'s>>,
+    spent: u64,
+    /// Files of families that fail only after much work: once is enough.
+    dear: BTreeSet<(&'s str, &'s str, &'s str)>,
 }
 
-fn try_file(set: &Set, entry: Entry<'_>, file: &File, context: &Context) -> Result<(), Finding> {
-    let body = set.render_in(entry, file, context)?;
-    let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
-    read_back(file.format, text).map_err(|problem| {
-        whole(&file.template, &format!("what it makes for {} is not right: {problem}", entry.path()))
-    })
+/// A file that has a fault.
+struct Seen<'s> {
+    entry: Entry<'s>,
+    file: &'s File,
+    context: Context,
+    body: Vec<u8>,
+    line: usize,
+}
+
+impl<'s> Tried<'s> {
+    fn model(&mut self, set: &'s Set, entry: Entry<'s>, settings: &Settings) {
+        let mut masked = settings.clone();
+        masked.mask();
+        let [context, masked] = [settings, &masked].map(Context::from_serialize);
+        let (Ok(context), Ok(masked)) = (context, masked) else { return };
+        for file in entry.files() {
+            if self.spent > MOST {
+                let message =
+                    "to try all of its models takes more work than a pack may: let templates do less";
+                self.findings.push(whole(&format!("{}.toml", entry.brand_id), message));
+                return;
+            }
+            let place = (entry.brand_id, entry.family_id, file.template.as_str());
+            if self.dear.contains(&place) {
+                continue;
+            }
+            match self.file(set, (entry, file), &context, &masked) {
+                Ok(found) => self.faults.extend(found),
+                Err(finding) => {
+                    self.findings.push(finding);
+                    self.dear.extend((meter::spent() > meter::MOST / 2).then_some(place));
+                }
+            }
+        }
+    }
+
+    fn render(&mut self, set: &Set, (entry, file): Named<'_>, context: &Context) -> Result<Vec<u8>, Finding> {
+        let body = set.render_in(entry, file, context);
+        self.spent += meter::spent();
+        body
+    }
+
+    fn file(
+        &mut self,
+        set: &'s Set,
+        named: Named<'s>,
+        context: &Context,
+        masked: &Context,
+    ) -> Result<Vec<(Known<'s>, Seen<'s>)>, Finding> {
+        let (entry, file) = named;
+        let body = self.render(set, named, context)?;
+        let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
+        let mut found = faults(entry, file, text);
+        if self.render(set, named, context)? != body {
+            found.push(Fault { line: 0, says: "the same settings give another file each time".to_owned() });
+        }
+        if !file.secret {
+            found.extend(told(&self.render(set, named, masked)?));
+        }
+        let (template, faults) = (file.template.as_str(), &self.faults);
+        let new = found.into_iter().map(|fault| ((template, fault.says), fault.line));
+        let new = new.filter(|(key, _)| !faults.contains_key(key)).take(MANY);
+        let seen = |line| Seen { entry, file, context: context.clone(), body: body.clone(), line };
+        Ok(new.map(|(key, line)| (key, seen(line))).collect())
+    }
+}
+
+/// A secret in a file that says it has none, where the settings hold none either.
+fn told(body: &[u8]) -> Option<Fault> {
+    let text = String::from_utf8_lossy(body);
+    let line = text.lines().position(|line| line.contains(MASK))? + 1;
+    let says = "a password is written into a file that is not marked so: state `secret = true` for it in the catalog";
+    Some(Fault { line, says: says.to_owned() })
+}
+
+type Named<'s> = (Entry<'s>, &'s File);
+type Known<'s> = (&'s str, String);
+
+impl Seen<'_> {
+    /// Says where in the templates the line was written.
+    fn finding(&self, set: &Set, fault: &str) -> Finding {
+        let marked = Marked::of(set, self.entry, self.file.format).ok();
+        let lines =
+            marked.map(|marked| marked.origins(self.file, &self.context, &self.body)).unwrap_or_default();
+        let written = self.line.checked_sub(1).and_then(|line| lines.get(line));
+        let message = format!("what it makes for {} is not right: {fault}", self.entry.path());
+        match written.and_then(|places| places.first()) {
+            Some(Place { file, line, column }) => {
+                Finding { file: file.clone(), line: *line, column: *column, message }
+            }
+            None => whole(&set.resolved(self.entry, &self.file.template), &message),
+        }
+    }
 }
 
 fn whole(file: &str, message: &str) -> Finding {

@@ -8,10 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Finding;
-
-mod token;
-
-use token::{Token, tokens};
+use super::token::{Token, tokens};
 
 /// Names that mean something to the engine, or are no names at all.
 const WORDS: &[&str] = &[
@@ -57,7 +54,7 @@ pub(super) struct Contract {
 }
 
 /// What a local name stands for: the elements or the value at paths of the contract.
-type Locals = BTreeMap<String, Vec<Value>>;
+type Locals<'c> = BTreeMap<String, Vec<&'c Value>>;
 
 impl Contract {
     /// A contract from the settings of samples.
@@ -98,7 +95,11 @@ impl Contract {
     }
 
     /// `for x in path` and `set x = path` say what `x` stands for.
-    fn definition(&self, tokens: &[Token<'_>], locals: &Locals) -> Option<(String, Vec<Value>)> {
+    fn definition<'c>(
+        &'c self,
+        tokens: &[Token<'_>],
+        locals: &Locals<'c>,
+    ) -> Option<(String, Vec<&'c Value>)> {
         let [word, name, link, ..] = tokens else { return None };
         let looped = word.text == "for" && link.text == "in";
         let set = word.text.starts_with("set") && link.text == "=";
@@ -106,16 +107,13 @@ impl Contract {
             return None;
         }
         let values = self.values(tokens.get(3..)?, locals).unwrap_or_default();
-        let elements = |value: Value| match value {
-            Value::Array(elements) => elements,
-            _ => Vec::new(),
-        };
+        let elements = |value: &'c Value| value.as_array().into_iter().flatten();
         let values = if looped { values.into_iter().flat_map(elements).collect() } else { values };
         Some((name.text.to_owned(), values))
     }
 
     /// The values of a path that ends its expression; `None` where more than a path stands there.
-    fn values(&self, tokens: &[Token<'_>], locals: &Locals) -> Option<Vec<Value>> {
+    fn values<'c>(&'c self, tokens: &[Token<'_>], locals: &Locals<'c>) -> Option<Vec<&'c Value>> {
         let length = path_length(tokens);
         let ends = tokens.get(length).is_none_or(Token::is_end);
         let mut values = self.roots(tokens.first()?.text, locals)?;
@@ -125,42 +123,43 @@ impl Contract {
         ends.then_some(values)
     }
 
-    fn roots(&self, name: &str, locals: &Locals) -> Option<Vec<Value>> {
+    fn roots<'c>(&'c self, name: &str, locals: &Locals<'c>) -> Option<Vec<&'c Value>> {
         if let Some(values) = locals.get(name) {
             return Some(values.clone());
         }
-        let roots: Vec<Value> = self.shapes.iter().filter_map(|shape| shape.get(name).cloned()).collect();
+        let roots: Vec<&Value> = self.shapes.iter().filter_map(|shape| shape.get(name)).collect();
         (!roots.is_empty()).then_some(roots)
     }
 
     /// Follows a path; says where it leads nowhere.
-    fn follow(&self, file: &str, tokens: &[Token<'_>], locals: &Locals) -> Result<(), Finding> {
+    fn follow<'c>(&'c self, file: &str, tokens: &[Token<'_>], locals: &Locals<'c>) -> Result<(), Finding> {
         let first = &tokens[0];
         let Some(mut values) = self.roots(first.text, locals) else {
-            return Err(finding(file, first, None, &names_of(&self.shapes)));
+            return Err(finding(file, first, None, &names_of(&self.shapes.iter().collect::<Vec<_>>())));
         };
         let mut path = first.text.to_owned();
         for part in parts(&tokens[..path_length(tokens)]) {
-            let names = names_of(&values);
-            values = step(&values, part.text);
-            if part.is_name() && values.is_empty() && !names.is_empty() {
-                return Err(finding(file, part, Some(&path), &names));
+            let next = step(&values, part.text);
+            let named = |value: &&Value| value.as_object().is_some_and(|object| !object.is_empty());
+            if part.is_name() && next.is_empty() && values.iter().any(named) {
+                return Err(finding(file, part, Some(&path), &names_of(&values)));
             }
+            values = next;
             path = if part.is_name() { format!("{path}.{}", part.text) } else { path };
         }
         Ok(())
     }
 }
 
-fn names_of(values: &[Value]) -> BTreeSet<String> {
-    values.iter().filter_map(Value::as_object).flat_map(|object| object.keys().cloned()).collect()
+fn names_of(values: &[&Value]) -> BTreeSet<String> {
+    values.iter().filter_map(|value| value.as_object()).flat_map(|object| object.keys().cloned()).collect()
 }
 
 /// Goes one part further: into a field, or into the elements of a list.
-fn step(values: &[Value], part: &str) -> Vec<Value> {
-    let within = |value: &Value| match value {
-        Value::Object(object) => object.get(part).cloned().into_iter().collect(),
-        Value::Array(elements) if part == "[" => elements.clone(),
+fn step<'c>(values: &[&'c Value], part: &str) -> Vec<&'c Value> {
+    let within = |value: &&'c Value| match value {
+        Value::Object(object) => object.get(part).into_iter().collect(),
+        Value::Array(elements) if part == "[" => elements.iter().collect(),
         _ => Vec::new(),
     };
     values.iter().flat_map(within).collect()

@@ -2,16 +2,19 @@
 
 use crate::catalog::Format;
 
-/// Says what is wrong with a file of this format.
-pub fn read_back(format: Format, text: &str) -> Result<(), String> {
+/// Says in which line a file of this format is wrong, from 1, and why.
+pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
     match format {
-        Format::Xml => roxmltree::Document::parse(text).map(drop).map_err(|error| error.to_string()),
+        Format::Xml => roxmltree::Document::parse(text)
+            .map(drop)
+            .map_err(|error| (error.pos().row as usize, error.to_string())),
         Format::KeyValue => lines(text, is_setting, "`key = value`"),
         Format::Colon => lines(text, |line| is_quoted(line, ':'), "`name: \"value\"`"),
         Format::Quoted => lines(text, |line| is_quoted(line, '='), "`NAME=\"value\"`"),
         Format::Set => lines(text, is_set, "`SET NAME \"value\"`"),
         Format::Json => {
-            serde_json::from_str(text).map(|_: serde_json::Value| ()).map_err(|error| error.to_string())
+            let read = serde_json::from_str(text).map(|_: serde_json::Value| ());
+            read.map_err(|error| (error.line(), error.to_string()))
         }
         Format::Lines => {
             lines(text, is_words, "words, in quotes that end on the same line where they have blanks")
@@ -19,10 +22,10 @@ pub fn read_back(format: Format, text: &str) -> Result<(), String> {
     }
 }
 
-fn lines(text: &str, is_right: impl Fn(&str) -> bool, form: &str) -> Result<(), String> {
+fn lines(text: &str, is_right: impl Fn(&str) -> bool, form: &str) -> Result<(), (usize, String)> {
     let is_wrong = |line: &str| !(line.is_empty() || line.starts_with('#') || is_right(line));
     match text.lines().map(str::trim).position(is_wrong) {
-        Some(at) => Err(format!("line {} is neither empty, a comment, nor {form}", at + 1)),
+        Some(at) => Err((at + 1, format!("line {} is neither empty, a comment, nor {form}", at + 1))),
         None => Ok(()),
     }
 }
@@ -68,7 +71,8 @@ mod tests {
             (Format::Set, "SET LOG_CATEGORY \"\"", "\nSET LOG_CATEGORY a\" \"b"),
         ] {
             assert_eq!(read_back(format, right), Ok(()), "{right}");
-            let problem = read_back(format, wrong).unwrap_err();
+            let (line, problem) = read_back(format, wrong).unwrap_err();
+            assert_eq!(line, 2);
             assert!(problem.starts_with("line 2 is neither"), "{wrong}: {problem}");
         }
     }

@@ -54,7 +54,7 @@ fn rendered(set: &Set, model: &str, file: usize, name: &str) -> Result<String, F
     Ok(String::from_utf8(body).unwrap())
 }
 
-fn findings(changes: &[(&str, &str)]) -> Vec<Finding> {
+pub(super) fn findings(changes: &[(&str, &str)]) -> Vec<Finding> {
     match Set::compile(&pack(changes)) {
         Ok(set) => lint(&set, &[("plain".to_owned(), sample("Desk"))].into()),
         Err(findings) => findings,
@@ -136,5 +136,78 @@ fn the_same_documents_give_the_same_bytes() {
             rendered(&first, "one", file, "Desk").unwrap(),
             rendered(&second, "one", file, "Desk").unwrap()
         );
+    }
+}
+
+/// What is said of a phone's template with this catalog, for a device that has a password.
+fn said(catalog: &str, template: &str) -> Vec<String> {
+    let mut pack = pack(&[("acme/a/phone.cfg", template)]);
+    pack.catalogs.insert("acme".to_owned(), Text { text: catalog.to_owned(), origin: "test".to_owned() });
+    let mut sample = sample("Desk");
+    sample.device.insert("sip".to_owned(), json!({"username": "desk", "password": "very secret"}));
+    let found = Set::compile(&pack).map(|set| lint(&set, &[("plain".to_owned(), sample)].into()));
+    found.unwrap_or_else(|found| found).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_parameter_that_is_there_twice_is_named_where_the_template_writes_it_again() {
+    let found = said(CATALOG, "a = 1\nb = 2\n{% if phone.keys %}\n  a = {{ phone.keys }}\n{% endif %}\n");
+    let says = "acme/a/phone.cfg:4:3: what it makes for acme/a/one is not right: `a` is there twice, first in line 1: say it once";
+    assert_eq!(found, [says]);
+    let repeated = CATALOG.replace("name = \"Acme\"", "name = \"Acme\"\nrepeated = [\"a\"]");
+    assert_eq!(said(&repeated, "a = 1\na = 2\n"), [] as [&str; 0]);
+}
+
+#[test]
+fn a_password_in_a_file_that_is_not_marked_secret_is_found() {
+    let template = "name = x\nword = {{ lines[0].password }}\n";
+    let found = said(CATALOG, template);
+    assert!(found[0].starts_with("acme/a/phone.cfg:2:1: "), "{found:?}");
+    assert!(found[0].contains("`secret = true`") && !found[0].contains("very secret"), "{found:?}");
+    let marked =
+        CATALOG.replace("content_type = \"text/plain\"", "content_type = \"text/plain\", secret = true");
+    assert_eq!(said(&marked, template), [] as [&str; 0]);
+}
+
+#[test]
+fn a_file_without_the_first_line_that_its_phones_need_is_found() {
+    let catalog = CATALOG.replace(
+        "content_type = \"text/plain\"",
+        "content_type = \"text/plain\", first_line = \"#!version:1\"",
+    );
+    assert_eq!(said(&catalog, "#!version:1\na = 1\n"), [] as [&str; 0]);
+    let found = said(&catalog, "{# a note #}\n#!version:1\na = 1\n");
+    assert!(found[0].contains("does not begin with the line `#!version:1`"), "{found:?}");
+}
+
+#[test]
+fn numbers_beyond_what_the_catalog_says_are_found() {
+    let ranges = "name = \"A\"\nranges = { \"key{n}.*\" = \"keys\", \"expires\" = [60, 3600] }";
+    let catalog = CATALOG.replace("name = \"A\"\n", &format!("{ranges}\n"));
+    assert_eq!(said(&catalog, "key2.type = 1\nexpires = 60\nexpires.x = 9\n"), [] as [&str; 0]);
+    let found = said(
+        &catalog,
+        "key1.type = 1\n{% for key in keys %}\nkey{{ key.number + 1 }}.kind = 1\n{% endfor %}\n",
+    );
+    assert!(found[0].starts_with("acme/a/phone.cfg:3:1: "), "{found:?}");
+    assert!(found[0].contains("`key4.kind` is beyond what a One has, which is 3"), "{found:?}");
+    let found = said(&catalog, "a = 1\nexpires = 59\n");
+    assert!(found[0].contains("phone.cfg:2:1: ") && found[0].contains("may be 60 to 3600"), "{found:?}");
+    assert!(said(&catalog.replace("key{n}.*", "key.*"), "a = 1\n")[0].contains("{n}"));
+}
+
+#[test]
+fn what_cannot_be_read_back_is_named_where_the_template_writes_it() {
+    let found = said(CATALOG, "a = 1\n{% if phone.keys %}loose\n{% endif %}\n");
+    assert!(found[0].starts_with("acme/a/phone.cfg:2:20: "), "{found:?}");
+}
+
+#[test]
+fn groups_stand_in_the_order_of_their_elements() {
+    let template = "{% for name, group in [{\"a\": \"z\", \"n\": 1}, {\"a\": \"b\", \"n\": 2}, {\"a\": \"z\", \"n\": 3}, {\"a\": \"c\", \"n\": 4}] | group_by(attribute=\"a\") -%}\n\
+        {{ name }} = {% for one in group %}{{ one.n }}{% endfor %}\n{% endfor %}";
+    let set = Set::compile(&pack(&[("acme/a/phone.cfg", template)])).unwrap();
+    for _ in 0..20 {
+        assert_eq!(rendered(&set, "one", 0, "Desk").unwrap(), "z = 13\nb = 2\nc = 4\n");
     }
 }

@@ -81,6 +81,7 @@ const ALL: &[(&str, Place, Kind, &str)] = &[
     ("reboot", Query, Flag, "false: the phone reads its files again and does not restart"),
     ("now", Query, Flag, "true: a restart does not wait for the hours at which the account allows it"),
     ("secrets", Query, Flag, "true: secrets are shown, which the audit trail then says"),
+    ("explain", Query, Flag, "true: which templates, settings and documents made each line, in place of the file"),
     ("ids", Query, Flag, "false: ids are left out"),
     ("format", Query, OneOf(&["jsonl", "csv"]), "Lines of JSON or a table; as with Accept"),
     ("mode", Query, OneOf(&["create", "upsert"]), "upsert: a row with the id of a device takes its place"),

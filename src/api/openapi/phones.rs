@@ -53,7 +53,7 @@ pub(in crate::api) const FILE: Op = read(
     "One file as it would be served, its secrets masked unless they are asked for",
     Gives::Data("file_body"),
 )
-.asks(&[&["secrets"]]);
+.asks(&[&["secrets", "explain"]]);
 pub(in crate::api) const FILE_DIFF: Op = read(
     Tag::Phones,
     "diffFile",

@@ -200,9 +200,11 @@ fn phones() -> Value {
             "name": text(), "content_type": text(), "bytes": whole("Its length"), "digest": text(),
             "secret": yes, "held": digest, "fetched": second, "in_step": in_step,
         })),
-        "file_body": record(&["name", "content_type", "bytes", "digest", "masked", "body"], json!({
+        "file_body": record(&[], json!({
             "name": text(), "content_type": text(), "bytes": whole("Its length"), "digest": text(),
             "masked": yes, "warnings": {"type": "array"}, "body": text_or_null(),
+            "catalog": {"type": "array", "description": "With `explain`: the rows of the catalog that name the file"},
+            "lines": {"type": "array", "description": "With `explain`: each line, and what wrote and shaped it"},
         })),
         "file_diff": record(&["name", "given", "in_step", "only_secrets", "diff"], json!({
             "name": text(), "held": digest, "given": text(), "in_step": in_step, "only_secrets": yes,

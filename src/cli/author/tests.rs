@@ -24,7 +24,8 @@ fn linted(dir: &Path, update: bool) -> Result<String, String> {
 
 fn rendered(dir: Option<&Path>, device: Option<PathBuf>, model: Option<&str>) -> Result<String, String> {
     let (dir, sample) = (dir.map(Path::to_owned), "plain".to_owned());
-    said(|out| Render { dir, sample, device, model: model.map(str::to_owned) }.run(out))
+    let phone = Phone { sample, device, model: model.map(str::to_owned) };
+    said(|out| Render { dir, phone }.run(out))
 }
 
 #[test]
@@ -87,4 +88,79 @@ fn a_devices_own_document_is_rendered_for_the_model_that_it_names() {
     assert!(shown.contains("account.1.user_name = hall\n"));
     fs::write(&file, "[").unwrap();
     assert!(rendered(None, Some(file), None).unwrap_err().contains("device.json: "));
+}
+
+/// What an author who has read the guide makes of a first pack for a vendor that nobody has listed.
+const OTHER: [(&str, &str); 3] = [
+    (
+        "catalog/@.toml",
+        r##"name = "Other"
+mac_prefixes = ["0c383e"]
+user_agents = ["other"]
+events = { reread = "check-sync;reboot=false", reboot = "check-sync;reboot=true" }
+
+[families.i]
+name = "I series"
+files = [
+    { name = "cfg{MAC}.txt", template = "phone.txt", format = "quoted", content_type = "text/plain", secret = true, first_line = "# OTHER 1" },
+    { name = "{mac}-book.xml", template = "book.xml", format = "xml", content_type = "text/xml" },
+]
+models.i10 = { name = "I10", lines = 2, keys = 4, expansion_modules = 1, expansion_keys = 20 }
+
+[families.i.ranges]
+"LINE{n}_*" = "lines"
+"KEY{n}_*" = "keys"
+"LINE{n}_EXPIRES" = [60, 86400]
+"##,
+    ),
+    (
+        "templates/@/i/phone.txt",
+        r#"# OTHER 1
+{% for line in lines -%}
+LINE{{ line.number }}_USER="{{ line.username }}"
+LINE{{ line.number }}_PASSWORD="{{ line.password }}"
+LINE{{ line.number }}_SERVER="{{ line.server.host }}"
+LINE{{ line.number }}_EXPIRES="{{ line.expires }}"
+{% endfor -%}
+{% for number in range(start=lines | length + 1, end=phone.lines + 1) -%}
+LINE{{ number }}_USER=""
+{% endfor -%}
+{% set types = {"line": 1, "presence": 2, "speed_dial": 3, "parking": 2, "personal_parking": 2} -%}
+{% for key in keys -%}
+KEY{{ key.number }}_TYPE="{{ types[key.type] or 0 }}"
+KEY{{ key.number }}_VALUE="{{ key.value }}"
+{% endfor -%}
+{% for key in expansion_keys -%}
+MODULE{{ key.module }}_{{ key.number }}="{{ types[key.type] or 0 }} {{ key.value }}"
+{% endfor -%}
+"#,
+    ),
+    (
+        "templates/@/i/book.xml",
+        r#"<book>
+{%- for key in [k for k in [...keys, ...expansion_keys] if k.type == "speed_dial"] %}
+  <entry name="{{ key.label }}">{{ key.value }}</entry>
+{%- endfor %}
+</book>
+"#,
+    ),
+];
+
+#[test]
+fn a_vendor_that_is_in_no_list_is_taught_by_what_the_guide_says() {
+    let pack = tempfile::tempdir().unwrap();
+    for (name, text) in OTHER {
+        let path = pack.path().join(name.replace('@', "other"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    assert_eq!(linted(pack.path(), false), Ok("nothing to complain of: 1 models, 4 samples\n".to_owned()));
+    let shown = rendered(Some(pack.path()), None, Some("other/i10")).unwrap();
+    assert!(shown.contains("cfg02005E005301.txt <==\n# OTHER 1\r\nLINE1_USER=\"counter\"\r\n"), "{shown}");
+    assert!(shown.contains("LINE2_USER=\"\"\r\n") && shown.contains("KEY1_TYPE=\"1\"\r\n"), "{shown}");
+    let template = pack.path().join("templates/other/i/phone.txt");
+    let text = fs::read_to_string(&template).unwrap();
+    fs::write(&template, text.replace("phone.lines + 1", "phone.lines + 2")).unwrap();
+    let found = linted(pack.path(), false).unwrap_err();
+    assert!(found.contains("other/i/phone.txt:9:1: ") && found.contains("`LINE3_USER` is beyond"), "{found}");
 }

@@ -1,0 +1,165 @@
+//! What a rendering may cost. Tera runs a template to its end, however long that takes, so every template is woven
+//! through with calls to the filter and the function of this module before it is compiled: they count the work, and
+//! fail where it is too much. The same template with the same settings costs the same on every machine.
+
+#![allow(clippy::needless_pass_by_value, reason = "filters and functions take what Tera gives them")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use tera::value::Key;
+use tera::{Kwargs, Map, State, StringInput, Tera, TeraResult, Value};
+
+mod weave;
+
+pub(super) use weave::{Woven, weave};
+
+/// What one rendering may cost: a second, or little more, in the worst of templates. The dearest file that is
+/// shipped costs less than a hundredth of it.
+pub(super) const MOST: u64 = 400_000_000;
+
+/// The largest value that a template may make, in bytes. A list counts 16 for each of its elements, and what is
+/// in them.
+const LARGEST: u64 = 512 << 10;
+
+/// How deep lists and maps may lie in each other.
+const DEEPEST: u32 = 12;
+
+/// What each call of a filter or function costs beside the bytes that it looks at.
+const CALL: u64 = 100;
+
+/// What each round of a loop costs beside what stands in it.
+const ROUND: u64 = 20;
+
+const TOO_MUCH: &str =
+    "this takes more work than a file may: loop over less, and not in loops over each other";
+const TOO_LARGE: &str = "a value of more than 512 KiB is made here: write it out in parts instead";
+const TOO_DEEP: &str = "lists or maps lie in each other more than 12 deep: keep them flat";
+
+thread_local! {
+    static SPENT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Begins a rendering in this thread.
+pub(super) fn begin() {
+    SPENT.set(0);
+}
+
+/// What the rendering in this thread has cost.
+pub(super) fn spent() -> u64 {
+    SPENT.get()
+}
+
+/// Counts work; an error where it is too much.
+pub(super) fn charge(work: u64) -> Result<(), &'static str> {
+    let spent = SPENT.get().saturating_add(work);
+    SPENT.set(spent);
+    if spent > MOST { Err(TOO_MUCH) } else { Ok(()) }
+}
+
+/// Gives an engine the filter and the function that are woven in, and the filters of Tera that could make much of
+/// little, or in no order, as they are bounded and ordered here.
+pub(super) fn equip(tera: &mut Tera) {
+    tera.register_filter("metered", metered);
+    tera.register_filter("looped", looped);
+    tera.register_function("entered", entered);
+    tera.register_filter("replace", replace);
+    tera.register_filter("join", join);
+    tera.register_filter("group_by", group_by);
+}
+
+fn charged(work: u64) -> TeraResult<()> {
+    charge(work).map_err(tera::Error::message)
+}
+
+/// Gives a value back as it is, once its size is paid for: `times` over, or with the square of its length.
+fn metered(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let mut work = size(&value)?.saturating_mul(kwargs.get("times")?.unwrap_or(1));
+    if kwargs.get("squared")?.unwrap_or(false) {
+        let length = value.len().unwrap_or(0) as u64;
+        work = work.saturating_add(length.saturating_mul(length).saturating_mul(16));
+    }
+    charged(CALL.saturating_add(work))?;
+    Ok(value)
+}
+
+/// Gives back what is to be looped over, once each round is paid for: `cost` for what stands in the loop.
+fn looped(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let rounds = value.len().unwrap_or(0) as u64;
+    let cost = kwargs.get::<u64>("cost")?.unwrap_or(CALL);
+    charged(size(&value)?.saturating_add(rounds.saturating_mul(cost.saturating_add(ROUND))))?;
+    Ok(value)
+}
+
+/// Writes nothing, once a template, a block or a component is paid for, and the component's arguments.
+fn entered(kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let arguments = kwargs.get::<Value>("with")?.map_or(Ok(0), |with| size(&with))?;
+    charged(kwargs.get::<u64>("cost")?.unwrap_or(CALL).saturating_add(arguments))?;
+    Ok(Value::from(""))
+}
+
+/// The size of a value in bytes; an error where it is too large or too deep.
+fn size(value: &Value) -> TeraResult<u64> {
+    let mut left = LARGEST;
+    take(value, &mut left, DEEPEST).map_err(tera::Error::message)?;
+    Ok(LARGEST - left)
+}
+
+fn take(value: &Value, left: &mut u64, depth: u32) -> Result<(), &'static str> {
+    let depth = depth.checked_sub(1).ok_or(TOO_DEEP)?;
+    let own = 16 + value.as_str().map_or(0, str::len) + value.as_bytes().map_or(0, <[u8]>::len);
+    *left = left.checked_sub(own as u64).ok_or(TOO_LARGE)?;
+    if let Some(elements) = value.as_array() {
+        elements.iter().try_for_each(|element| take(element, left, depth))?;
+    }
+    for (key, value) in value.as_map().into_iter().flatten() {
+        let own = 16 + key.as_str().map_or(0, str::len);
+        *left = left.checked_sub(own as u64).ok_or(TOO_LARGE)?;
+        take(value, left, depth)?;
+    }
+    Ok(())
+}
+
+fn bounded(length: Option<usize>) -> TeraResult<()> {
+    let length = length.map_or(u64::MAX, |length| length as u64);
+    if length > LARGEST { Err(tera::Error::message(TOO_LARGE)) } else { charged(length) }
+}
+
+/// Tera's `replace`, which looks at how long its result would be first.
+fn replace(value: StringInput, kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let (from, to) = (kwargs.must_get::<&str>("from")?, kwargs.must_get::<&str>("to")?);
+    let text = value.as_str();
+    let grown = text.matches(from).count().checked_mul(to.len());
+    bounded(grown.and_then(|grown| grown.checked_add(text.len())))?;
+    Ok(text.replace(from, to))
+}
+
+/// Tera's `join`, which looks at how long its result would be first.
+fn join(values: &[Value], kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let separator = kwargs.get::<&str>("sep")?.unwrap_or("");
+    bounded(separator.len().checked_mul(values.len()))?;
+    let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+    Ok(texts.join(separator))
+}
+
+/// Tera's `group_by`, with the groups in the order in which their first elements stand.
+fn group_by(values: &[Value], kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let attribute = kwargs.must_get::<&str>("attribute")?;
+    let mut groups: Vec<(Key<'static>, Vec<Value>)> = Vec::new();
+    let mut places = BTreeMap::new();
+    for value in values {
+        let lacking = || tera::Error::message(format!("an element has no `{attribute}` to group it by"));
+        let named = value.get_from_path(attribute).ok_or_else(lacking)?;
+        if named.is_none() {
+            continue;
+        }
+        let place = *places.entry(named.to_string()).or_insert(groups.len());
+        if place == groups.len() {
+            let key = named.as_i128().map_or_else(|| Key::from(named.to_string()), Key::from);
+            groups.push((key, Vec::new()));
+        }
+        groups[place].1.push(value.clone());
+    }
+    let map: Map = groups.into_iter().map(|(key, group)| (key, Value::from(group))).collect();
+    Ok(Value::from(map))
+}

@@ -1,0 +1,158 @@
+//! The parameters of a file, as its phone reads them.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::Format;
+
+/// A parameter of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parameter {
+    /// From 1.
+    pub(super) line: usize,
+    /// What it stands in: a section, which may be there again, or the elements around it.
+    pub(super) within: String,
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// What a file says, in its order. Of XML these are the elements that an attribute or a number in their name tells
+/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none. JSON and lines of
+/// commands have none that could be told apart.
+pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
+    match format {
+        Format::Xml => {
+            roxmltree::Document::parse(text).map(|document| elements(&document)).unwrap_or_default()
+        }
+        Format::KeyValue | Format::Quoted => assigned(text, '='),
+        Format::Colon => assigned(text, ':'),
+        Format::Json | Format::Lines => Vec::new(),
+        Format::Set => {
+            let lines = numbered(text).filter_map(|(line, text)| Some((line, text.strip_prefix("SET ")?)));
+            lines.filter_map(|(line, text)| parameter(line, "", text.trim_start().split_once(' ')?)).collect()
+        }
+    }
+}
+
+/// Parameters that are there twice with different values in one place: the later of both, with the line of the other.
+pub(super) fn contradictions(parameters: &[Parameter]) -> Vec<(&Parameter, usize)> {
+    let mut first = BTreeMap::new();
+    let mut found = Vec::new();
+    for parameter in parameters {
+        let before = first.entry((&parameter.within, &parameter.name)).or_insert(parameter);
+        if before.value != parameter.value {
+            found.push((parameter, before.line));
+        }
+    }
+    found
+}
+
+fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.trim()))
+        .filter(|(_, line)| !line.starts_with('#'))
+}
+
+fn parameter(line: usize, within: &str, (name, value): (&str, &str)) -> Option<Parameter> {
+    let text = |text: &str| text.trim().to_owned();
+    let name = text(name);
+    (!name.is_empty()).then(|| Parameter { line, within: within.to_owned(), name, value: text(value) })
+}
+
+fn assigned(text: &str, sign: char) -> Vec<Parameter> {
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for (line, text) in numbered(text) {
+        if text.starts_with('[') {
+            section = format!("{text} in line {line}");
+        } else if !["include:", "exclude:"].iter().any(|word| text.starts_with(word)) {
+            found.extend(text.split_once(sign).and_then(|pair| parameter(line, &section, pair)));
+        }
+    }
+    found
+}
+
+fn elements(document: &roxmltree::Document<'_>) -> Vec<Parameter> {
+    let mut found = Vec::new();
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        let line = document.text_pos_at(node.range().start).row as usize;
+        let around = node.parent().map_or(0, |parent| parent.range().start);
+        found.extend(leaf(node, line, around));
+        let dotted = node.attributes().filter(|attribute| attribute.name().contains('.'));
+        found.extend(dotted.map(|attribute| Parameter {
+            line: document.text_pos_at(attribute.range().start).row as usize,
+            within: String::new(),
+            name: attribute.name().to_owned(),
+            value: attribute.value().to_owned(),
+        }));
+    }
+    found
+}
+
+/// An element without others in it, named by its tag and what tells it from its neighbours.
+fn leaf(node: roxmltree::Node<'_, '_>, line: usize, around: usize) -> Option<Parameter> {
+    if node.children().any(|child| child.is_element()) {
+        return None;
+    }
+    let tag = node.tag_name().name();
+    let told = node.attributes().any(is_told_by);
+    if !told && !tag.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let others = node.attributes().filter(|attribute| attribute.name() != "value");
+    let others = others.map(|attribute| format!(" {}={}", attribute.name(), attribute.value()));
+    let name = others.fold(tag.to_owned(), |name, other| name + &other);
+    let value = node.attribute("value").or(node.text()).unwrap_or_default().to_owned();
+    Some(Parameter { line, within: around.to_string(), name, value })
+}
+
+/// True for an attribute that numbers or names a parameter. What is called by a free text may be there again.
+fn is_told_by(attribute: roxmltree::Attribute<'_, '_>) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match attribute.name() {
+        "id" | "idx" | "index" | "key" | "context" => attribute.value().chars().all(plain),
+        "name" => attribute.value().chars().all(plain) && attribute.value().contains(['.', '_']),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contradicted(format: Format, text: &str) -> Vec<(String, usize, usize)> {
+        let parameters = parameters(format, text);
+        let found = contradictions(&parameters).into_iter();
+        found.map(|(parameter, before)| (parameter.name.clone(), parameter.line, before)).collect()
+    }
+
+    #[test]
+    fn a_parameter_that_is_there_with_two_values_contradicts_itself() {
+        for (format, text, name, lines) in [
+            (Format::KeyValue, "# a = 0\na = 1\nb = 1\na = 2\n", "a", (4, 2)),
+            (Format::KeyValue, "[x]\na = 1\n[y]\na = 2\na = 3\n", "a", (5, 4)),
+            (Format::Colon, "sip proxy ip: \"a\"\nsip proxy ip: \"b\"\n", "sip proxy ip", (2, 1)),
+            (Format::Quoted, "NTP=\"a\"\r\nNTP=\"b\"\r\n", "NTP", (2, 1)),
+            (Format::Set, "SET A \"1\"\nSET A \"2\"\n", "A", (2, 1)),
+            (Format::Xml, "<a>\n<P270>1</P270>\n<P270>2</P270></a>", "P270", (3, 2)),
+            (Format::Xml, "<a>\n<k idx=\"1\">x</k>\n<k idx=\"1\">y</k></a>", "k idx=1", (3, 2)),
+            (Format::Xml, "<a>\n<x b.c=\"1\"/>\n<y b.c=\"2\"/></a>", "b.c", (3, 2)),
+        ] {
+            assert_eq!(contradicted(format, text), [(name.to_owned(), lines.0, lines.1)], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_stand_there_more_than_once_is_left_alone() {
+        for (format, text) in [
+            (Format::KeyValue, "[x]\na = 1\n[x]\na = 2\n"),
+            (Format::KeyValue, "a = 1\na = 1\ninclude:config \"x=1\"\ninclude:config \"x=2\"\n"),
+            (Format::Xml, "<a><e name=\"Ann\">101</e><e name=\"Ann\">102</e></a>"),
+            (Format::Xml, "<a><codec>pcmu</codec><codec>pcma</codec></a>"),
+            (Format::Xml, "<a><l><k idx=\"1\">x</k></l><l><k idx=\"1\">y</k></l></a>"),
+            (Format::Xml, "<a><line2><x/></line2><line2><y/></line2></a>"),
+        ] {
+            assert_eq!(contradicted(format, text), [], "{text}");
+        }
+    }
+}
