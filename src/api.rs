@@ -14,6 +14,7 @@ use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::sightings::Sightings;
+use crate::statics::Statics;
 use crate::store::{Span, Store};
 
 mod access;
@@ -34,6 +35,7 @@ mod error;
 mod export;
 mod farewell;
 mod filter;
+mod firmware;
 mod generate;
 mod given;
 mod history;
@@ -89,6 +91,8 @@ pub struct Desk {
     pub registrations: Arc<Registrations>,
     /// Phones that asked by multicast and belong to no device.
     pub sightings: Arc<Sightings>,
+    /// Firmware and the like.
+    pub statics: Statics,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
     /// What is being imported, and what was lately.
@@ -133,6 +137,7 @@ fn v2() -> Vec<Place> {
         at("/schemas").get(schemas::list, site::SCHEMAS),
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
+        at("/files").get(firmware::list, site::FILES),
         at("/resync").get(resync::list, campaign::LIST).post(resync::control_all, campaign::CONTROL_ALL),
         at("/resync/{campaign}").get(resync::get, campaign::GET).post(resync::control, campaign::CONTROL),
         at("/sightings")

@@ -111,6 +111,12 @@ impl Catalog {
         })
     }
 
+    /// True when there is such a brand, and such a family of it where one is named.
+    pub fn has(&self, brand: &str, family: Option<&str>) -> bool {
+        let found = self.brands.get(brand);
+        found.is_some_and(|brand| family.is_none_or(|family| brand.families.contains_key(family)))
+    }
+
     /// Who asks for a file, when the whole name is one that some phone asks for.
     pub fn asker(&self, file_name: &str) -> Option<Asker> {
         let name = file_name.to_ascii_lowercase();

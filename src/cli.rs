@@ -117,6 +117,8 @@ struct Settings {
     sip: Option<String>,
     #[arg(long, value_name = "DIR", help = help("pack"))]
     pack: Vec<String>,
+    #[arg(long, value_name = "DIR", help = help("files_dir"))]
+    files_dir: Option<String>,
     #[arg(long, value_name = "NETWORK", help = help("kazoo_from"))]
     kazoo_from: Vec<String>,
     #[arg(long, help = help("demo"))]
@@ -148,6 +150,7 @@ impl Settings {
             ("admin", one(self.admin)),
             ("sip", one(self.sip)),
             ("pack", self.pack),
+            ("files_dir", one(self.files_dir)),
             ("kazoo_from", self.kazoo_from),
             ("demo", one(demo)),
         ]);

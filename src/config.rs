@@ -44,6 +44,8 @@ pub struct Config {
     pub sip_tls_key: PathBuf,
     /// Pack folders, a later one lying over those before it.
     pub packs: Vec<PathBuf>,
+    /// The folder of static files; empty where there are none.
+    pub files_dir: PathBuf,
     /// Whether samples are added to an empty database.
     pub demo: bool,
     /// What is written into phones; empty to derive it. Use [`Config::site`].
@@ -182,6 +184,7 @@ impl Default for Config {
             sip_tls_certificate: PathBuf::new(),
             sip_tls_key: PathBuf::new(),
             packs: Vec::new(),
+            files_dir: PathBuf::new(),
             demo: false,
             phones_url: String::new(),
             outbound_proxy: String::new(),

@@ -141,6 +141,11 @@ impl Files {
         &self.site.body
     }
 
+    /// Where phones reach us, with a slash at the end; empty when unknown.
+    pub fn phones_url(&self) -> &str {
+        &self.site.phones_url
+    }
+
     /// Puts another set to use, and gives back the one before. Whom that concerns is for the caller to mark.
     pub fn swap(&self, set: Set) -> Arc<Set> {
         self.refused.store(Arc::default());

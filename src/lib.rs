@@ -32,6 +32,7 @@ pub mod auth;
 // The ground that doors stand on.
 pub mod store;
 pub mod files;
+pub mod statics;
 pub mod registrations;
 pub mod sightings;
 pub mod circle;

@@ -15,10 +15,13 @@ use tracing::info;
 use crate::catalog::Asker;
 use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
+use crate::statics::{StaticFile, Statics};
 use crate::store::Store;
+use crate::template::Set;
 
 mod agents;
 mod noted;
+mod statics;
 
 use agents::Agents;
 use noted::Noted;
@@ -29,20 +32,41 @@ const REFUSAL: Duration = Duration::from_millis(15);
 /// The longest file name a phone asks for.
 const LONGEST_NAME: usize = 128;
 
+/// The longest path a phone asks for.
+const LONGEST_PATH: usize = 2048;
+
 /// What the door works with.
+pub struct Means {
+    /// What each phone would be given.
+    pub files: Arc<Files>,
+    /// Who hears of what was fetched.
+    pub circle: Circle,
+    /// Where it is noted what phones call themselves.
+    pub store: Arc<dyn Store>,
+    /// Firmware and the like.
+    pub statics: Statics,
+    /// The path of the URL at which phones reach us, below which static files are asked for.
+    pub base: String,
+    /// Unix milliseconds.
+    pub clock: fn() -> u64,
+}
+
+/// The door.
 pub struct Shelf {
     files: Arc<Files>,
     circle: Circle,
     noted: Noted,
     agents: Agents,
+    statics: Statics,
+    base: String,
     clock: fn() -> u64,
 }
 
 impl Shelf {
-    /// A door to `files` that tells `circle` who fetched what, and notes in `store` what phones call themselves.
-    /// `clock` gives Unix milliseconds.
-    pub fn new(files: Arc<Files>, circle: Circle, store: Arc<dyn Store>, clock: fn() -> u64) -> Self {
-        Self { files, circle, noted: Noted::default(), agents: Agents::new(store), clock }
+    /// A door that works with these.
+    pub fn new(means: Means) -> Self {
+        let Means { files, circle, store, statics, base, clock } = means;
+        Self { files, circle, noted: Noted::default(), agents: Agents::new(store), statics, base, clock }
     }
 }
 
@@ -62,9 +86,19 @@ async fn healthy() -> HttpResponse {
 
 /// A request as plain values.
 struct Asked<'r> {
+    path: &'r str,
+    /// What stands after the last slash.
     name: &'r str,
     user_agent: &'r str,
     if_none_match: &'r str,
+}
+
+/// What there is for a request.
+enum Found {
+    /// This file of a phone.
+    Rendered(Arc<Given>, usize),
+    /// A file that is the same for all.
+    Static(StaticFile),
 }
 
 /// What a phone is answered, and why; one log line says both.
@@ -83,11 +117,18 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
     };
     let peer = request.peer_addr().map(|peer| peer.ip());
     match found {
-        Ok((given, at)) => {
+        Ok(Found::Rendered(given, at)) => {
             let file = &given.files[at];
             let (response, decision) = serve(file, &asked);
-            shelf.note(&given, file, (request.method(), asked.user_agent));
+            if *request.method() == Method::GET {
+                shelf.note(&given, file, asked.user_agent);
+            }
             log(&asked, peer, Some(&given), &decision);
+            response
+        }
+        Ok(Found::Static(file)) => {
+            let (response, decision) = statics::serve(&request, file).await;
+            log(&asked, peer, None, &decision);
             response
         }
         Err(reason) => {
@@ -103,7 +144,8 @@ impl<'r> Asked<'r> {
         let path = request.uri().path();
         let name = path.rsplit('/').next().unwrap_or_default();
         let headers = request.headers();
-        Self { name, user_agent: text(headers, &USER_AGENT), if_none_match: text(headers, &IF_NONE_MATCH) }
+        let [user_agent, if_none_match] = [USER_AGENT, IF_NONE_MATCH].map(|header| text(headers, &header));
+        Self { path, name, user_agent, if_none_match }
     }
 }
 
@@ -112,30 +154,43 @@ fn text<'h>(headers: &'h HeaderMap, name: &actix_web::http::header::HeaderName) 
 }
 
 impl Shelf {
-    /// The file a phone asks for, or why it gets nothing. Path and User-Agent must agree.
-    async fn find(&self, asked: &Asked<'_>) -> Result<(Arc<Given>, usize), &'static str> {
-        if asked.name.len() > LONGEST_NAME {
+    /// What there is for a request, or why there is nothing: a phone's own file, else a static one.
+    async fn find(&self, asked: &Asked<'_>) -> Result<Found, &'static str> {
+        if asked.name.len() > LONGEST_NAME || asked.path.len() > LONGEST_PATH {
             return Err("the name is too long");
         }
         let set = self.files.set();
-        let asker = set.catalog().asker(asked.name).ok_or("no phone asks for such a file")?;
+        let refused = match self.rendered(asked, &set).await {
+            Ok((given, at)) => return Ok(Found::Rendered(given, at)),
+            Err(refused) => refused,
+        };
+        let names = statics::names(asked.path, &self.base, set.catalog(), asked.user_agent);
+        self.statics.find(names).await.map(Found::Static).ok_or(refused)
+    }
+
+    /// The file of its own that a phone asks for. Path and User-Agent must agree.
+    async fn rendered(&self, asked: &Asked<'_>, set: &Set) -> Result<(Arc<Given>, usize), &'static str> {
+        let asker = set.catalog().asker(asked.name).ok_or("nobody asks for such a file")?;
+        let given = self.admitted(asked, set, asker).await?;
+        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
+        at.map(|at| (given, at)).ok_or("the device's model does not ask for this file")
+    }
+
+    /// Who asks, if it is a phone that is known, switched on, and not another than it says.
+    async fn admitted(&self, asked: &Asked<'_>, set: &Set, asker: Asker) -> Result<Arc<Given>, &'static str> {
         let stated = set.catalog().mac_in_user_agent(asked.user_agent);
         let given = self.files.for_asker(asker).await.map_err(|refusal| reason(&refusal, asker))?;
         if stated.is_some_and(|stated| matches!(asker, Asker::Mac(mac) if mac != stated)) {
             return Err("path and User-Agent name different phones");
         }
-        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
-        at.map(|at| (given, at)).ok_or("the device's model does not ask for this file")
+        Ok(given)
     }
 
-    /// Tells the circle what the phone now has. A HEAD gives it nothing.
-    fn note(&self, given: &Given, file: &GivenFile, (method, user_agent): (&Method, &str)) {
+    /// Tells the circle what the phone now has.
+    fn note(&self, given: &Given, file: &GivenFile, user_agent: &str) {
         let at = (self.clock)();
         let unix = at / 1000;
         let digest = file.rendered.digest;
-        if *method != Method::GET {
-            return;
-        }
         self.agents.heard(given.device, user_agent, unix);
         let is_news = self.noted.is_news(given.device, &file.name, digest, unix);
         if is_news || self.circle.awaits(given.device) {
@@ -184,7 +239,7 @@ fn log(asked: &Asked<'_>, peer: Option<IpAddr>, given: Option<&Given>, decision:
     let peer = peer.map(tracing::field::display);
     let device = given.map(|given| tracing::field::display(given.device));
     let rule = given.map(|given| given.model.as_str());
-    let (name, agent) = (asked.name, asked.user_agent);
+    let (name, agent) = (if given.is_some() { asked.name } else { asked.path }, asked.user_agent);
     info!(target: "checksync::phones", peer, name, agent, device, rule, decision, reason);
 }
 
@@ -206,7 +261,10 @@ mod tests {
         let etag = format!("\"{digest}\"");
         let file = GivenFile { name: "a.cfg".to_owned(), rendered, etag: etag.clone(), secret: false };
         let status = |if_none_match: &str| {
-            serve(&file, &Asked { name: "a.cfg", user_agent: "", if_none_match }).0.status().as_u16()
+            serve(&file, &Asked { path: "/a.cfg", name: "a.cfg", user_agent: "", if_none_match })
+                .0
+                .status()
+                .as_u16()
         };
         assert_eq!([etag.clone(), format!("\"x\", W/{etag}")].map(|tags| status(&tags)), [304, 304]);
         assert_eq!(["", "*", "\"x\"", "\"x\", *"].map(status), [200; 4]);

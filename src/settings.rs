@@ -15,11 +15,13 @@ use crate::id::Id;
 use crate::user::User;
 use crate::zone::UnknownZone;
 
+mod firmware;
 mod keys;
 mod layers;
 mod line;
 mod time;
 
+pub use firmware::url_of;
 pub use keys::KeySetting;
 pub use line::{HostPort, Line};
 pub use time::Time;

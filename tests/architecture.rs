@@ -38,7 +38,7 @@ const HOUSE: &[Storey] = &[
     },
     Storey {
         name: "ground",
-        rooms: &["store", "files", "registrations", "sightings", "circle"],
+        rooms: &["store", "files", "statics", "registrations", "sightings", "circle"],
         neighbours: true,
         never: &["actix_web"],
     },

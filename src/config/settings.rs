@@ -107,6 +107,13 @@ pub const SETTINGS: &[Setting] = &[
         field: Field::Folders(|config| &mut config.packs),
     },
     Setting {
+        name: "files_dir",
+        env: "CHECKSYNC_FILES_DIR",
+        flag: "--files-dir",
+        meaning: "The folder of static files (firmware, ringtones, logos, languages) that phones may fetch, whoever they are: `<brand>/…`, `<brand>/<family>/…`, `accounts/<account id>/…`, and what lies in it. Empty: there are none.",
+        field: Field::AnyFolder(|config| &mut config.files_dir),
+    },
+    Setting {
         name: "demo",
         env: "CHECKSYNC_DEMO",
         flag: "--demo",

@@ -17,6 +17,7 @@ use checksync::pack::Pack;
 use checksync::registrations::Registrations;
 use checksync::resync::{Pace, Scope};
 use checksync::settings::Site;
+use checksync::statics::Statics;
 use checksync::store::{Options, SledStore, Span, Store};
 use checksync::template::Set;
 use serde_json::{Value, json};
@@ -120,6 +121,7 @@ impl World {
             switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
             sightings: Arc::default(),
+            statics: statics(folder.path()),
             doorman,
             imports: api::Imports::default(),
             kazoo_from: vec![KAZOO.parse().unwrap()],
@@ -284,4 +286,12 @@ fn files(store: &Arc<dyn Store>) -> Arc<Files> {
 /// Runs a test to its end, on a thread of its own.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     actix_web::rt::System::new().block_on(test);
+}
+
+/// A folder of static files with one firmware.
+fn statics(folder: &std::path::Path) -> Statics {
+    let files = folder.join("files");
+    std::fs::create_dir_all(files.join("yealink/t4x")).unwrap();
+    std::fs::write(files.join("yealink/t4x/a b.rom"), "x").unwrap();
+    Statics::open(&files).unwrap()
 }

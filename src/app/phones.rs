@@ -1,0 +1,51 @@
+//! What phones reach: their listener, and the folder of static files behind it.
+
+use std::io;
+use std::net::TcpListener;
+
+use actix_web::dev::Server;
+use actix_web::{App as Web, HttpServer, web};
+use tracing::info;
+
+use super::{AppError, GRACE, Ground, wall_clock, workers};
+use crate::config::Config;
+use crate::provision::{self, Shelf};
+use crate::statics::Statics;
+
+pub(super) fn server(ground: &Ground, listener: TcpListener, config: &Config) -> io::Result<Server> {
+    let shelf = Shelf::new(provision::Means {
+        files: ground.files.clone(),
+        circle: ground.circle.clone(),
+        store: ground.store.clone(),
+        statics: ground.statics.clone(),
+        base: ground.base.clone(),
+        clock: wall_clock,
+    });
+    let configure = provision::configure(web::Data::new(shelf));
+    let server = HttpServer::new(move || Web::new().configure(configure.clone()));
+    // What is streamed must not wait for the acknowledgement of what went before it.
+    let server = server.tcp_nodelay(true).workers(workers(config)).disable_signals();
+    Ok(server.shutdown_timeout(GRACE).listen(listener)?.run())
+}
+
+/// The folder of static files. All are read once behind the daemon's start, so that no phone waits for that.
+pub(super) fn statics(config: &Config) -> Result<Statics, AppError> {
+    let folder = &config.files_dir;
+    if folder.as_os_str().is_empty() {
+        return Ok(Statics::default());
+    }
+    let opened = Statics::open(folder);
+    let statics = opened.map_err(|source| AppError::Statics { folder: folder.clone(), source })?;
+    let to_read = statics.clone();
+    tokio::spawn(async move {
+        let files = to_read.list().await.len();
+        info!(files, "static files are known");
+    });
+    Ok(statics)
+}
+
+/// The path of a URL.
+pub(super) fn base(url: &str) -> &str {
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    address.find('/').map_or("", |at| &address[at..])
+}
