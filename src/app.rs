@@ -86,6 +86,8 @@ pub struct App {
     pub sip: SocketAddr,
     /// Where it is spoken besides, as listed in `sip_listen`.
     pub sip_also: Vec<wire::Listen>,
+    /// Where phones fetch their files by TFTP, if they may.
+    pub tftp: Option<SocketAddr>,
     /// The master account's API key, when it was made at this start and nobody gave it.
     pub new_key: Option<String>,
     /// The sample account, when it was planted.
@@ -93,8 +95,8 @@ pub struct App {
     store: Arc<dyn Store>,
     servers: Vec<ServerHandle>,
     stop_sip: Arc<tokio::sync::Notify>,
-    watching: JoinHandle<()>,
-    pnp: JoinHandle<()>,
+    /// What ends when it is told so, and not before.
+    asides: Vec<JoinHandle<()>>,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
 }
 
@@ -139,6 +141,7 @@ impl App {
         let bound = listeners::bind(&config, &*store).await?;
         let (phones, admin) = (bound.phones.local_addr()?, bound.admin.local_addr()?);
         let (sip, sip_also) = listeners::of_sip(&bound.sip);
+        let tftp = bound.tftp.as_ref().map(std::net::UdpSocket::local_addr).transpose()?;
         let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
         let phones_url = site.phones_url.clone();
@@ -172,10 +175,12 @@ impl App {
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let pnp = pnp_side(&config, sip, &ground, phones_url)?;
+        let shelf = phones::shelf(&ground);
         let servers = [
-            phones::server(&ground, bound.phones, &config)?,
+            phones::server(shelf.clone(), bound.phones, &config)?,
             admin::server(&ground, (doorman, imports), bound.admin, &config)?,
         ];
+        let tftp_side = phones::tftp(shelf, bound.tftp)?;
         let handles = servers.iter().map(Server::handle).collect();
         let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
         let watching =
@@ -193,13 +198,13 @@ impl App {
             admin,
             sip,
             sip_also,
+            tftp,
             new_key,
             planted,
             store,
             servers,
             stop_sip,
-            watching,
-            pnp,
+            asides: vec![watching, pnp, tftp_side],
             tasks,
         })
     }
@@ -221,9 +226,10 @@ impl App {
         info!("stopping");
         let graceful = self.servers.iter().map(|server| server.stop(true));
         futures_util::future::join_all(graceful).await;
-        self.watching.abort();
-        let _aborted = self.watching.await;
-        self.pnp.abort();
+        for aside in self.asides {
+            aside.abort();
+            let _aborted = aside.await;
+        }
         self.stop_sip.notify_one();
         for (part, task) in self.tasks {
             if !task.is_finished() && tokio::time::timeout(Duration::from_secs(GRACE), task).await.is_err() {

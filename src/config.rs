@@ -46,6 +46,8 @@ pub struct Config {
     pub packs: Vec<PathBuf>,
     /// The folder of static files; empty where there are none.
     pub files_dir: PathBuf,
+    /// Where phones fetch files by TFTP; empty where they may not.
+    pub tftp: String,
     /// Whether samples are added to an empty database.
     pub demo: bool,
     /// What is written into phones; empty to derive it. Use [`Config::site`].
@@ -185,6 +187,7 @@ impl Default for Config {
             sip_tls_key: PathBuf::new(),
             packs: Vec::new(),
             files_dir: PathBuf::new(),
+            tftp: String::new(),
             demo: false,
             phones_url: String::new(),
             outbound_proxy: String::new(),

@@ -19,6 +19,7 @@ pub mod user;
 pub mod zone;
 pub mod schema;
 pub mod sip;
+pub mod tftp;
 pub mod catalog;
 pub mod pack;
 pub mod settings;

@@ -1,4 +1,4 @@
-//! The phones' door: a file name, a User-Agent, and the file or nothing.
+//! The phones' door, by HTTP and TFTP: a file name, a User-Agent, and the file or nothing.
 //!
 //! Everything that is refused is refused alike: the same empty 404, at the same time after the request, so
 //! that a stranger learns nothing of which MAC addresses are known.
@@ -10,18 +10,20 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
+use percent_encoding::percent_decode_str;
 use tracing::info;
 
 use crate::catalog::Asker;
 use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
-use crate::statics::{StaticFile, Statics};
+use crate::statics::{Name, StaticFile, Statics};
 use crate::store::Store;
 use crate::template::Set;
 
 mod agents;
 mod noted;
 mod statics;
+pub mod tftp;
 
 use agents::Agents;
 use noted::Noted;
@@ -71,7 +73,8 @@ impl Shelf {
 }
 
 /// Adds the phones' routes: every path is a phone's.
-pub fn configure(shelf: web::Data<Shelf>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+pub fn configure(shelf: Arc<Shelf>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+    let shelf = web::Data::from(shelf);
     move |config| {
         config.app_data(shelf.clone());
         config.route("/healthz", web::get().to(healthy));
@@ -86,7 +89,10 @@ async fn healthy() -> HttpResponse {
 
 /// A request as plain values.
 struct Asked<'r> {
+    /// The path as it was sent.
     path: &'r str,
+    /// The static file that it may mean.
+    place: Option<Name>,
     /// What stands after the last slash.
     name: &'r str,
     user_agent: &'r str,
@@ -99,6 +105,16 @@ enum Found {
     Rendered(Arc<Given>, usize),
     /// A file that is the same for all.
     Static(StaticFile),
+}
+
+impl Found {
+    /// Whose file it is.
+    fn given(&self) -> Option<&Given> {
+        match self {
+            Self::Rendered(given, _) => Some(given),
+            Self::Static(_) => None,
+        }
+    }
 }
 
 /// What a phone is answered, and why; one log line says both.
@@ -121,7 +137,8 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
             let file = &given.files[at];
             let (response, decision) = serve(file, &asked);
             if *request.method() == Method::GET {
-                shelf.note(&given, file, asked.user_agent);
+                shelf.agents.heard(given.device, asked.user_agent, (shelf.clock)() / 1000);
+                shelf.note(&given, file);
             }
             log(&asked, peer, Some(&given), &decision);
             response
@@ -145,7 +162,15 @@ impl<'r> Asked<'r> {
         let name = path.rsplit('/').next().unwrap_or_default();
         let headers = request.headers();
         let [user_agent, if_none_match] = [USER_AGENT, IF_NONE_MATCH].map(|header| text(headers, &header));
-        Self { path, name, user_agent, if_none_match }
+        let decoded = percent_decode_str(path).decode_utf8().ok();
+        let place = decoded.and_then(|path| Name::parse(&path));
+        Self { path, place, name, user_agent, if_none_match }
+    }
+
+    /// A request that says the name of a file and nothing else.
+    fn by_name(path: &'r str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        Self { path, place: Name::parse(path), name, user_agent: "", if_none_match: "" }
     }
 }
 
@@ -164,7 +189,8 @@ impl Shelf {
             Ok((given, at)) => return Ok(Found::Rendered(given, at)),
             Err(refused) => refused,
         };
-        let names = statics::names(asked.path, &self.base, set.catalog(), asked.user_agent);
+        let place = asked.place.as_ref().ok_or(refused)?;
+        let names = statics::names(place, &self.base, set.catalog(), asked.user_agent);
         self.statics.find(names).await.map(Found::Static).ok_or(refused)
     }
 
@@ -187,11 +213,10 @@ impl Shelf {
     }
 
     /// Tells the circle what the phone now has.
-    fn note(&self, given: &Given, file: &GivenFile, user_agent: &str) {
+    fn note(&self, given: &Given, file: &GivenFile) {
         let at = (self.clock)();
         let unix = at / 1000;
         let digest = file.rendered.digest;
-        self.agents.heard(given.device, user_agent, unix);
         let is_news = self.noted.is_news(given.device, &file.name, digest, unix);
         if is_news || self.circle.awaits(given.device) {
             self.circle.fetched(given.device, &file.name, digest, at);
@@ -261,10 +286,7 @@ mod tests {
         let etag = format!("\"{digest}\"");
         let file = GivenFile { name: "a.cfg".to_owned(), rendered, etag: etag.clone(), secret: false };
         let status = |if_none_match: &str| {
-            serve(&file, &Asked { path: "/a.cfg", name: "a.cfg", user_agent: "", if_none_match })
-                .0
-                .status()
-                .as_u16()
+            serve(&file, &Asked { if_none_match, ..Asked::by_name("a.cfg") }).0.status().as_u16()
         };
         assert_eq!([etag.clone(), format!("\"x\", W/{etag}")].map(|tags| status(&tags)), [304, 304]);
         assert_eq!(["", "*", "\"x\"", "\"x\", *"].map(status), [200; 4]);

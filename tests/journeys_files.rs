@@ -5,7 +5,7 @@ mod house;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
@@ -165,4 +165,56 @@ fn an_administrator_of_the_site_sees_every_static_file() {
 fn a_folder_that_is_not_there_is_said_at_the_start() {
     let refused = Daemon::refused(|config, folder| config.files_dir = folder.join("nowhere"));
     assert!(refused.contains("nowhere") && refused.contains("--files-dir"), "{refused}");
+}
+
+/// A phone that asks by TFTP, and acknowledges when it is told to.
+struct OldPhone {
+    socket: UdpSocket,
+}
+
+impl OldPhone {
+    fn asks(daemon: &Daemon, request: &[u8]) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.send_to(request, daemon.tftp()).unwrap();
+        Self { socket }
+    }
+
+    fn hears(&self) -> (Vec<u8>, SocketAddr) {
+        let mut datagram = [0; 2048];
+        let (length, from) = self.socket.recv_from(&mut datagram).unwrap();
+        (datagram[..length].to_vec(), from)
+    }
+}
+
+#[test]
+fn a_file_by_tftp_is_held_when_its_last_block_is_acknowledged() {
+    let daemon = Daemon::configured(|config, _| "127.0.0.1:0".clone_into(&mut config.tftp));
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "yealink/t46s", "front");
+    let boot = |standing: &serde_json::Value| standing["files"][0]["held"].clone();
+    let phone = OldPhone::asks(&daemon, b"\0\x01805ec0123456.boot\0octet\0");
+    let (block, from) = phone.hears();
+    assert_eq!(block[..4], [0, 3, 0, 1]);
+    assert_ne!(from, daemon.tftp(), "each transfer has a port of its own");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(boot(&shop.provisioning(&device)).is_null(), "nobody knows whether it has arrived");
+    assert_eq!(phone.hears().0, block, "what is not acknowledged is sent again");
+    phone.socket.send_to(&[0, 4, 0, 1], from).unwrap();
+    shop.wait_for(&device, "the fetch is noted", |standing| !boot(standing).is_null());
+}
+
+#[test]
+fn what_is_refused_by_tftp_is_refused_alike() {
+    let daemon = Daemon::configured(|config, _| "127.0.0.1:0".clone_into(&mut config.tftp));
+    let shop = daemon.shop();
+    shop.device(MAC, "yealink/t46s", "front");
+    let off = shop.device("805ec0123457", "yealink/t46s", "back");
+    shop.administrator.patch(&off, &json!({"enabled": false}));
+    let asked = |name: &str| OldPhone::asks(&daemon, format!("\0\x01{name}\0octet\0").as_bytes()).hears().0;
+    for name in ["805ec0123457.cfg", "805ec0999999.cfg", "nothing", "../etc/passwd", ""] {
+        assert_eq!(asked(name), b"\0\x05\0\x01not found\0", "{name}");
+    }
+    assert_eq!(OldPhone::asks(&daemon, b"\0\x02a\0octet\0").hears().0[..4], [0, 5, 0, 2]);
+    assert_eq!(asked("805ec0123456.boot")[..4], [0, 3, 0, 1]);
 }

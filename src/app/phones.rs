@@ -1,10 +1,12 @@
 //! What phones reach: their listener, and the folder of static files behind it.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::Arc;
 
 use actix_web::dev::Server;
-use actix_web::{App as Web, HttpServer, web};
+use actix_web::{App as Web, HttpServer};
+use tokio::task::JoinHandle;
 use tracing::info;
 
 use super::{AppError, GRACE, Ground, wall_clock, workers};
@@ -12,20 +14,31 @@ use crate::config::Config;
 use crate::provision::{self, Shelf};
 use crate::statics::Statics;
 
-pub(super) fn server(ground: &Ground, listener: TcpListener, config: &Config) -> io::Result<Server> {
-    let shelf = Shelf::new(provision::Means {
+/// The phones' door.
+pub(super) fn shelf(ground: &Ground) -> Arc<Shelf> {
+    Arc::new(Shelf::new(provision::Means {
         files: ground.files.clone(),
         circle: ground.circle.clone(),
         store: ground.store.clone(),
         statics: ground.statics.clone(),
         base: ground.base.clone(),
         clock: wall_clock,
-    });
-    let configure = provision::configure(web::Data::new(shelf));
+    }))
+}
+
+pub(super) fn server(shelf: Arc<Shelf>, listener: TcpListener, config: &Config) -> io::Result<Server> {
+    let configure = provision::configure(shelf);
     let server = HttpServer::new(move || Web::new().configure(configure.clone()));
     // What is streamed must not wait for the acknowledgement of what went before it.
     let server = server.tcp_nodelay(true).workers(workers(config)).disable_signals();
     Ok(server.shutdown_timeout(GRACE).listen(listener)?.run())
+}
+
+/// Answers phones by TFTP, where that is wanted.
+pub(super) fn tftp(shelf: Arc<Shelf>, socket: Option<UdpSocket>) -> io::Result<JoinHandle<()>> {
+    let Some(socket) = socket else { return Ok(tokio::spawn(async {})) };
+    let socket = tokio::net::UdpSocket::from_std(socket)?;
+    Ok(tokio::spawn(provision::tftp::serve(socket, shelf)))
 }
 
 /// The folder of static files. All are read once behind the daemon's start, so that no phone waits for that.
