@@ -10,12 +10,14 @@ use crate::id::Id;
 
 mod agent;
 mod brand;
+pub mod codes;
 mod coverage;
 mod event;
 pub mod name;
 
 pub use agent::Agent;
 pub use brand::{Brand, Family, File, Format, Model};
+pub use codes::{Code, KeyCodes, Row};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 

@@ -10,9 +10,11 @@ use crate::document::Document;
 use crate::id::Id;
 
 pub mod keys;
+pub mod lines;
 pub mod mac;
 
 pub use keys::{Key, KeyKind};
+pub use lines::Further;
 pub use mac::Mac;
 
 /// A device of an account.
@@ -108,6 +110,17 @@ impl Device {
     /// Its other keys, by position.
     pub fn feature_keys(&self) -> Vec<Key> {
         keys::keys_at(&self.document, "provision.feature_keys")
+    }
+
+    /// Its SIP accounts beside its own, in order.
+    pub fn further_lines(&self) -> Vec<Further<'_>> {
+        lines::further(&self.document)
+    }
+
+    /// The devices whose SIP accounts it has beside its own.
+    pub fn line_devices(&self) -> BTreeSet<Id> {
+        let named = |line| if let Further::Device(id) = line { Some(id) } else { None };
+        self.further_lines().into_iter().filter_map(named).collect()
     }
 
     /// The users whose documents shape what this phone is given: its owner, and those its keys show.

@@ -19,11 +19,13 @@ mod firmware;
 mod keys;
 mod layers;
 mod line;
+mod site;
 mod time;
 
 pub use firmware::url_of;
 pub use keys::KeySetting;
 pub use line::{HostPort, Line};
+pub use site::{Contact, Firmware, Poll, Provisioning, Tones};
 pub use time::Time;
 
 use layers::Layers;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub codecs: Vec<String>,
     /// Clock, zone and summer time, in every vendor's notation.
     pub time: Time,
+    /// What a call sounds like before it is answered.
+    pub tones: Tones,
     /// Language of the screen.
     pub language: Language,
     /// What the `Alert-Info` header says for each kind of call.
@@ -60,6 +64,12 @@ pub struct Settings {
     pub provisioning: Provisioning,
     /// Passwords of the phone's own menus and web page.
     pub passwords: Passwords,
+    /// The phonebook.
+    pub contacts: Vec<Contact>,
+    /// Where the phone's log goes.
+    pub syslog: HostPort,
+    /// The firmware it is to have.
+    pub firmware: Firmware,
 }
 
 /// What stands for a secret where it is not to be seen.
@@ -69,7 +79,8 @@ impl Settings {
     /// Puts [`MASK`] in the place of every secret that is set, so that whatever is made of these settings shows
     /// none, in no encoding.
     pub fn mask(&mut self) {
-        let passwords = [&mut self.passwords.admin, &mut self.passwords.user];
+        let passwords =
+            [&mut self.passwords.admin, &mut self.passwords.user, &mut self.provisioning.password];
         let secrets = self.lines.iter_mut().map(|line| &mut line.password).chain(passwords);
         for secret in secrets.filter(|secret| !secret.is_empty()) {
             MASK.clone_into(secret);
@@ -159,17 +170,6 @@ pub struct Ringtones {
     pub external: String,
 }
 
-/// How the phone fetches its files.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Provisioning {
-    /// Base URL with a slash at its end; empty when the site does not say where its phones reach it.
-    pub url: String,
-    /// `http` or `https`, or empty.
-    pub scheme: String,
-    /// The URL without scheme and without the slash at its end: `prov.example.com:8080`.
-    pub address: String,
-}
-
 /// The phone's own passwords; an empty one leaves the phone's as it is.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct Passwords {
@@ -205,8 +205,16 @@ pub struct Parts<'a> {
     pub device: &'a Device,
     /// Its owner and the users its keys show, as far as they exist.
     pub users: &'a BTreeMap<Id, User>,
+    /// The devices whose SIP accounts it has beside its own, as far as they exist.
+    pub others: &'a BTreeMap<Id, Device>,
     /// Its model.
     pub entry: Entry<'a>,
+}
+
+impl<'a> Parts<'a> {
+    fn owner(self) -> Option<&'a User> {
+        self.device.owner().and_then(|id| self.users.get(&id))
+    }
 }
 
 /// Why there are no settings for a device.
@@ -238,19 +246,22 @@ pub struct Assembled {
 /// Merges the documents into what the phone's templates see.
 pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
     let account = parts.accounts.first().ok_or(SettingsError::NoAccount)?;
-    let owner = parts.device.owner().and_then(|id| parts.users.get(&id));
+    let owner = parts.owner();
     let layers = Layers::of(parts, owner);
     let mut warnings = Vec::new();
-    let keys = keys::place(parts.device, parts.users, parts.entry.model, &mut warnings);
+    let lines = line::all(parts, &layers, &mut warnings);
+    let keys = keys::of(parts, &lines, &layers, &mut warnings);
+    let language = language(layers.text("language").unwrap_or("en-US"));
     let settings = Settings {
         device: device_facts(parts.device, parts.entry),
         phone: phone_facts(parts.entry),
         account: account_facts(account),
         user: owner.map(user_facts).unwrap_or_default(),
-        lines: vec![line::first(&layers, parts.device, owner, account)],
+        lines,
         codecs: codecs(&layers),
         time: time::of(&layers)?,
-        language: language(layers.text("language").unwrap_or("en-US")),
+        tones: site::tones(&layers, &language),
+        language,
         ringtones: Ringtones {
             internal: layers.owned("ringtones.internal"),
             external: layers.owned("ringtones.external"),
@@ -258,11 +269,14 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         keys: keys.own,
         feature_keys: keys.feature,
         expansion_keys: keys.expansion,
-        provisioning: provisioning(&parts.site.phones_url),
+        provisioning: site::provisioning(&layers, parts),
         passwords: Passwords {
             admin: layers.owned("provision.admin_password"),
             user: layers.owned("provision.user_password"),
         },
+        contacts: site::contacts(&layers),
+        syslog: site::syslog(&layers),
+        firmware: site::firmware(&layers),
     };
     Ok(Assembled { settings, auto_sync: layers.auto_sync(), warnings })
 }
@@ -337,12 +351,6 @@ fn language(tag: &str) -> Language {
     let primary = parts.next().unwrap_or_default().to_lowercase();
     let region = parts.next_back().unwrap_or_default().to_uppercase();
     Language { tag: tag.to_owned(), primary, region }
-}
-
-fn provisioning(url: &str) -> Provisioning {
-    let (scheme, address) = url.split_once("://").unwrap_or_default();
-    let address = address.trim_end_matches('/').to_owned();
-    Provisioning { url: url.to_owned(), scheme: scheme.to_owned(), address }
 }
 
 #[cfg(test)]

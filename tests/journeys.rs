@@ -153,6 +153,28 @@ fn only_the_phones_that_a_change_concerns_are_told() {
 }
 
 #[test]
+fn a_phone_with_another_devices_line_is_told_when_that_device_changes() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = phone_in_step(&daemon);
+    let door = shop.device("805ec0123499", "yealink/t54w", "door");
+    let id = door.rsplit('/').next().unwrap();
+    shop.administrator.patch(&device, &json!({"provision": {"lines": [{"device_id": id}]}}));
+    phone.notified().expect("a second line");
+    assert!(phone.boot().body.contains("account.2.user_name = door\n"));
+    shop.wait_for(&device, "the phone is back in step", in_step);
+    shop.administrator.patch(&door, &json!({"sip": {"password": "another-door-secret"}}));
+    phone.notified().expect("a new password of the second line");
+    assert!(phone.boot().body.contains("account.2.password = another-door-secret\n"));
+    shop.wait_for(&device, "the phone is in step again", in_step);
+    shop.administrator.patch(&device, &json!({"provision": {"lines": []}}));
+    phone.notified().expect("no second line any more");
+    assert!(phone.boot().body.contains("account.2.enable = 0\n"));
+    shop.wait_for(&device, "the phone is in step without it", in_step);
+    shop.administrator.patch(&door, &json!({"sip": {"password": "a-third-door-secret"}}));
+    phone.left_in_peace();
+}
+
+#[test]
 fn an_explicit_sync_always_sends() {
     let daemon = Daemon::start();
     let (shop, device, phone) = phone_in_step(&daemon);

@@ -437,6 +437,19 @@ async fn a_user_has_the_devices_it_is_hotdesked_into(store: &dyn Store) {
     assert_eq!(walked(store, &Scope::User(id(90)), Span::ascending(None, 9)).await, []);
 }
 
+async fn a_devices_scope_has_also_the_devices_on_whose_lines_it_is(store: &dyn Store) {
+    let [door, bell] = [phone(2, CHILD), phone(9, CHILD)].map(|device| device.id());
+    let mut state = phone_body(1);
+    state["provision"]["lines"] = json!([{"device_id": door}, {"device_id": bell}]);
+    let desk = device(id(1), CHILD, &state);
+    commit(store, [put(desk.clone()), put(phone(2, CHILD)), put(phone(9, CHILD))]).await.unwrap();
+    let scope = async |of| walked(store, &Scope::Device(of), Span::ascending(None, 9)).await;
+    assert_eq!(scope(bell).await, [bell, id(1)]);
+    assert_eq!(scope(id(1)).await, [id(1)]);
+    commit(store, [revise(&desk, &phone_body(1))]).await.unwrap();
+    assert_eq!(scope(bell).await, [bell]);
+}
+
 async fn marks_stay_until_they_are_taken_off_one_by_one(store: &dyn Store) {
     let scopes = [Scope::Device(id(1)), Scope::Account(CHILD)];
     let sequence = commit(store, scopes.clone().map(Step::Mark)).await.unwrap();
@@ -558,6 +571,7 @@ contract![
     a_user_is_found_by_either_of_its_credentials,
     an_address_belongs_to_one_device_in_whatever_notation,
     a_user_has_the_devices_it_is_hotdesked_into,
+    a_devices_scope_has_also_the_devices_on_whose_lines_it_is,
     marks_stay_until_they_are_taken_off_one_by_one,
     notes_are_set_read_listed_and_removed,
     a_commit_is_published_before_it_returns,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Events;
+use super::codes::{self, KeyCodes};
 use super::name::Pattern;
 
 /// How a file is written, which decides how values are escaped in it.
@@ -23,6 +24,10 @@ pub enum Format {
     Set,
     /// XML 1.0, in elements and in double-quoted attributes alike.
     Xml,
+    /// JSON (RFC 8259); values stand between quotes.
+    Json,
+    /// Lines of words as a command line reads them; a value with blanks stands between quotes.
+    Lines,
 }
 
 /// A file that a phone asks for.
@@ -73,6 +78,15 @@ pub struct Family {
     pub files: Vec<File>,
     /// Events, where they are not the brand's.
     pub events: Option<Events>,
+    /// Codes of keys, where they are not the brand's.
+    #[serde(default)]
+    pub key_codes: KeyCodes,
+    /// Codes of the keys that can never be line keys, where that row counts otherwise.
+    #[serde(default)]
+    pub feature_key_codes: KeyCodes,
+    /// Codes of the keys of expansion modules, where that row counts otherwise.
+    #[serde(default)]
+    pub expansion_key_codes: KeyCodes,
     /// Its models by id (lower case).
     pub models: BTreeMap<String, Model>,
 }
@@ -89,6 +103,9 @@ pub struct Brand {
     pub user_agents: Vec<String>,
     /// How its phones are told to read their files again, and to reboot.
     pub events: Events,
+    /// The vendor's codes for what keys do.
+    #[serde(default)]
+    pub key_codes: KeyCodes,
     /// Its families by id (lower case).
     pub families: BTreeMap<String, Family>,
 }
@@ -102,7 +119,7 @@ impl Brand {
             Some((id, _)) => {
                 Err(format!("families.{id}.files is empty: its phones could never fetch anything"))
             }
-            None => Ok(()),
+            None => self.families.values().try_for_each(|family| codes::check(self, family)),
         }
     }
 }

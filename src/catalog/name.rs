@@ -20,13 +20,22 @@ pub enum Asker {
 enum Mark {
     LowerMac,
     UpperMac,
+    LowerDashes,
+    UpperDashes,
     Id,
 }
 
-const MARKS: [(&str, Mark); 3] = [("{mac}", Mark::LowerMac), ("{MAC}", Mark::UpperMac), ("{id}", Mark::Id)];
+const MARKS: [(&str, Mark); 5] = [
+    ("{mac}", Mark::LowerMac),
+    ("{MAC}", Mark::UpperMac),
+    ("{mac-}", Mark::LowerDashes),
+    ("{MAC-}", Mark::UpperDashes),
+    ("{id}", Mark::Id),
+];
 
-/// A file name with exactly one phone in it: `{mac}`, its MAC address in lower case, or `{MAC}` in upper case, or
-/// `{id}`, the device's id; and optionally `{model}`, the model's name. Names are compared without regard to case.
+/// A file name with exactly one phone in it: `{mac}`, its MAC address in lower case, or `{MAC}` in upper case, `{mac-}`
+/// and `{MAC-}` with dashes, or `{id}`, the device's id; and optionally `{model}`, the model's name. Names are compared
+/// without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern {
@@ -46,7 +55,8 @@ impl TryFrom<String> for Pattern {
         let rest = format!("{before}{after}").replace("{model}", "");
         if rest.contains(['{', '}', '/']) {
             return Err(format!(
-                "the file name {text:?} may hold one of {{mac}}, {{MAC}} and {{id}} once, {{model}}, and no folder"
+                "the file name {text:?} may hold one of {{mac}}, {{MAC}}, {{mac-}}, {{MAC-}} and {{id}} once, {{model}}, \
+                 and no folder"
             ));
         }
         Ok(Self { before: before.to_owned(), after: after.to_owned(), mark })
@@ -60,6 +70,8 @@ impl Pattern {
         let mark = match self.mark {
             Mark::LowerMac => mac?.to_string(),
             Mark::UpperMac => mac?.to_string().to_uppercase(),
+            Mark::LowerDashes => mac?.with_colons().replace(':', "-"),
+            Mark::UpperDashes => mac?.with_colons().replace(':', "-").to_uppercase(),
             Mark::Id => device.to_string(),
         };
         Some(format!("{}{mark}{}", self.before, self.after).replace("{model}", &model.name))
@@ -92,13 +104,22 @@ fn ids(name: &str) -> impl Iterator<Item = (Id, &str, &str)> {
     })
 }
 
-/// Every run of twelve hexadecimal digits in a name, with what stands before and after it.
+/// Every run of twelve hexadecimal digits in a name, bare or by twos with dashes between, with what stands before and
+/// after it.
 fn macs(name: &str) -> impl Iterator<Item = (Mac, &str, &str)> {
-    let starts = 0..(name.len() + 1).saturating_sub(12);
-    starts.filter_map(|start| {
-        let mac = Mac::from_digits(name.as_bytes().get(start..start + 12)?)?;
-        Some((mac, name.get(..start)?, name.get(start + 12..)?))
+    let places = (0..name.len()).flat_map(|start| [(start, 12), (start, 17)]);
+    places.filter_map(|(start, length)| {
+        let mac = mac_in(name.as_bytes().get(start..start + length)?)?;
+        Some((mac, name.get(..start)?, name.get(start + length..)?))
     })
+}
+
+fn mac_in(text: &[u8]) -> Option<Mac> {
+    if text.len() == 12 {
+        return Mac::from_digits(text);
+    }
+    let is_right = text.iter().enumerate().all(|(at, byte)| (at % 3 == 2) == (*byte == b'-'));
+    is_right.then(|| std::str::from_utf8(text).ok()?.parse().ok())?
 }
 
 /// Every MAC address that stands alone in a `User-Agent`: bare, with colons or with dashes.
@@ -136,6 +157,8 @@ mod tests {
         let named = |text: &str, mac| pattern(text).of(&model(), Id::from_bytes([0xd0; 16]), mac);
         assert_eq!(named("snom{model}-{MAC}.htm", Some(mac)).unwrap(), "snomD785-000413ABCDEF.htm");
         assert_eq!(named("cfg{mac}.xml", Some(mac)).unwrap(), "cfg000413abcdef.xml");
+        assert_eq!(named("hipve-{mac-}.xml", Some(mac)).unwrap(), "hipve-00-04-13-ab-cd-ef.xml");
+        assert_eq!(named("{MAC-}.xml", Some(mac)).unwrap(), "00-04-13-AB-CD-EF.xml");
         assert_eq!(named("cfg{mac}.xml", None), None);
         assert_eq!(named("soft-{id}.xml", None).unwrap(), format!("soft-{}.xml", "d0".repeat(16)));
     }
@@ -165,6 +188,8 @@ mod tests {
         assert_eq!(macs("äöüäöüäöüäöü").count(), 0);
         assert_eq!(macs("é805ec0123456é").count(), 1);
         assert_eq!(macs("").count(), 0);
+        assert_eq!(macs("a-00-04-13-ab-cd-ef.xml").map(|(_, before, _)| before).collect::<Vec<_>>(), ["a-"]);
+        assert_eq!(macs("00-04-13-ab-cd-e").chain(macs("00:04:13:ab:cd:ef")).count(), 0);
         assert_eq!(ids(&format!("é{}é", "0f".repeat(16))).count(), 1);
         assert_eq!(ids("äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü").count(), 0);
     }

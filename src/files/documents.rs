@@ -35,6 +35,7 @@ impl Instead {
 pub(super) struct Documents {
     pub(super) accounts: Vec<Account>,
     users: BTreeMap<Id, User>,
+    others: BTreeMap<Id, Device>,
 }
 
 impl Documents {
@@ -49,7 +50,12 @@ impl Documents {
             let user = store.user(id).await?.filter(|user| user.document.account == device.account());
             users.extend(user.map(|user| (id, user)));
         }
-        Ok(Self { accounts, users })
+        let mut others = BTreeMap::new();
+        for id in device.line_devices() {
+            let other = store.device(id).await?.filter(|other| other.account() == device.account());
+            others.extend(other.map(|other| (id, other)));
+        }
+        Ok(Self { accounts, users, others })
     }
 
     pub(super) fn put(&mut self, device: &Device, instead: &Instead) {
@@ -65,19 +71,23 @@ impl Documents {
             {
                 self.users.insert(other.id(), other.clone());
             }
+            Instead::Put(Entity::Device(other)) => {
+                self.others.entry(other.id()).and_modify(|own| own.clone_from(other));
+            }
             Instead::NoUser(user) => drop(self.users.remove(user)),
             _ => {}
         }
     }
 
     pub(super) fn parts<'a>(&'a self, site: &'a Site, device: &'a Device, entry: Entry<'a>) -> Parts<'a> {
-        Parts { site, accounts: &self.accounts, device, users: &self.users, entry }
+        Parts { site, accounts: &self.accounts, device, users: &self.users, others: &self.others, entry }
     }
 
     pub(super) fn scopes(&self, device: &Device, entry: Entry<'_>) -> Vec<Scope> {
         let model = Scope::Model { brand: entry.brand_id.to_owned(), model: entry.model_id.to_owned() };
         let users = device.users().into_iter().map(Scope::User);
+        let others = device.line_devices().into_iter().map(Scope::Device);
         let accounts = self.accounts.iter().map(|account| Scope::Account(account.id()));
-        [Scope::Device(device.id()), model].into_iter().chain(users).chain(accounts).collect()
+        [Scope::Device(device.id()), model].into_iter().chain(users).chain(others).chain(accounts).collect()
     }
 }

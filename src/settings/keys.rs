@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::catalog::Model;
-use crate::device::{Device, Key, KeyKind};
+use super::Parts;
+use super::layers::Layers;
+use super::line::Line;
+use crate::catalog::{Entry, Model, Row};
+use crate::device::{Key, KeyKind};
 use crate::id::Id;
 use crate::user::User;
 
@@ -16,13 +19,17 @@ pub struct KeySetting {
     pub number: u16,
     /// The expansion module from 1; 0 on the phone itself.
     pub module: u16,
-    /// `none`, `line`, `presence`, `speed_dial`, `parking` or `personal_parking`.
+    /// What it does, by the name of its [`KeyKind`].
     #[serde(rename = "type")]
     pub kind: &'static str,
+    /// The vendor's code for what it does, from the catalog; of a `custom` key the document's.
+    pub code: String,
     /// What stands beside the key.
     pub label: String,
-    /// What it dials or watches, without realm; empty for `none` and `line`.
+    /// What it dials, watches, sends or opens, without realm; empty where nothing is needed.
     pub value: String,
+    /// What picks up a call that rings at the watched extension; empty where nothing does.
+    pub pickup: String,
     /// The SIP account it uses, from 1.
     pub line: u16,
 }
@@ -35,28 +42,62 @@ pub(super) struct Placed {
     pub(super) expansion: Vec<KeySetting>,
 }
 
-/// Places combo keys on the keys that can be line keys and on from there over the expansion modules; feature
-/// keys on keys of their own, or, where all keys are alike, on those that the combo keys leave free. Keys with
-/// nothing to do are there too, so that a file clears what was on them; the first is a line key by itself.
-pub(super) fn place(
-    device: &Device,
-    users: &BTreeMap<Id, User>,
-    model: &Model,
+/// What the keys of a device mean.
+struct Meaning<'a> {
+    users: &'a BTreeMap<Id, User>,
+    lines: &'a [Line],
+    /// What is dialled before an extension to pick up what rings there; empty where nothing is.
+    pickup: &'a str,
+}
+
+/// The keys of a phone.
+pub(super) fn of(
+    parts: Parts<'_>,
+    lines: &[Line],
+    layers: &Layers<'_>,
     warnings: &mut Vec<String>,
 ) -> Placed {
-    let resolve = |key: &Key| resolve(key, users);
-    let mut combo: BTreeMap<u16, KeySetting> =
-        device.combo_keys().iter().map(|key| (key.position, resolve(key))).collect();
-    combo.entry(0).or_insert_with(|| setting(KeyKind::Line, String::new(), String::new()));
-    let mut feature: BTreeMap<u16, KeySetting> =
-        device.feature_keys().iter().map(|key| (key.position, resolve(key))).collect();
+    let pickup = layers.text("provision.pickup_code").unwrap_or_default();
+    let meaning = Meaning { users: parts.users, lines, pickup };
+    let (combo, feature) = (parts.device.combo_keys(), parts.device.feature_keys());
+    for (name, key) in
+        combo.iter().map(|key| ("combo", key)).chain(feature.iter().map(|key| ("feature", key)))
+    {
+        if let Some(line) = key.line.filter(|line| !meaning.has(*line)) {
+            let position = key.position;
+            warnings.push(format!("{name} key {position} uses line 1: there is no line {line}"));
+        }
+    }
+    place((&combo, &feature), &meaning, parts.entry, warnings)
+}
+
+/// A key whose meaning is known.
+type Meant = (KeyKind, KeySetting);
+
+/// Places combo keys on the keys that can be line keys and on from there over the expansion modules; feature
+/// keys on keys of their own, or, where all keys are alike, on those that the combo keys leave free. Keys with
+/// nothing to do are there too, so that a file clears what was on them; the first are line keys by themselves, one for
+/// each account that has none.
+fn place(
+    (combo, feature): (&[Key], &[Key]),
+    meaning: &Meaning<'_>,
+    entry: Entry<'_>,
+    warnings: &mut Vec<String>,
+) -> Placed {
+    let model = entry.model;
+    let mean = |keys: &[Key]| -> BTreeMap<u16, Meant> {
+        keys.iter().map(|key| (key.position, meaning.of(key))).collect()
+    };
+    let (mut combo, mut feature) = (mean(combo), mean(feature));
+    meaning.line_keys(&mut combo);
     if model.feature_keys == 0 {
         share(&mut combo, std::mem::take(&mut feature));
     }
-    let own = row(&mut combo, model.keys, 0, 0);
-    let expansion = expansion(&mut combo, model);
-    let feature_row = row(&mut feature, model.feature_keys, 0, 0);
-    let left = combo.values().chain(feature.values()).filter(|key| key.kind != KeyKind::None.name()).count();
+    let mut fit = |row, keys: Vec<Meant>| fit(entry, row, keys, warnings);
+    let own = fit(Row::Own, row(&mut combo, model.keys, 0, 0));
+    let expansion = fit(Row::Expansion, expansion(&mut combo, model));
+    let feature_row = fit(Row::Feature, row(&mut feature, model.feature_keys, 0, 0));
+    let left = combo.values().chain(feature.values()).filter(|(kind, _)| *kind != KeyKind::None).count();
     if left > 0 {
         let room =
             u32::from(model.keys) + u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
@@ -68,8 +109,26 @@ pub(super) fn place(
     Placed { own, feature: feature_row, expansion }
 }
 
+/// Gives keys the vendor's codes. One that the phone does not have is cleared.
+fn fit(entry: Entry<'_>, row: Row, keys: Vec<Meant>, warnings: &mut Vec<String>) -> Vec<KeySetting> {
+    let code = |kind| entry.key_code(row, kind).map(str::to_owned);
+    let fitted = keys.into_iter().map(|(kind, key)| match code(kind) {
+        Some(_) if kind == KeyKind::Custom => key,
+        Some(code) => KeySetting { code, ..key },
+        None => {
+            let place = if key.module > 0 { format!(" of module {}", key.module) } else { String::new() };
+            let (number, name) = (key.number, &entry.model.name);
+            warnings.push(format!("key {number}{place} stays empty: a {name} has no {} keys", kind.name()));
+            let (_, none) = nothing();
+            let code = code(KeyKind::None).unwrap_or_default();
+            KeySetting { number, module: key.module, code, ..none }
+        }
+    });
+    fitted.collect()
+}
+
 /// Gives each feature key the next position that no combo key takes.
-fn share(combo: &mut BTreeMap<u16, KeySetting>, feature: BTreeMap<u16, KeySetting>) {
+fn share(combo: &mut BTreeMap<u16, Meant>, feature: BTreeMap<u16, Meant>) {
     let mut free = 0..=u16::MAX;
     for key in feature.into_values() {
         if let Some(position) = free.find(|position| !combo.contains_key(position)) {
@@ -80,18 +139,17 @@ fn share(combo: &mut BTreeMap<u16, KeySetting>, feature: BTreeMap<u16, KeySettin
 
 /// Takes `count` keys from position `first` on out of `keys`, with nothing on those that are not there; none is at
 /// a position beyond 65535.
-fn row(keys: &mut BTreeMap<u16, KeySetting>, count: u16, first: u32, module: u16) -> Vec<KeySetting> {
-    let none = || setting(KeyKind::None, String::new(), String::new());
+fn row(keys: &mut BTreeMap<u16, Meant>, count: u16, first: u32, module: u16) -> Vec<Meant> {
     let mut at = |position: u32| keys.remove(&u16::try_from(position).ok()?);
     (1..=count)
         .map(|number| {
-            let key = at(first + u32::from(number) - 1).unwrap_or_else(none);
-            KeySetting { number, module, ..key }
+            let (kind, key) = at(first + u32::from(number) - 1).unwrap_or_else(nothing);
+            (kind, KeySetting { number, module, ..key })
         })
         .collect()
 }
 
-fn expansion(keys: &mut BTreeMap<u16, KeySetting>, model: &Model) -> Vec<KeySetting> {
+fn expansion(keys: &mut BTreeMap<u16, Meant>, model: &Model) -> Vec<Meant> {
     let mut placed = Vec::new();
     for module in 1..=model.expansion_modules {
         let rest = keys.range(model.keys..).next().is_some();
@@ -104,35 +162,75 @@ fn expansion(keys: &mut BTreeMap<u16, KeySetting>, model: &Model) -> Vec<KeySett
     placed
 }
 
-fn setting(kind: KeyKind, label: String, value: String) -> KeySetting {
-    KeySetting { number: 0, module: 0, kind: kind.name(), label, value, line: 1 }
+fn nothing() -> Meant {
+    setting(KeyKind::None, String::new(), String::new())
 }
 
-/// What a key means (Kazoo's rules): a presence key watches the user's presence id, a parking slot N is `*3N`.
-/// A key whose user is gone or has no presence id does nothing.
-fn resolve(key: &Key, users: &BTreeMap<Id, User>) -> KeySetting {
-    let user = key.user().and_then(|id| users.get(&id));
-    let watched = user.and_then(User::presence_id);
-    let named = |usual: String| key.label.clone().unwrap_or(usual);
-    match (key.kind, watched) {
-        (kind, _) if key.resolved && kind.names_a_user() && !key.value.is_empty() => {
-            setting(kind, named(String::new()), key.value.clone())
+fn setting(kind: KeyKind, label: String, value: String) -> Meant {
+    let (code, pickup) = (String::new(), String::new());
+    (kind, KeySetting { number: 0, module: 0, kind: kind.name(), code, label, value, pickup, line: 1 })
+}
+
+impl Meaning<'_> {
+    /// A line key for each account that has none, where its key would be expected and nothing else is.
+    fn line_keys(&self, combo: &mut BTreeMap<u16, Meant>) {
+        for line in self.lines.iter().map(|line| line.number) {
+            let has_one = |(kind, key): &Meant| *kind == KeyKind::Line && key.line == line;
+            if line == 1 || !combo.values().any(has_one) {
+                let (kind, key) = setting(KeyKind::Line, String::new(), String::new());
+                combo.entry(line - 1).or_insert((kind, KeySetting { line, ..key }));
+            }
         }
-        (KeyKind::Presence, Some(presence)) => {
-            setting(key.kind, named(user.map(User::full_name).unwrap_or_default()), presence.to_owned())
+    }
+
+    fn has(&self, line: u16) -> bool {
+        self.lines.iter().any(|has| has.number == line)
+    }
+
+    /// What a key means, on the line it uses.
+    fn of(&self, key: &Key) -> Meant {
+        let (kind, made) = self.resolve(key);
+        let line = key.line.filter(|line| self.has(*line)).unwrap_or(1);
+        let code = key.pickup.as_deref().unwrap_or(self.pickup);
+        let picks_up = kind.picks_up() && !code.is_empty();
+        let pickup = if picks_up { format!("{code}{}", made.value) } else { String::new() };
+        (kind, KeySetting { pickup, line, ..made })
+    }
+
+    /// Kazoo's rules: a presence key watches the user's presence id, a parking slot N is `*3N`. A key whose user is
+    /// gone or has no presence id does nothing, nor does one without the value it needs.
+    fn resolve(&self, key: &Key) -> Meant {
+        let user = key.user().and_then(|id| self.users.get(&id));
+        let watched = user.and_then(User::presence_id);
+        let name = || user.map(User::full_name).unwrap_or_default();
+        let named = |usual: String| key.label.clone().unwrap_or(usual);
+        let value = || key.value.clone();
+        match (key.kind, watched) {
+            (kind, _) if key.resolved && kind.names_a_user() && !key.value.is_empty() => {
+                setting(kind, named(String::new()), value())
+            }
+            (kind @ KeyKind::Presence, Some(presence)) => setting(kind, named(name()), presence.to_owned()),
+            (kind @ KeyKind::PersonalParking, Some(presence)) => {
+                setting(kind, named(format!("Park {}", name())), format!("*3{presence}"))
+            }
+            (kind, _) if kind.names_a_user() || kind.needs_a_value() && key.value.is_empty() => nothing(),
+            (kind @ KeyKind::Parking, _) => {
+                setting(kind, named(format!("Park {}", key.value)), format!("*3{}", key.value))
+            }
+            (kind @ KeyKind::Voicemail, _) if key.value.is_empty() => {
+                let number = self.lines.first().map(|line| line.voicemail.clone()).unwrap_or_default();
+                setting(kind, named(String::new()), number)
+            }
+            (kind @ KeyKind::Custom, _) => {
+                let (kind, made) = setting(kind, named(String::new()), value());
+                (kind, KeySetting { code: key.code.clone(), ..made })
+            }
+            (kind, _) if kind.needs_a_value() => setting(kind, named(value()), value()),
+            (kind @ (KeyKind::Transfer | KeyKind::Forward | KeyKind::Voicemail), _) => {
+                setting(kind, named(String::new()), value())
+            }
+            (kind, _) => setting(kind, named(String::new()), String::new()),
         }
-        (KeyKind::PersonalParking, Some(presence)) => {
-            let name = user.map(User::full_name).unwrap_or_default();
-            setting(key.kind, named(format!("Park {name}")), format!("*3{presence}"))
-        }
-        (KeyKind::SpeedDial, _) if !key.value.is_empty() => {
-            setting(key.kind, named(key.value.clone()), key.value.clone())
-        }
-        (KeyKind::Parking, _) if !key.value.is_empty() => {
-            setting(key.kind, named(format!("Park {}", key.value)), format!("*3{}", key.value))
-        }
-        (KeyKind::Line, _) => setting(key.kind, named(String::new()), String::new()),
-        _ => setting(KeyKind::None, String::new(), String::new()),
     }
 }
 
@@ -146,7 +244,7 @@ mod tests {
         let mut keys = BTreeMap::from([(0, line()), (u16::MAX, line())]);
         let mut lines = |first| -> Vec<u16> {
             let row = row(&mut keys, 9, first, 1).into_iter();
-            row.filter(|key| key.kind == KeyKind::Line.name()).map(|key| key.number).collect()
+            row.filter(|(kind, _)| *kind == KeyKind::Line).map(|(_, key)| key.number).collect()
         };
         assert_eq!([65_536, 65_530, 65_530].map(&mut lines), [vec![], vec![6], vec![]]);
         assert_eq!(keys.len(), 1);

@@ -7,7 +7,10 @@ use crate::document::{Body, at};
 use crate::user::User;
 
 /// Bodies from the most particular (the device) to the most general (the site).
-pub(super) struct Layers<'a>(Vec<&'a Body>);
+pub(super) struct Layers<'a> {
+    nearest: &'a Body,
+    others: Vec<&'a Body>,
+}
 
 impl Parts<'_> {
     /// Whether a change of these documents is told without anybody asking (`provision.auto_sync`).
@@ -18,21 +21,33 @@ impl Parts<'_> {
 
 impl<'a> Layers<'a> {
     pub(super) fn of(parts: Parts<'a>, owner: Option<&'a User>) -> Self {
-        let mut bodies = vec![&parts.device.document.body];
-        bodies.extend(owner.map(|user| &user.document.body));
-        bodies.extend(parts.accounts.iter().map(|account| &account.document.body));
-        bodies.push(&parts.site.body);
-        Self(bodies)
+        let owner = owner.map(|user| &user.document.body);
+        let others = owner.into_iter().chain(above(parts)).collect();
+        Self { nearest: &parts.device.document.body, others }
+    }
+
+    /// What shapes a SIP account that is not the device's own: `body` describes it, in the form of a device document.
+    pub(super) fn of_line(parts: Parts<'a>, body: &'a Body) -> Self {
+        Self { nearest: body, others: above(parts).collect() }
+    }
+
+    /// The most particular of them.
+    pub(super) fn nearest(&self) -> &'a Body {
+        self.nearest
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a Body> {
+        [self.nearest].into_iter().chain(self.others.iter().copied())
     }
 
     /// The value at a path in the first layer that has one.
     pub(super) fn at(&self, path: &str) -> Option<&'a Value> {
-        self.0.iter().find_map(|body| at(body, path))
+        self.all().find_map(|body| at(body, path))
     }
 
     /// The text at a path in the first layer that has one. An empty text and `inherit` leave it to the next.
     pub(super) fn text(&self, path: &str) -> Option<&'a str> {
-        let texts = self.0.iter().filter_map(|body| at(body, path)?.as_str());
+        let texts = self.all().filter_map(|body| at(body, path)?.as_str());
         texts.map(str::trim).find(|text| !text.is_empty() && *text != "inherit")
     }
 
@@ -43,17 +58,21 @@ impl<'a> Layers<'a> {
 
     /// The number at a path in the first layer that has one, when it fits.
     pub(super) fn number<N: TryFrom<u64>>(&self, path: &str) -> Option<N> {
-        let mut numbers = self.0.iter().filter_map(|body| at(body, path)?.as_u64());
+        let mut numbers = self.all().filter_map(|body| at(body, path)?.as_u64());
         numbers.find_map(|number| N::try_from(number).ok())
     }
 
     /// The boolean at a path in the first layer that has one.
     pub(super) fn flag(&self, path: &str) -> Option<bool> {
-        self.0.iter().find_map(|body| at(body, path)?.as_bool())
+        self.all().find_map(|body| at(body, path)?.as_bool())
     }
 
     /// Whether a change is told without anybody asking.
     pub(super) fn auto_sync(&self) -> bool {
         self.flag("provision.auto_sync").unwrap_or(true)
     }
+}
+
+fn above(parts: Parts<'_>) -> impl Iterator<Item = &Body> {
+    parts.accounts.iter().map(|account| &account.document.body).chain([&parts.site.body])
 }

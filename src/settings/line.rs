@@ -3,10 +3,13 @@
 use std::net::Ipv6Addr;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::Parts;
 use super::layers::Layers;
 use crate::account::Account;
-use crate::device::Device;
+use crate::device::Further;
+use crate::document::at;
 use crate::user::User;
 
 /// A host and a port; the host is empty where there is none.
@@ -39,6 +42,8 @@ pub struct Line {
     pub server: HostPort,
     /// `udp`, `tcp` or `tls`.
     pub transport: String,
+    /// The second registrar; its host is empty where there is none.
+    pub backup: HostPort,
     /// Where all requests go first; its host is empty where there is none.
     pub outbound_proxy: HostPort,
     /// Register expiry in seconds.
@@ -49,6 +54,8 @@ pub struct Line {
     pub voicemail: String,
     /// `off`, `optional` or `required`.
     pub srtp: String,
+    /// How digits are sent in a call: `rfc2833`, `info` or `inband`.
+    pub dtmf: String,
 }
 
 impl std::fmt::Debug for Line {
@@ -57,22 +64,55 @@ impl std::fmt::Debug for Line {
     }
 }
 
-pub(super) fn first(layers: &Layers<'_>, device: &Device, owner: Option<&User>, account: &Account) -> Line {
-    let realm = device.realm().or_else(|| account.realm()).unwrap_or_default();
+/// The SIP accounts of a phone: the device's own, then those that it lists, as many as the phone can have.
+pub(super) fn all(parts: Parts<'_>, layers: &Layers<'_>, warnings: &mut Vec<String>) -> Vec<Line> {
+    let Some(account) = parts.accounts.first() else { return Vec::new() };
+    let owner = parts.owner();
+    let is_on = parts.device.enabled() && owner.is_none_or(User::enabled) && account.enabled();
+    let mut lines = vec![of(layers, owner, account, is_on)];
+    for further in parts.device.further_lines() {
+        let body = match further {
+            Further::Here(body) => Some(body),
+            Further::Device(id) => parts.others.get(&id).map(|other| &other.document.body),
+        };
+        let line = body.map(|body| of(&Layers::of_line(parts, body), None, account, is_on));
+        let number = lines.len() + 1;
+        if line.is_none() {
+            warnings.push(format!("line {number} is empty: its device_id names no device of the account"));
+        }
+        lines.push(line.unwrap_or_else(|| Line::none(&lines[0])));
+    }
+    let room = usize::from(parts.entry.model.lines).max(1);
+    if lines.len() > room {
+        let (left, name) = (lines.len() - room, &parts.entry.model.name);
+        warnings.push(format!("{left} lines have no place: a {name} has {room} SIP accounts"));
+        lines.truncate(room);
+    }
+    (1..).zip(lines).map(|(number, line)| Line { number, ..line }).collect()
+}
+
+/// The account that the nearest of these layers describes, in the form of a device document.
+fn of(layers: &Layers<'_>, owner: Option<&User>, account: &Account, is_on: bool) -> Line {
+    let own = layers.nearest();
+    let text = |path: &str| at(own, path).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    let own_realm = Some(text("sip.realm")).filter(|realm| !realm.is_empty()).map(str::to_lowercase);
+    let realm = own_realm.or_else(|| account.realm()).unwrap_or_default();
     let transport = transport(layers);
     let port = if transport == "tls" { 5061 } else { 5060 };
     let server = layers.text("provision.server").unwrap_or(&realm);
+    let backup = layers.text("provision.backup_server");
     let proxy = layers.text("sip.proxy").or_else(|| layers.text("provision.outbound_proxy"));
-    let display_name = display_name(device, owner, account);
+    let display_name = display_name(text("name"), owner, account);
     let expires = layers.number::<u32>("sip.expire_seconds").unwrap_or(300).max(60);
     Line {
         number: 1,
-        enabled: device.enabled() && owner.is_none_or(User::enabled) && account.enabled(),
+        enabled: is_on && at(own, "enabled") != Some(&Value::Bool(false)),
         label: layers.text("caller_id.internal.number").map_or_else(|| display_name.clone(), str::to_owned),
         display_name,
-        username: device.username().unwrap_or_default().to_owned(),
-        password: device.password().unwrap_or_default().to_owned(),
+        username: text("sip.username").to_owned(),
+        password: at(own, "sip.password").and_then(Value::as_str).unwrap_or_default().to_owned(),
         server: host_port(server, layers.number("provision.port").unwrap_or(port)),
+        backup: backup.map(|text| host_port(text, port)).unwrap_or_default(),
         outbound_proxy: proxy.map(|text| host_port(text, port)).unwrap_or_default(),
         realm,
         transport,
@@ -80,6 +120,22 @@ pub(super) fn first(layers: &Layers<'_>, device: &Device, owner: Option<&User>, 
         expires_minutes: expires.div_ceil(60),
         voicemail: layers.text("provision.voicemail").unwrap_or("*97").to_owned(),
         srtp: srtp(layers).to_owned(),
+        dtmf: dtmf(layers).to_owned(),
+    }
+}
+
+impl Line {
+    /// One that is switched off and belongs to nobody, so that those behind it keep their numbers.
+    fn none(first: &Self) -> Self {
+        let nobody = String::new;
+        Self {
+            enabled: false,
+            label: nobody(),
+            display_name: nobody(),
+            username: nobody(),
+            password: nobody(),
+            ..first.clone()
+        }
     }
 }
 
@@ -90,11 +146,19 @@ fn transport(layers: &Layers<'_>) -> String {
 }
 
 /// Kazoo's order: the device's name, else the owner's, else the account's.
-fn display_name(device: &Device, owner: Option<&User>, account: &Account) -> String {
-    let device_name = device.document.text("name").unwrap_or_default().to_owned();
+fn display_name(device: &str, owner: Option<&User>, account: &Account) -> String {
     let owner_name = owner.map(User::full_name).unwrap_or_default();
     let account_name = account.document.text("name").unwrap_or_default().to_owned();
-    [device_name, owner_name, account_name].into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+    [device.to_owned(), owner_name, account_name]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or_default()
+}
+
+/// RFC 4733 (which took the place of RFC 2833) unless the documents ask for one of the others.
+fn dtmf(layers: &Layers<'_>) -> &'static str {
+    let named = layers.text("provision.dtmf").unwrap_or_default();
+    ["info", "inband"].into_iter().find(|known| named.eq_ignore_ascii_case(known)).unwrap_or("rfc2833")
 }
 
 fn srtp(layers: &Layers<'_>) -> &'static str {
@@ -110,7 +174,7 @@ fn srtp(layers: &Layers<'_>) -> &'static str {
 
 /// Reads `host`, `host:port`, `[2001:db8::1]:port`, with or without `sip:` before it. What is no port counts as
 /// none.
-fn host_port(text: &str, default: u16) -> HostPort {
+pub(super) fn host_port(text: &str, default: u16) -> HostPort {
     let text = text.trim().trim_start_matches("sips:").trim_start_matches("sip:");
     let text = text.split(';').next().unwrap_or_default();
     if text.parse::<Ipv6Addr>().is_ok() {

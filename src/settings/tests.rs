@@ -19,6 +19,7 @@ const CATALOG: &str = r#"
     name = "A"
     files = [{ name = "{mac}.cfg", template = "a.cfg", format = "key-value", content_type = "text/plain" }]
     models.alike = { name = "Alike", lines = 1, keys = 3, expansion_modules = 2, expansion_keys = 2 }
+    models.many = { name = "Many", lines = 3, keys = 9 }
     models.apart = { name = "Apart", lines = 1, keys = 2, feature_keys = 2 }
 "#;
 
@@ -26,6 +27,7 @@ struct Fixture {
     site: Site,
     accounts: Vec<Account>,
     users: BTreeMap<Id, User>,
+    others: BTreeMap<Id, Device>,
     catalog: Catalog,
 }
 
@@ -54,6 +56,7 @@ fn fixture() -> Fixture {
             user(COLLEAGUE, &json!({"first_name": "Bob", "last_name": "Nearby", "presence_id": "102"})),
         ]
         .into(),
+        others: BTreeMap::new(),
         catalog: Catalog::parse([("acme", CATALOG)]).unwrap(),
     }
 }
@@ -66,8 +69,8 @@ impl Fixture {
         let mut make = device.make();
         make.brand = "acme".into();
         let entry = self.catalog.find(&make).unwrap();
-        let Self { site, accounts, users, .. } = self;
-        assemble(Parts { site, accounts, device: &device, users, entry })
+        let Self { site, accounts, users, others, .. } = self;
+        assemble(Parts { site, accounts, device: &device, users, others, entry })
     }
 
     fn alike(&self, mut body: Value) -> Assembled {
@@ -204,6 +207,168 @@ fn keys_that_have_no_place_are_told_and_not_dropped_in_silence() {
     let assembled = fixture().assemble(&body).unwrap();
     assert_eq!(summary(&assembled.settings.feature_keys), ["0.1 none  ", "0.2 parking Park 1 *31"]);
     assert_eq!(assembled.warnings, ["2 keys have no place: a Apart has 2 combo keys and 2 others"]);
+}
+
+const CODES: &str = r"
+    [key_codes]
+    none = 0
+    line = 15
+    presence = 16
+    blf = 16
+    dnd = 5
+    voicemail = 99
+    forward = 2
+    custom = ''
+";
+
+#[test]
+fn a_key_has_the_vendors_code_and_one_that_the_phone_lacks_is_told_and_cleared() {
+    let mut fixture = fixture();
+    let text = CATALOG.replace("    [families.a]", &format!("{CODES}    [families.a]"));
+    fixture.catalog = Catalog::parse([("acme", text.as_str())]).unwrap();
+    let keys = json!({
+        "1": {"type": "dnd", "value": "what"}, "2": {"type": "custom", "code": 50, "value": "x"},
+        "3": {"type": "record"}, "4": {"type": "voicemail"}, "5": {"type": "forward"}, "6": {"type": "blf"},
+    });
+    let body = json!({"provision": {"endpoint_model": "many", "combo_keys": keys}});
+    let assembled = fixture.assemble(&body).unwrap();
+    let keys = assembled.settings.keys.iter();
+    let keys: Vec<String> = keys.map(|key| format!("{} {} {}", key.kind, key.code, key.value)).collect();
+    let none = "none 0 ";
+    let expected =
+        ["line 15 ", "dnd 5 ", "custom 50 x", none, "voicemail 99 *97", "forward 2 ", none, none, none];
+    assert_eq!(keys, expected);
+    assert_eq!(assembled.warnings, ["key 4 stays empty: a Many has no record keys"]);
+}
+
+#[test]
+fn what_rings_at_a_watched_extension_is_picked_up_by_the_accounts_code_or_the_keys_own() {
+    let mut fixture = fixture();
+    let body = json!({"provision": {"pickup_code": "*8"}});
+    fixture.accounts[1] = account(PARENT, &body);
+    let keys = json!({
+        "1": {"type": "presence", "value": COLLEAGUE}, "2": {"type": "speed_dial", "value": "7"},
+    });
+    let pickups = |keys: &Value| -> Vec<String> {
+        let body = json!({"provision": {"endpoint_model": "many", "combo_keys": keys}});
+        let keys = fixture.assemble(&body).unwrap().settings.keys.into_iter();
+        keys.map(|key| key.pickup).take(3).collect()
+    };
+    assert_eq!(pickups(&keys), ["", "*8102", ""]);
+    let own = json!({"1": {"type": "presence", "value": COLLEAGUE, "pickup": "**"}});
+    assert_eq!(pickups(&own), ["", "**102", ""]);
+}
+
+const OTHER: Id = Id::from_bytes([8; 16]);
+
+fn with_other() -> Fixture {
+    let mut fixture = fixture();
+    let body = json!({"name": "Door", "sip": {"username": "door", "password": "p2", "transport": "tcp"}});
+    fixture.others.insert(OTHER, Device { document: document(OTHER, &body) });
+    fixture
+}
+
+#[test]
+fn a_phone_can_have_the_account_of_another_device_and_one_that_is_only_described() {
+    let here = json!({"sip": {"username": "far", "password": "p3", "realm": "Far.Example"}, "provision": {"server": "sip.far.example:5080"}});
+    let body = json!({
+        "name": "Desk", "owner_id": OWNER, "sip": {"username": "desk", "realm": "own.example"},
+        "provision": {"endpoint_model": "many", "lines": [{"device_id": OTHER}, here]},
+    });
+    let assembled = with_other().assemble(&body).unwrap();
+    let lines = assembled.settings.lines.iter();
+    let lines: Vec<String> = lines
+        .map(|line| {
+            format!("{} {} {} {} {}", line.number, line.username, line.realm, line.transport, line.label)
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        ["1 desk own.example udp Desk", "2 door shop.example tcp Door", "3 far far.example udp Shop"]
+    );
+    assert_eq!(assembled.settings.lines[2].server, HostPort { host: "sip.far.example".into(), port: 5080 });
+    let keys = assembled.settings.keys.iter().map(|key| (key.kind, key.line)).take(4).collect::<Vec<_>>();
+    assert_eq!(keys, [("line", 1), ("line", 2), ("line", 3), ("none", 1)]);
+    assert_eq!(assembled.warnings, [] as [String; 0]);
+}
+
+#[test]
+fn a_line_key_that_stands_somewhere_is_not_made_again() {
+    let body = json!({"provision": {
+        "endpoint_model": "many", "lines": [{"device_id": OTHER}],
+        "combo_keys": {"1": {"type": "speed_dial", "value": "7"}, "5": {"type": "line", "line": 2}},
+    }});
+    let keys = with_other().assemble(&body).unwrap().settings.keys;
+    let lines: Vec<_> =
+        keys.iter().filter(|key| key.kind == "line").map(|key| (key.number, key.line)).collect();
+    assert_eq!(lines, [(1, 1), (6, 2)]);
+}
+
+#[test]
+fn lines_that_cannot_be_are_told() {
+    let lines = json!([{"device_id": PARENT}, {"device_id": OTHER}, {"device_id": OTHER}]);
+    let keys = json!({"3": {"type": "line", "line": 7}});
+    let body = json!({"provision": {"endpoint_model": "many", "lines": lines, "combo_keys": keys}});
+    let assembled = with_other().assemble(&body).unwrap();
+    let lines = assembled.settings.lines.iter();
+    let lines: Vec<_> = lines.map(|line| (line.number, line.enabled, line.username.as_str())).collect();
+    assert_eq!(lines, [(1, true, ""), (2, false, ""), (3, true, "door")]);
+    assert_eq!(
+        assembled.warnings,
+        [
+            "line 2 is empty: its device_id names no device of the account",
+            "1 lines have no place: a Many has 3 SIP accounts",
+            "combo key 3 uses line 1: there is no line 7",
+        ]
+    );
+}
+
+#[test]
+fn a_line_of_another_device_is_off_while_that_device_or_this_phone_is() {
+    let mut fixture = with_other();
+    let body = |enabled: bool| json!({"enabled": enabled, "provision": {"endpoint_model": "many", "lines": [{"device_id": OTHER}]}});
+    let on = |fixture: &Fixture, enabled| fixture.assemble(&body(enabled)).unwrap().settings.lines[1].enabled;
+    assert!(on(&fixture, true));
+    assert!(!on(&fixture, false));
+    let off = json!({"enabled": false, "sip": {"username": "door"}});
+    fixture.others.insert(OTHER, Device { document: document(OTHER, &off) });
+    assert!(!on(&fixture, true));
+}
+
+#[test]
+fn phones_look_for_new_files_at_a_time_of_their_own_that_never_changes() {
+    let fixture = fixture();
+    let poll = |mac: &str| {
+        let body = json!({"mac_address": mac, "provision": {"endpoint_model": "alike"}});
+        let device = Device { document: document(Id::from_bytes([9; 16]), &body) };
+        let entry = fixture.catalog.entries().next().unwrap();
+        let Fixture { site, accounts, users, others, .. } = &fixture;
+        let made = assemble(Parts { site, accounts, device: &device, users, others, entry }).unwrap();
+        made.settings.provisioning.poll
+    };
+    let times: std::collections::BTreeSet<_> = (0..600)
+        .map(|n| poll(&format!("00acbe{n:06x}")))
+        .inspect(|poll| assert!(poll.minutes == 1440 && poll.hour < 6 && poll.minute < 60))
+        .map(|poll| (poll.hour, poll.minute))
+        .collect();
+    assert!(times.len() > 250, "{} times for 600 phones", times.len());
+    assert_eq!(poll("00acbe000001"), poll("00:ac:be:00:00:01"));
+}
+
+#[test]
+fn the_phonebook_has_whoever_has_a_name_and_a_number() {
+    let contacts =
+        json!([{"name": " Ann ", "number": "101"}, {"name": "", "number": "1"}, {"name": "Bob"}, 7]);
+    let settings = fixture().alike(json!({"provision": {"contacts": contacts}})).settings;
+    assert_eq!(settings.contacts, [Contact { name: "Ann".into(), number: "101".into() }]);
+}
+
+#[test]
+fn tones_are_those_of_a_country_or_of_none() {
+    let country = |body: Value| fixture().alike(body).settings.tones.country;
+    assert_eq!(country(json!({"language": "de-AT"})), "AT");
+    assert_eq!(country(json!({"language": "de-AT", "provision": {"tones": "gb"}})), "GB");
+    assert_eq!(country(json!({"language": "zh-Hans"})), "");
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let mut found = vec![list(every(Noun::Device), own), list(of_model(&make.brand, &make.model), own)];
     found.extend(device.plain_name().map(|name| list(named(device.account(), &name), own)));
     found.extend(device.users().union(&device.hotdesked()).map(|user| shown(*user, device)));
+    found.extend(device.line_devices().into_iter().map(|other| shown(other, device)));
     found.extend(device.mac().map(|mac| one(by_mac(mac), own)));
     found.extend(device.username().map(|username| one(device_line(device, username), own)));
     found.extend(device.ip().map(|ip| one(by_ip(ip), own)));

@@ -10,7 +10,7 @@ use crate::id::Id;
 
 /// The layout of keys and values that this code reads and writes, and the rules by which records find documents:
 /// it goes up with either. A database of another format is refused with the way to bring it along.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 /// The record under [`layout::META`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

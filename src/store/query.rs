@@ -144,7 +144,7 @@ impl Query<'_> {
     pub(super) fn devices(&self, scope: &Scope, span: &Span) -> Result<Listed<Device>> {
         let begin = match scope {
             Scope::Account(account) => return self.inside(Noun::Device, *account, span),
-            Scope::Device(id) => return self.only(*id, span),
+            Scope::Device(id) => return self.with_lines_of(*id, span),
             Scope::User(user) => layout::shown_by(*user),
             Scope::Everything => layout::every(Noun::Device),
             Scope::Model { brand, model } => layout::of_model(brand, model),
@@ -254,6 +254,15 @@ impl Query<'_> {
     fn indexed(&self, noun: Noun, account: Id, id: Id) -> Result<Vec<u8>> {
         let absent = || self.0.damage(&format!("an index names {noun:?} {id}, which is not there"));
         self.0.get(&layout::document(noun, account, id))?.ok_or_else(absent)
+    }
+
+    /// A device, and then those that have its SIP account beside their own.
+    fn with_lines_of(&self, id: Id, span: &Span) -> Result<Listed<Device>> {
+        let own = if span.after.is_none() { self.only(id, span)?.rows } else { Vec::new() };
+        let room = Span { limit: span.limit.saturating_sub(own.len()).max(1), ..span.clone() };
+        let others: Listed<Device> = self.listed(Noun::Device, &layout::shown_by(id), &room)?;
+        let rest = others.rows.into_iter().filter(|device| device.id() != id);
+        Ok(Listed { rows: own.into_iter().chain(rest).collect(), last: others.last })
     }
 
     fn only(&self, id: Id, span: &Span) -> Result<Listed<Device>> {

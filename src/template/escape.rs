@@ -10,6 +10,8 @@ pub(super) fn of(format: Format) -> tera::EscapeFn {
         Format::KeyValue => key_value,
         Format::Colon | Format::Quoted | Format::Set => quoted,
         Format::Xml => xml,
+        Format::Json => json,
+        Format::Lines => words,
     }
 }
 
@@ -31,6 +33,18 @@ fn quoted(text: &str, out: &mut dyn Write) -> io::Result<()> {
         _ if breaks(c) => Some(" "),
         _ => None,
     })
+}
+
+/// A value may stand alone or between double quotes; what begins or ends such a text, or would say that the next
+/// character means something else, becomes a blank, and so does what ends a line.
+fn words(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    substitute(text, out, |c| (breaks(c) || matches!(c, '"' | '\'' | '\\' | '`')).then_some(" "))
+}
+
+/// Right between the quotes of a JSON text (RFC 8259 §7).
+fn json(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let quoted = serde_json::to_string(text).map_err(io::Error::other)?;
+    out.write_all(quoted.get(1..quoted.len() - 1).unwrap_or_default().as_bytes())
 }
 
 /// Right in elements and in double- or single-quoted attributes alike (XML 1.0 §2.2, §2.4, §3.3.3). Characters
@@ -94,6 +108,19 @@ mod tests {
                 prop_assert!(!value.contains('"') && !value.contains(breaks));
                 prop_assert_eq!(value.chars().count(), text.chars().count());
             }
+        }
+
+        #[test]
+        fn a_word_never_leaves_its_line_or_its_quotes(text in ".*|[\\x00-\\x20\u{85}\u{2028}a\"'`\\\\]*") {
+            let value = escaped(Format::Lines, &text);
+            prop_assert!(!value.contains(['"', '\'', '\\', '`']) && !value.contains(breaks));
+        }
+
+        #[test]
+        fn a_json_reader_reads_the_value_back(text in ".*|[\\x00-\\x20\u{85}\u{2028}a\"\\\\]*") {
+            let document = format!("{{\"a\":\"{}\"}}", escaped(Format::Json, &text));
+            let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+            prop_assert_eq!(document["a"].as_str().unwrap(), text);
         }
 
         #[test]

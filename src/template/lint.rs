@@ -28,6 +28,9 @@ pub struct Sample {
     pub users: Vec<Body>,
     /// The device's document.
     pub device: Body,
+    /// Documents of other devices, each with its `id`.
+    #[serde(default)]
+    pub devices: Vec<Body>,
     /// Where the phones of the sample's site reach it.
     #[serde(default)]
     pub phones_url: String,
@@ -53,17 +56,27 @@ impl Sample {
         };
         let site = Site { phones_url: self.phones_url.clone(), body: Body::new() };
         let device = Device { document: Document::new(DEVICE, ACCOUNT, device, 0) };
-        let users = self.users();
-        settings::assemble(Parts { site: &site, accounts: &[account], device: &device, users: &users, entry })
+        let users = by_id(&self.users, |document| User { document });
+        let others = by_id(&self.devices, |document| Device { document });
+        let accounts = &[account];
+        settings::assemble(Parts {
+            site: &site,
+            accounts,
+            device: &device,
+            users: &users,
+            others: &others,
+            entry,
+        })
     }
+}
 
-    fn users(&self) -> BTreeMap<Id, User> {
-        let user = |body: &Body| {
-            let id = body.get("id")?.as_str()?.parse().ok()?;
-            Some((id, User { document: Document::new(id, ACCOUNT, body.clone(), 0) }))
-        };
-        self.users.iter().filter_map(user).collect()
-    }
+/// Documents by their `id`.
+fn by_id<T>(bodies: &[Body], made: impl Fn(Document) -> T) -> BTreeMap<Id, T> {
+    let one = |body: &Body| {
+        let id = body.get("id")?.as_str()?.parse().ok()?;
+        Some((id, made(Document::new(id, ACCOUNT, body.clone(), 0))))
+    };
+    bodies.iter().filter_map(one).collect()
 }
 
 /// The sample documents that are shipped, by name.

@@ -10,6 +10,12 @@ pub fn read_back(format: Format, text: &str) -> Result<(), String> {
         Format::Colon => lines(text, |line| is_quoted(line, ':'), "`name: \"value\"`"),
         Format::Quoted => lines(text, |line| is_quoted(line, '='), "`NAME=\"value\"`"),
         Format::Set => lines(text, is_set, "`SET NAME \"value\"`"),
+        Format::Json => {
+            serde_json::from_str(text).map(|_: serde_json::Value| ()).map_err(|error| error.to_string())
+        }
+        Format::Lines => {
+            lines(text, is_words, "words, in quotes that end on the same line where they have blanks")
+        }
     }
 }
 
@@ -37,6 +43,10 @@ fn is_set(line: &str) -> bool {
     setting.is_some_and(|(name, value)| !name.contains('"') && is_in_quotes(value.trim()))
 }
 
+fn is_words(line: &str) -> bool {
+    line.matches('"').count().is_multiple_of(2)
+}
+
 fn is_in_quotes(value: &str) -> bool {
     let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     inside.is_some_and(|inside| !inside.contains('"'))
@@ -54,6 +64,7 @@ mod tests {
             (Format::Colon, "a: \"\"", "\na: \"b\" c: \"d\""),
             (Format::Quoted, "# c\r\nNTP_ADDR=\"a\"\r\n", "# c\r\nNTP_ADDR=\"a\r\n"),
             (Format::Set, "## c\nSET SIPDOMAIN \"a b\"\n", "## c\nSIPDOMAIN \"a b\"\n"),
+            (Format::Lines, "cli config\nset \"a b\" c\n", "cli\nset \"a b\n"),
             (Format::Set, "SET LOG_CATEGORY \"\"", "\nSET LOG_CATEGORY a\" \"b"),
         ] {
             assert_eq!(read_back(format, right), Ok(()), "{right}");
