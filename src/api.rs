@@ -16,6 +16,7 @@ use crate::registrations::Registrations;
 use crate::sightings::Sightings;
 use crate::statics::Statics;
 use crate::store::{Span, Store};
+use crate::uploads::Uploads;
 
 mod access;
 mod accounts;
@@ -63,6 +64,7 @@ mod sightings;
 mod table;
 mod templates;
 mod trash;
+mod uploads;
 mod users;
 mod walk;
 
@@ -93,6 +95,8 @@ pub struct Desk {
     pub sightings: Arc<Sightings>,
     /// Firmware and the like.
     pub statics: Statics,
+    /// What phones send.
+    pub uploads: Arc<Uploads>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
     /// What is being imported, and what was lately.
@@ -237,6 +241,10 @@ fn of_devices() -> Vec<Place> {
         at("/accounts/{account}/devices/{device}/config").get(given::list, phone::FILES),
         at("/accounts/{account}/devices/{device}/config/{file}").get(given::get, phone::FILE),
         at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff, phone::FILE_DIFF),
+        at("/accounts/{account}/devices/{device}/uploads").get(uploads::list, phone::UPLOADS),
+        at("/accounts/{account}/devices/{device}/uploads/{file}")
+            .get(uploads::get, phone::UPLOAD)
+            .delete(uploads::delete, phone::UPLOAD_DROP),
         at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get, phone::STANDING),
     ]
 }

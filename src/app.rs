@@ -22,6 +22,7 @@ use crate::sightings::Sightings;
 use crate::statics::Statics;
 use crate::store::{Options, SledStore, Store, StoreError};
 use crate::template::Finding;
+use crate::uploads::Uploads;
 use crate::{watch, wire};
 
 mod admin;
@@ -108,6 +109,7 @@ struct Ground {
     registrations: Arc<Registrations>,
     sightings: Arc<Sightings>,
     statics: Statics,
+    uploads: Arc<Uploads>,
     /// The path of the URL at which phones reach us.
     base: String,
     switchboard: Switchboard,
@@ -160,16 +162,15 @@ impl App {
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let registrations = Arc::new(registrations(&config));
         let sightings = Arc::default();
-        let statics = phones::statics(&config)?;
-        let base = phones::base(&phones_url).to_owned();
         let ground = Ground {
             store: store.clone(),
             files,
             circle,
             registrations,
             sightings,
-            statics,
-            base,
+            statics: phones::statics(&config)?,
+            uploads: phones::uploads(&config)?,
+            base: phones::base(&phones_url).to_owned(),
             switchboard,
         };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
@@ -181,6 +182,7 @@ impl App {
             admin::server(&ground, (doorman, imports), bound.admin, &config)?,
         ];
         let tftp_side = phones::tftp(shelf, bound.tftp)?;
+        let sweeping = tokio::spawn(phones::sweep(ground.uploads.clone(), store.clone()));
         let handles = servers.iter().map(Server::handle).collect();
         let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
         let watching =
@@ -204,7 +206,7 @@ impl App {
             store,
             servers,
             stop_sip,
-            asides: vec![watching, pnp, tftp_side],
+            asides: vec![watching, pnp, tftp_side, sweeping],
             tasks,
         })
     }

@@ -68,6 +68,8 @@ pub struct Config {
     pub notify_window: u32,
     /// Memory for database pages, in MiB.
     pub cache_mib: u32,
+    /// Room on the disk for what phones send, in MiB.
+    pub uploads_mib: u32,
     /// Memory for rendered files, in MiB.
     pub files_mib: u32,
     /// A tracing filter.
@@ -198,6 +200,7 @@ impl Default for Config {
             notify_per_second: 20,
             notify_window: 32,
             cache_mib: 64,
+            uploads_mib: 1024,
             files_mib: 128,
             log: "info".to_owned(),
             log_format: LogFormat::Text,

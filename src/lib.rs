@@ -34,6 +34,7 @@ pub mod auth;
 pub mod store;
 pub mod files;
 pub mod statics;
+pub mod uploads;
 pub mod registrations;
 pub mod sightings;
 pub mod circle;

@@ -11,6 +11,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_N
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
 use tracing::info;
 
 use crate::catalog::Asker;
@@ -19,14 +20,17 @@ use crate::files::{Files, Given, GivenFile, Refusal};
 use crate::statics::{Name, StaticFile, Statics};
 use crate::store::Store;
 use crate::template::Set;
+use crate::uploads::Uploads;
 
 mod agents;
 mod noted;
+mod sent;
 mod statics;
 pub mod tftp;
 
 use agents::Agents;
 use noted::Noted;
+use sent::Sent;
 
 /// How long after its request a refusal is answered.
 const REFUSAL: Duration = Duration::from_millis(15);
@@ -47,6 +51,8 @@ pub struct Means {
     pub store: Arc<dyn Store>,
     /// Firmware and the like.
     pub statics: Statics,
+    /// What phones send.
+    pub uploads: Arc<Uploads>,
     /// The path of the URL at which phones reach us, below which static files are asked for.
     pub base: String,
     /// Unix milliseconds.
@@ -60,6 +66,8 @@ pub struct Shelf {
     noted: Noted,
     agents: Agents,
     statics: Statics,
+    uploads: Arc<Uploads>,
+    taking: Semaphore,
     base: String,
     clock: fn() -> u64,
 }
@@ -67,8 +75,9 @@ pub struct Shelf {
 impl Shelf {
     /// A door that works with these.
     pub fn new(means: Means) -> Self {
-        let Means { files, circle, store, statics, base, clock } = means;
-        Self { files, circle, noted: Noted::default(), agents: Agents::new(store), statics, base, clock }
+        let Means { files, circle, store, statics, uploads, base, clock } = means;
+        let (noted, agents, taking) = (Noted::default(), Agents::new(store), Semaphore::new(sent::AT_ONCE));
+        Self { files, circle, noted, agents, statics, uploads, taking, base, clock }
     }
 }
 
@@ -105,13 +114,15 @@ enum Found {
     Rendered(Arc<Given>, usize),
     /// A file that is the same for all.
     Static(StaticFile),
+    /// What the phone itself has sent.
+    Sent(Arc<Given>, Sent),
 }
 
 impl Found {
     /// Whose file it is.
     fn given(&self) -> Option<&Given> {
         match self {
-            Self::Rendered(given, _) => Some(given),
+            Self::Rendered(given, _) | Self::Sent(given, _) => Some(given),
             Self::Static(_) => None,
         }
     }
@@ -120,32 +131,23 @@ impl Found {
 /// What a phone is answered, and why; one log line says both.
 enum Decision {
     Whole,
+    Taken,
     NotModified,
     Refused(&'static str),
 }
 
-async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
+async fn answer(request: HttpRequest, shelf: web::Data<Shelf>, payload: web::Payload) -> HttpResponse {
     let begun = now();
     let asked = Asked::of(&request);
-    let found = match *request.method() {
-        Method::GET | Method::HEAD => shelf.find(&asked).await,
-        _ => Err("only GET and HEAD are answered"),
-    };
     let peer = request.peer_addr().map(|peer| peer.ip());
-    match found {
-        Ok(Found::Rendered(given, at)) => {
-            let file = &given.files[at];
-            let (response, decision) = serve(file, &asked);
-            if *request.method() == Method::GET {
-                shelf.agents.heard(given.device, asked.user_agent, (shelf.clock)() / 1000);
-                shelf.note(&given, file);
-            }
-            log(&asked, peer, Some(&given), &decision);
-            response
-        }
-        Ok(Found::Static(file)) => {
-            let (response, decision) = statics::serve(&request, file).await;
-            log(&asked, peer, None, &decision);
+    let answered = match *request.method() {
+        Method::GET | Method::HEAD => shelf.give(&request, &asked).await,
+        Method::PUT | Method::POST => shelf.take(&request, &asked, payload).await,
+        _ => Err("nobody asks so"),
+    };
+    match answered {
+        Ok((response, given, decision)) => {
+            log(&asked, peer, given.as_deref(), &decision);
             response
         }
         Err(reason) => {
@@ -155,6 +157,9 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
         }
     }
 }
+
+/// What is sent back, and what the log says of it.
+type Answered = (HttpResponse, Option<Arc<Given>>, Decision);
 
 impl<'r> Asked<'r> {
     fn of(request: &'r HttpRequest) -> Self {
@@ -179,7 +184,27 @@ fn text<'h>(headers: &'h HeaderMap, name: &actix_web::http::header::HeaderName) 
 }
 
 impl Shelf {
-    /// What there is for a request, or why there is nothing: a phone's own file, else a static one.
+    async fn give(&self, request: &HttpRequest, asked: &Asked<'_>) -> Result<Answered, &'static str> {
+        match self.find(asked).await? {
+            Found::Rendered(given, at) => {
+                let file = &given.files[at];
+                let (response, decision) = serve(file, asked);
+                if *request.method() == Method::GET {
+                    self.agents.heard(given.device, asked.user_agent, (self.clock)() / 1000);
+                    self.note(&given, file);
+                }
+                Ok((response, Some(given), decision))
+            }
+            Found::Static(file) => {
+                let (response, decision) = statics::serve(request, file).await;
+                Ok((response, None, decision))
+            }
+            Found::Sent(given, sent) => Ok((sent.serve(), Some(given), Decision::Whole)),
+        }
+    }
+
+    /// What there is for a request, or why there is nothing: a phone's own file, else what it has sent itself, else a static
+    /// file.
     async fn find(&self, asked: &Asked<'_>) -> Result<Found, &'static str> {
         if asked.name.len() > LONGEST_NAME || asked.path.len() > LONGEST_PATH {
             return Err("the name is too long");
@@ -189,6 +214,9 @@ impl Shelf {
             Ok((given, at)) => return Ok(Found::Rendered(given, at)),
             Err(refused) => refused,
         };
+        if let Some((given, sent)) = self.sent(asked, &set).await {
+            return Ok(Found::Sent(given, sent));
+        }
         let place = asked.place.as_ref().ok_or(refused)?;
         let names = statics::names(place, &self.base, set.catalog(), asked.user_agent);
         self.statics.find(names).await.map(Found::Static).ok_or(refused)
@@ -258,6 +286,7 @@ fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
 fn log(asked: &Asked<'_>, peer: Option<IpAddr>, given: Option<&Given>, decision: &Decision) {
     let (decision, reason) = match decision {
         Decision::Whole => ("served", ""),
+        Decision::Taken => ("taken", ""),
         Decision::NotModified => ("not modified", "the phone has it already"),
         Decision::Refused(reason) => ("refused", *reason),
     };

@@ -276,7 +276,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         },
         contacts: site::contacts(&layers),
         syslog: site::syslog(&layers),
-        firmware: site::firmware(&layers),
+        firmware: site::firmware(&layers, parts),
     };
     Ok(Assembled { settings, auto_sync: layers.auto_sync(), warnings })
 }

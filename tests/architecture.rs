@@ -38,7 +38,7 @@ const HOUSE: &[Storey] = &[
     },
     Storey {
         name: "ground",
-        rooms: &["store", "files", "statics", "registrations", "sightings", "circle"],
+        rooms: &["store", "files", "statics", "uploads", "registrations", "sightings", "circle"],
         neighbours: true,
         never: &["actix_web"],
     },

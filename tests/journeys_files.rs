@@ -218,3 +218,42 @@ fn what_is_refused_by_tftp_is_refused_alike() {
     assert_eq!(OldPhone::asks(&daemon, b"\0\x02a\0octet\0").hears().0[..4], [0, 5, 0, 2]);
     assert_eq!(asked("805ec0123456.boot")[..4], [0, 3, 0, 1]);
 }
+
+/// A pack of a brand whose file says where its firmware is.
+fn pack(folder: &std::path::Path) -> std::path::PathBuf {
+    let pack = folder.join("acme");
+    fs::create_dir_all(pack.join("catalog")).unwrap();
+    fs::create_dir_all(pack.join("templates/acme/desk")).unwrap();
+    let catalog = "name = \"Acme\"\nmac_prefixes = []\nuser_agents = [\"acme\"]\n\
+        events = { reread = \"a\", reboot = \"b\" }\n[families.desk]\nname = \"Desk\"\nfiles = [\n\
+        { name = \"{mac}.cfg\", template = \"a.cfg\", format = \"key-value\", content_type = \"text/plain\" },\n]\n\
+        models.one = { name = \"One\", lines = 1, keys = 1 }\n";
+    fs::write(pack.join("catalog/acme.toml"), catalog).unwrap();
+    fs::write(pack.join("templates/acme/desk/a.cfg"), "firmware = {{ firmware.url }}\n").unwrap();
+    pack
+}
+
+#[test]
+fn a_phone_is_told_of_the_firmware_that_is_pinned_for_its_model_and_fetches_it() {
+    let daemon = Daemon::configured(|config, folder| {
+        fs::create_dir_all(folder.join("files/acme")).unwrap();
+        fs::write(folder.join("files/acme/one 2.0.rom"), "second").unwrap();
+        config.files_dir = folder.join("files");
+        config.packs = vec![pack(folder)];
+    });
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "acme/one", "front");
+    let mut phone = daemon.phone(MAC, "front");
+    phone.register();
+    assert_eq!(phone.fetch("/805ec0123456.cfg").body, "firmware = \n");
+    shop.wait_for(&device, "the fetch is noted", |standing| standing["in_step"] == json!(true));
+    let pins = json!({"provision": {"firmware": {"acme/one": "one 2.0.rom"}}});
+    shop.administrator.patch(&shop.path(""), &pins);
+    phone.notified().expect("a pin is told");
+    let body = phone.fetch("/805ec0123456.cfg").body;
+    let url = body.trim().strip_prefix("firmware = ").unwrap();
+    assert_eq!(url, format!("http://{}/acme/one%202.0.rom", daemon.phones()));
+    assert_eq!(phone.fetch(url.strip_prefix(&format!("http://{}", daemon.phones())).unwrap()).body, "second");
+    let wrong = json!({"provision": {"firmware": {"acme/one": 2}}});
+    assert_eq!(shop.administrator.call("PATCH", &shop.path(""), &wrong).0, 400);
+}

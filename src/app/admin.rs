@@ -29,6 +29,7 @@ pub(super) fn server(
         registrations: ground.registrations.clone(),
         sightings: ground.sightings.clone(),
         statics: ground.statics.clone(),
+        uploads: ground.uploads.clone(),
         doorman,
         imports,
         kazoo_from: config.kazoo_from.clone(),

@@ -3,16 +3,19 @@
 use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App as Web, HttpServer};
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use super::{AppError, GRACE, Ground, wall_clock, workers};
+use super::{AppError, GRACE, Ground, mib, wall_clock, workers};
 use crate::config::Config;
 use crate::provision::{self, Shelf};
 use crate::statics::Statics;
+use crate::store::Store;
+use crate::uploads::Uploads;
 
 /// The phones' door.
 pub(super) fn shelf(ground: &Ground) -> Arc<Shelf> {
@@ -21,6 +24,7 @@ pub(super) fn shelf(ground: &Ground) -> Arc<Shelf> {
         circle: ground.circle.clone(),
         store: ground.store.clone(),
         statics: ground.statics.clone(),
+        uploads: ground.uploads.clone(),
         base: ground.base.clone(),
         clock: wall_clock,
     }))
@@ -55,6 +59,26 @@ pub(super) fn statics(config: &Config) -> Result<Statics, AppError> {
         info!(files, "static files are known");
     });
     Ok(statics)
+}
+
+/// How long after it was looked it is looked again whose uploads nobody has any more.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// What phones have sent, beside the database.
+pub(super) fn uploads(config: &Config) -> io::Result<Arc<Uploads>> {
+    let most = mib(config.uploads_mib);
+    Ok(Arc::new(Uploads::open(&config.data_dir.join("uploads"), most)?))
+}
+
+/// Removes what was sent by devices that are there no more: at the start, and again and again, since not everything that
+/// removes devices tells so.
+pub(super) async fn sweep(uploads: Arc<Uploads>, store: Arc<dyn Store>) {
+    loop {
+        if let Err(error) = uploads.sweep(&*store).await {
+            tracing::warn!(%error, "it is not known whose uploads nobody has any more");
+        }
+        tokio::time::sleep(SWEEP).await;
+    }
 }
 
 /// The path of a URL.

@@ -76,6 +76,8 @@ pub struct Family {
     pub name: String,
     /// What its phones ask for, in the order they ask.
     pub files: Vec<File>,
+    /// Names of what its phones send, where they are not the brand's.
+    pub uploads: Option<Vec<Pattern>>,
     /// Events, where they are not the brand's.
     pub events: Option<Events>,
     /// Codes of keys, where they are not the brand's.
@@ -103,6 +105,9 @@ pub struct Brand {
     pub user_agents: Vec<String>,
     /// How its phones are told to read their files again, and to reboot.
     pub events: Events,
+    /// Names of what its phones send: logs, and what was set on them.
+    #[serde(default)]
+    pub uploads: Vec<Pattern>,
     /// The vendor's codes for what keys do.
     #[serde(default)]
     pub key_codes: KeyCodes,

@@ -222,6 +222,13 @@ pub const SETTINGS: &[Setting] = &[
         field: Field::Number(|config| &mut config.files_mib, 1..=1_048_576),
     },
     Setting {
+        name: "uploads_mib",
+        env: "CHECKSYNC_UPLOADS_MIB",
+        flag: "",
+        meaning: "Room on the disk for logs and settings that phones send, in MiB. They lie in the folder `uploads` of `data_dir`. 0: nothing is taken.",
+        field: Field::Number(|config| &mut config.uploads_mib, 0..=1_048_576),
+    },
+    Setting {
         name: "log",
         env: "CHECKSYNC_LOG",
         flag: "",

@@ -162,6 +162,8 @@ impl Content {
                 let body = given.files[*at].rendered.body.clone();
                 Ok(Self::Memory(if mode == Mode::Octet { body } else { netascii(&body).into() }))
             }
+            (Found::Sent(_, sent), Mode::Octet) => Ok(Self::Memory(sent.body().clone())),
+            (Found::Sent(_, sent), Mode::Netascii) => Ok(Self::Memory(netascii(sent.body()).into())),
             (Found::Static(_), Mode::Netascii) => Err(BINARY),
             (Found::Static(found), Mode::Octet) => {
                 let file = found.file.try_clone().map_err(|_| "the file cannot be read")?;

@@ -30,7 +30,6 @@ pub fn url_of(base: &str, name: &str) -> String {
 
 /// The whole URL of the file that is pinned for this model (`provision.firmware`), by `brand/model`, else by
 /// `brand/family`, in the first layer that has one. A file that is named without a folder lies in the brand's.
-#[cfg_attr(not(test), expect(dead_code, reason = "templates are given it by another part of the settings"))]
 pub(super) fn pinned(layers: &Layers<'_>, entry: Entry<'_>, base: &str) -> Option<String> {
     let of = |id: &str| layers.text(&format!("provision.firmware.{}/{id}", entry.brand_id));
     let name = of(entry.model_id).or_else(|| of(entry.family_id))?;
@@ -62,9 +61,10 @@ mod tests {
         let body = |pins: &Value| json!({"provision": {"firmware": pins}}).as_object().unwrap().clone();
         let document = Document::new(Id::from_bytes([1; 16]), Id::from_bytes([2; 16]), body(device), 0);
         let site = Site { phones_url: String::new(), body: body(site) };
-        let (device, users) = (Device { document }, BTreeMap::new());
+        let (device, users, others) = (Device { document }, BTreeMap::new(), BTreeMap::new());
         let entry = catalog.find(&make).unwrap();
-        let parts = Parts { site: &site, accounts: &[], device: &device, users: &users, entry };
+        let parts =
+            Parts { site: &site, accounts: &[], device: &device, users: &users, others: &others, entry };
         pinned(&Layers::of(parts, None), entry, "http://p/")
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::firmware::pinned;
 use super::layers::Layers;
 use super::line::{HostPort, host_port};
 use super::{Language, Parts};
@@ -119,9 +120,11 @@ pub(super) fn syslog(layers: &Layers<'_>) -> HostPort {
     layers.text("provision.syslog_server").map(|text| host_port(text, SYSLOG)).unwrap_or_default()
 }
 
-pub(super) fn firmware(layers: &Layers<'_>) -> Firmware {
+/// A file that is pinned for the model is meant where no address is given.
+pub(super) fn firmware(layers: &Layers<'_>, parts: Parts<'_>) -> Firmware {
+    let given = layers.text("provision.firmware_url").map(str::to_owned);
     Firmware {
-        url: layers.owned("provision.firmware_url"),
+        url: given.or_else(|| pinned(layers, parts.entry, &parts.site.phones_url)).unwrap_or_default(),
         version: layers.owned("provision.firmware_version"),
     }
 }

@@ -20,6 +20,7 @@ use checksync::settings::Site;
 use checksync::statics::Statics;
 use checksync::store::{Options, SledStore, Span, Store};
 use checksync::template::Set;
+use checksync::uploads::Uploads;
 use serde_json::{Value, json};
 
 pub(crate) const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -122,6 +123,7 @@ impl World {
             registrations: registrations.clone(),
             sightings: Arc::default(),
             statics: statics(folder.path()),
+            uploads: Arc::new(Uploads::open(&folder.path().join("uploads"), 1 << 20).unwrap()),
             doorman,
             imports: api::Imports::default(),
             kazoo_from: vec![KAZOO.parse().unwrap()],
@@ -133,6 +135,13 @@ impl World {
         let stopped = std::cell::RefCell::new(Some(running));
         let (ordered, token) = (std::cell::RefCell::new(ordered), String::new());
         Self { store, registrations, master, token, ordered, desk, stopped, folder }
+    }
+
+    /// Something that a device's phone has sent.
+    pub(crate) fn sent(&self, device: &str, name: &str) {
+        let folder = self.folder.path().join("uploads").join(device);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), "text").unwrap();
     }
 
     pub(crate) async fn log_in(&self, key: &str) -> String {

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::campaigns;
+use super::phones;
 use super::schemas::ID;
 
 /// What can come of a NOTIFY.
@@ -23,6 +24,7 @@ pub(super) fn all() -> Map<String, Value> {
         provisioner(),
         site(),
         campaigns::shapes(),
+        phones::shapes(),
     ];
     all.into_iter().flat_map(|some| some.as_object().cloned().unwrap_or_default()).collect()
 }
@@ -304,13 +306,6 @@ fn site() -> Value {
         "name": text(),
         "sentence": text(),
         "schema": {"type": "object", "description": "A JSON Schema, draft 2020-12"},
-        "static_file": record(&["name", "url", "bytes", "sha256", "modified"], json!({
-            "name": {"type": "string", "description": "Its path in the folder"},
-            "url": {"type": "string", "description": "Where phones fetch it"},
-            "brand": text(), "family": text(), "account_id": text(),
-            "bytes": whole("Its size"), "modified": whole("Unix seconds"),
-            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        })),
         "templates": record(&["in_use", "families", "models", "findings"], json!({
             "in_use": {"type": "object", "description": "The digests of each brand's texts"},
             "families": whole("How many"), "models": whole("How many"),
