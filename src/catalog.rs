@@ -187,6 +187,18 @@ impl<'c> Entry<'c> {
         self.family.events.as_ref().unwrap_or(&self.brand.events)
     }
 
+    /// True where one of these names it, its family or its brand: `brand`, `brand/family`, `brand/family/model` or
+    /// `brand/model`; and where there are none.
+    pub fn is_one_of(self, names: &[&str]) -> bool {
+        let path = self.path();
+        let short = format!("{}/{}", self.brand_id, self.model_id);
+        let is_it = |name: &&str| {
+            **name == short
+                || path.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        names.is_empty() || names.iter().any(is_it)
+    }
+
     /// `brand/family/model`, as folders name it.
     pub fn path(self) -> String {
         format!("{}/{}/{}", self.brand_id, self.family_id, self.model_id)

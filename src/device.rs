@@ -10,10 +10,12 @@ use crate::document::Document;
 use crate::id::Id;
 
 pub mod keys;
+pub mod layout;
 pub mod lines;
 pub mod mac;
 
 pub use keys::{Key, KeyKind};
+pub use layout::{Fill, Layout};
 pub use lines::Further;
 pub use mac::Mac;
 
@@ -104,12 +106,12 @@ impl Device {
 
     /// Its keys that can also be line keys, by position.
     pub fn combo_keys(&self) -> Vec<Key> {
-        keys::keys_at(&self.document, "provision.combo_keys")
+        keys::keys_in(&self.document.body, "provision.combo_keys")
     }
 
     /// Its other keys, by position.
     pub fn feature_keys(&self) -> Vec<Key> {
-        keys::keys_at(&self.document, "provision.feature_keys")
+        keys::keys_in(&self.document.body, "provision.feature_keys")
     }
 
     /// Its SIP accounts beside its own, in order.

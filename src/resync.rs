@@ -40,6 +40,9 @@ pub enum Scope {
     User(Id),
     /// The devices of an account and of every account below it.
     Account(Id),
+    /// The devices whose keys or phonebooks may show any user of an account without naming one: by a layout that they
+    /// inherit, or by a rule.
+    Users(Id),
     /// The devices of one model, named as the catalog does.
     Model {
         /// Brand, in lower case.

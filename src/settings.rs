@@ -15,6 +15,7 @@ use crate::id::Id;
 use crate::user::User;
 use crate::zone::UnknownZone;
 
+mod codecs;
 mod firmware;
 mod keys;
 mod layers;
@@ -258,7 +259,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         account: account_facts(account),
         user: owner.map(user_facts).unwrap_or_default(),
         lines,
-        codecs: codecs(&layers),
+        codecs: codecs::of(&layers),
         time: time::of(&layers)?,
         tones: site::tones(&layers, &language),
         language,
@@ -274,7 +275,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
             admin: layers.owned("provision.admin_password"),
             user: layers.owned("provision.user_password"),
         },
-        contacts: site::contacts(&layers),
+        contacts: site::contacts(&layers, parts.users),
         syslog: site::syslog(&layers),
         firmware: site::firmware(&layers, parts),
     };
@@ -323,26 +324,6 @@ fn user_facts(user: &User) -> UserFacts {
         first_name: text("first_name"),
         last_name: text("last_name"),
         presence_id: text("presence_id"),
-    }
-}
-
-fn codecs(layers: &Layers<'_>) -> Vec<String> {
-    let listed = layers.at("media.audio.codecs").and_then(|value| value.as_array());
-    let mut names: Vec<String> = Vec::new();
-    for name in listed.into_iter().flatten().filter_map(|value| value.as_str()).map(codec) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if names.is_empty() { vec!["pcmu".to_owned()] } else { names }
-}
-
-/// Kazoo writes codecs with clock rates and in several spellings.
-fn codec(name: &str) -> String {
-    match name {
-        "G7221@16000h" | "G722_16" => "g7221_16".to_owned(),
-        "G7221@32000h" | "G722_32" => "g7221_32".to_owned(),
-        _ => name.split(['@', '_']).next().unwrap_or_default().to_ascii_lowercase(),
     }
 }
 

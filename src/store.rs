@@ -281,7 +281,8 @@ pub trait Store: Send + Sync + 'static {
     /// An account's devices of this name, without regard to case, by id.
     async fn devices_named(&self, account: Id, name: &str, span: Span) -> Result<Listed<Device>>;
     /// The devices of a scope, by id. `Scope::Account` lists the devices of that account only, not of those below
-    /// it; `Scope::User` also those that the user is hotdesked into.
+    /// it; `Scope::User` also those that the user is hotdesked into, `Scope::Device` those that have its SIP account
+    /// beside their own, and `Scope::Users` more than it need where an account lays out keys.
     async fn devices(&self, scope: &Scope, span: Span) -> Result<Listed<Device>>;
 
     /// Applies a change, whole or not at all; it is on disk when this returns.

@@ -220,6 +220,34 @@ fn a_user_that_is_renamed_changes_the_keys_that_show_the_user_and_only_those() {
 }
 
 #[test]
+fn a_layout_of_the_account_follows_its_users_and_only_phones_that_show_them_are_told() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = phone_in_step(&daemon);
+    let other = shop.device("805ec0123499", "yealink/t54w", "other");
+    let mut second = daemon.phone("805ec0123499", "other");
+    second.register();
+    second.boot();
+    shop.wait_for(&other, "the second phone's fetches are noted", in_step);
+    let profiles = json!({"desk": {"models": ["yealink"], "fill": {"users": "others", "from": 1}}});
+    shop.administrator.patch(&shop.path(""), &json!({"provision": {"profiles": profiles}}));
+    shop.administrator.patch(&device, &json!({"provision": {"profile": "desk"}}));
+    let bob = json!({"first_name": "Bob", "last_name": "Near", "presence_id": "102"});
+    let bob = house::id(&shop.administrator.create(&shop.path("/users"), &bob));
+    phone.notified().expect("a user who is new");
+    assert!(phone.boot().body.contains("linekey.2.label = Bob Near\n"));
+    shop.wait_for(&device, "the phone is in step", in_step);
+    let user = shop.path(&format!("/users/{bob}"));
+    shop.administrator.patch(&user, &json!({"last_name": "Faraway"}));
+    phone.notified().expect("another name");
+    assert!(phone.boot().body.contains("linekey.2.label = Bob Faraway\n"));
+    shop.wait_for(&device, "the phone is in step again", in_step);
+    shop.administrator.call("DELETE", &user, &json!({}));
+    phone.notified().expect("a user who is gone");
+    assert!(!phone.boot().body.contains("Faraway"));
+    second.left_in_peace();
+}
+
+#[test]
 fn a_restart_after_a_change_forgets_neither_mark_nor_note_nor_registration() {
     let mut daemon = Daemon::start();
     let (shop, device, phone) = phone_in_step(&daemon);

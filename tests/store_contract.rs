@@ -450,6 +450,28 @@ async fn a_devices_scope_has_also_the_devices_on_whose_lines_it_is(store: &dyn S
     assert_eq!(scope(bell).await, [bell]);
 }
 
+async fn whoever_shows_all_users_of_an_account_is_listed(store: &dyn Store) {
+    let mut state = phone_body(1);
+    state["provision"]["fill"] = json!({"users": "all"});
+    let desk = device(id(1), CHILD, &state);
+    let owner = user(id(52), CHILD, &json!({"provision": {"combo_keys": {"1": {"type": "line"}}}}));
+    commit(store, [put(desk.clone()), put(phone(2, CHILD)), put(phone(9, CHILD)), put(phone(3, CHILD))])
+        .await
+        .unwrap();
+    let users = async || walked(store, &Scope::Users(CHILD), Span::ascending(None, 9)).await;
+    assert_eq!(users().await, [id(1)]);
+    commit(store, [put(owner)]).await.unwrap();
+    let his = walked(store, &Scope::User(id(52)), Span::ascending(None, 9)).await;
+    assert_eq!(his.len(), 2);
+    assert_eq!(users().await, [&[id(1)], &his[..]].concat());
+    commit(store, [revise(&desk, &phone_body(1))]).await.unwrap();
+    assert_eq!(users().await, his);
+    let master = store.account(MASTER).await.unwrap().unwrap();
+    let profiles = json!({"realm": "master.example", "provision": {"profiles": {"a": {"fill": {}}}}});
+    commit(store, [revise_account(&master, &profiles)]).await.unwrap();
+    assert_eq!(users().await.len(), 4);
+}
+
 async fn marks_stay_until_they_are_taken_off_one_by_one(store: &dyn Store) {
     let scopes = [Scope::Device(id(1)), Scope::Account(CHILD)];
     let sequence = commit(store, scopes.clone().map(Step::Mark)).await.unwrap();
@@ -572,6 +594,7 @@ contract![
     an_address_belongs_to_one_device_in_whatever_notation,
     a_user_has_the_devices_it_is_hotdesked_into,
     a_devices_scope_has_also_the_devices_on_whose_lines_it_is,
+    whoever_shows_all_users_of_an_account_is_listed,
     marks_stay_until_they_are_taken_off_one_by_one,
     notes_are_set_read_listed_and_removed,
     a_commit_is_published_before_it_returns,

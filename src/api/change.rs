@@ -142,7 +142,7 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     if soft {
         steps.extend(trash::steps(&call.desk, entity).await?);
     }
-    steps.push(Step::Mark(scope(entity)));
+    steps.extend(scopes(entity).into_iter().map(Step::Mark));
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
@@ -247,7 +247,8 @@ pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>)
 /// The steps that store a document.
 pub(super) fn putting(entity: &Entity, before: Option<&Document>) -> Vec<Step> {
     let replaces = before.map(|before| before.revision);
-    vec![Step::Put { entity: entity.clone(), replaces }, Step::Mark(scope(entity))]
+    let put = Step::Put { entity: entity.clone(), replaces };
+    [put].into_iter().chain(scopes(entity).into_iter().map(Step::Mark)).collect()
 }
 
 /// The account in whose trail a deed is entered: an account's own making and end are its parent's matter.
@@ -295,6 +296,13 @@ fn ask(desk: &Desk, entity: &Entity, sync: bool) {
     }
 }
 
+/// Whom a change of it may concern.
+pub(super) fn scopes(entity: &Entity) -> Vec<Scope> {
+    let everybody = matches!(entity, Entity::User(_)).then(|| Scope::Users(entity.document().account));
+    [scope(entity)].into_iter().chain(everybody).collect()
+}
+
+/// Its own scope.
 pub(super) fn scope(entity: &Entity) -> Scope {
     let id = entity.document().id;
     match entity {

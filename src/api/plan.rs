@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::change::{putting, scope, try_rendering};
+use super::change::{putting, scopes, try_rendering};
 use super::difference;
 use super::envelope::{Answer, Reply, shown};
 use super::error::Failure;
@@ -69,7 +69,11 @@ fn answer(entity: &Entity, files: &[Value], more: bool) -> Answer {
 /// The stored devices that a change of `entity` may concern, and whether there are more of them.
 async fn concerned(call: &Call, entity: &Entity) -> Result<(Vec<Device>, bool)> {
     let mut found = Vec::new();
-    add_devices(call, &scope(entity), entity.document().account, &mut found).await?;
+    for scope in scopes(entity) {
+        add_devices(call, &scope, entity.document().account, &mut found).await?;
+    }
+    found.sort_by_key(Device::id);
+    found.dedup_by_key(|device| device.id());
     if let Entity::Account(account) = entity {
         add_below(call, account, &mut found).await?;
     }

@@ -21,7 +21,7 @@ pub(super) fn of(marks: &[(Sequence, Scope)]) -> HashMap<Scope, Arc<Origin>> {
     marks.sort_by_key(|(sequence, _)| *sequence);
     for (sequence, scope) in marks {
         let cause = match scope {
-            Scope::Device(_) | Scope::User(_) => continue,
+            Scope::Device(_) | Scope::User(_) | Scope::Users(_) => continue,
             Scope::Model { brand, model } => {
                 let (last, models) = brands.entry(brand).or_insert((*sequence, Vec::new()));
                 *last = (*last).max(*sequence);

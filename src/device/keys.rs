@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::document::Document;
+use crate::document::{Body, at};
 use crate::id::Id;
 
 /// What a key does (the document's `type`).
@@ -146,16 +146,22 @@ pub struct Key {
 }
 
 impl Key {
+    /// A key that shows a user, on the first line.
+    pub fn of_user(kind: KeyKind, user: Id) -> Self {
+        let (value, code) = (user.to_string(), String::new());
+        Self { position: 0, kind, value, label: None, line: None, code, pickup: None, resolved: false }
+    }
+
     /// The user whose presence or parking slot the key shows.
     pub fn user(&self) -> Option<Id> {
         (self.kind.names_a_user() && !self.resolved).then(|| self.value.parse().ok())?
     }
 }
 
-/// The keys at `path` of a document (`provision.combo_keys`), by position. Entries that are null, or whose
+/// The keys at `path` of a body (`provision.combo_keys`), by position. Entries that are null, or whose
 /// name is no position, are left out.
-pub fn keys_at(document: &Document, path: &str) -> Vec<Key> {
-    let entries = document.at(path).and_then(Value::as_object);
+pub fn keys_in(body: &Body, path: &str) -> Vec<Key> {
+    let entries = at(body, path).and_then(Value::as_object);
     let mut keys: Vec<Key> =
         entries.into_iter().flatten().filter_map(|(name, entry)| key(name, entry)).collect();
     keys.sort_by_key(|key| key.position);
@@ -193,9 +199,7 @@ mod tests {
     use super::*;
 
     fn keys(combo: &Value) -> Vec<Key> {
-        let id = Id::from_bytes([7; 16]);
-        let body = json!({"provision": {"combo_keys": combo}}).as_object().unwrap().clone();
-        keys_at(&Document::new(id, id, body, 0), "provision.combo_keys")
+        keys_in(json!({"provision": {"combo_keys": combo}}).as_object().unwrap(), "provision.combo_keys")
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
         let metaflows = published("metaflows").unwrap();
         let needed: Vec<_> = metaflows["$defs"].as_object().unwrap().keys().collect();
         assert_eq!(needed, ["metaflow", "whole_number"]);
-        assert!(published("accounts").unwrap()["$defs"].get("provision.key").is_none());
+        assert!(published("rate_limits").unwrap()["$defs"].get("provision.key").is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Parts;
 use super::layers::Layers;
 use super::line::Line;
 use crate::catalog::{Entry, Model, Row};
-use crate::device::{Key, KeyKind};
+use crate::device::{Fill, Key, KeyKind, Layout};
 use crate::id::Id;
 use crate::user::User;
 
@@ -59,7 +59,10 @@ pub(super) fn of(
 ) -> Placed {
     let pickup = layers.text("provision.pickup_code").unwrap_or_default();
     let meaning = Meaning { users: parts.users, lines, pickup };
-    let (combo, feature) = (parts.device.combo_keys(), parts.device.feature_keys());
+    let entry = parts.entry;
+    let layout = Layout::of(parts.device, parts.owner(), parts.accounts, |models| entry.is_one_of(models));
+    warnings.extend(layout.missing.iter().map(|name| format!("there is no profile {name:?}")));
+    let Layout { combo, feature, fill, .. } = layout;
     for (name, key) in
         combo.iter().map(|key| ("combo", key)).chain(feature.iter().map(|key| ("feature", key)))
     {
@@ -68,7 +71,8 @@ pub(super) fn of(
             warnings.push(format!("{name} key {position} uses line 1: there is no line {line}"));
         }
     }
-    place((&combo, &feature), &meaning, parts.entry, warnings)
+    let fill = fill.map(|fill| (fill, parts.device.owner()));
+    place((&combo, &feature), fill, &meaning, parts.entry, warnings)
 }
 
 /// A key whose meaning is known.
@@ -80,6 +84,7 @@ type Meant = (KeyKind, KeySetting);
 /// each account that has none.
 fn place(
     (combo, feature): (&[Key], &[Key]),
+    fill: Option<(Fill, Option<Id>)>,
     meaning: &Meaning<'_>,
     entry: Entry<'_>,
     warnings: &mut Vec<String>,
@@ -92,6 +97,9 @@ fn place(
     meaning.line_keys(&mut combo);
     if model.feature_keys == 0 {
         share(&mut combo, std::mem::take(&mut feature));
+    }
+    if let Some((fill, owner)) = fill {
+        meaning.fill(&mut combo, fill, owner);
     }
     let mut fit = |row, keys: Vec<Meant>| fit(entry, row, keys, warnings);
     let own = fit(Row::Own, row(&mut combo, model.keys, 0, 0));
@@ -125,6 +133,13 @@ fn fit(entry: Entry<'_>, row: Row, keys: Vec<Meant>, warnings: &mut Vec<String>)
         }
     });
     fitted.collect()
+}
+
+/// Users who are switched on, in the order of their names.
+pub(super) fn by_name(users: &BTreeMap<Id, User>) -> impl Iterator<Item = &User> {
+    let mut users: Vec<&User> = users.values().filter(|user| user.enabled()).collect();
+    users.sort_by_cached_key(|user| (user.full_name().to_lowercase(), user.id()));
+    users.into_iter()
 }
 
 /// Gives each feature key the next position that no combo key takes.
@@ -179,6 +194,19 @@ impl Meaning<'_> {
             if line == 1 || !combo.values().any(has_one) {
                 let (kind, key) = setting(KeyKind::Line, String::new(), String::new());
                 combo.entry(line - 1).or_insert((kind, KeySetting { line, ..key }));
+            }
+        }
+    }
+
+    /// Gives each user the next position that nothing takes, in the order of their names.
+    fn fill(&self, combo: &mut BTreeMap<u16, Meant>, fill: Fill, owner: Option<Id>) {
+        let has_key = |user: &&User| fill.owner_too || Some(user.id()) != owner;
+        let users = by_name(self.users).filter(has_key).filter(|user| user.presence_id().is_some());
+        let mut free = fill.from..=u16::MAX;
+        for user in users {
+            let key = Key::of_user(fill.kind, user.id());
+            if let Some(position) = free.find(|position| !combo.contains_key(position)) {
+                combo.insert(position, self.of(&key));
             }
         }
     }

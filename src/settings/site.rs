@@ -1,13 +1,17 @@
 //! What a phone is to know of the site it stands at: where its files, its firmware and its log are, whom it can call.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::firmware::pinned;
+use super::keys::by_name;
 use super::layers::Layers;
 use super::line::{HostPort, host_port};
 use super::{Language, Parts};
-use crate::id::Digest;
+use crate::id::{Digest, Id};
+use crate::user::User;
 
 /// How the phone fetches its files.
 #[derive(Clone, PartialEq, Serialize)]
@@ -106,14 +110,25 @@ pub(super) fn tones(layers: &Layers<'_>, language: &Language) -> Tones {
     Tones { country: if is_country { named } else { String::new() } }
 }
 
-/// The entries of `provision.contacts` that have a name and a number.
-pub(super) fn contacts(layers: &Layers<'_>) -> Vec<Contact> {
-    let entries = layers.at("provision.contacts").and_then(Value::as_array);
-    let contact = |entry: &Value| {
-        let text = |name: &str| entry.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
-        Some(Contact { name: text("name")?.to_owned(), number: text("number")?.to_owned() })
-    };
-    entries.into_iter().flatten().filter_map(contact).collect()
+/// The entries of `provision.contacts` that have a name and a number; where it says `users`, the account's users by name,
+/// but those that are excluded (`contact_list.exclude`).
+pub(super) fn contacts(layers: &Layers<'_>, users: &BTreeMap<Id, User>) -> Vec<Contact> {
+    match layers.at("provision.contacts") {
+        Some(Value::Array(entries)) => entries.iter().filter_map(contact).collect(),
+        Some(Value::String(named)) if named == "users" => by_name(users).filter_map(user_contact).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn contact(entry: &Value) -> Option<Contact> {
+    let text = |name: &str| entry.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
+    Some(Contact { name: text("name")?.to_owned(), number: text("number")?.to_owned() })
+}
+
+fn user_contact(user: &User) -> Option<Contact> {
+    let is_listed = !user.document.flag("contact_list.exclude").unwrap_or(false);
+    let (name, number) = (user.full_name(), user.presence_id()?.to_owned());
+    (is_listed && !name.is_empty()).then_some(Contact { name, number })
 }
 
 pub(super) fn syslog(layers: &Layers<'_>) -> HostPort {

@@ -356,6 +356,64 @@ fn phones_look_for_new_files_at_a_time_of_their_own_that_never_changes() {
 }
 
 #[test]
+fn a_profile_counts_for_the_models_it_names() {
+    let mut fixture = fixture();
+    let profile =
+        |models: Value| json!({"models": models, "combo_keys": {"1": {"type": "speed_dial", "value": "7"}}});
+    let second = |fixture: &Fixture| fixture.alike(json!({})).settings.keys[1].value.clone();
+    for (models, value) in [
+        (json!([]), "7"),
+        (json!(["acme"]), "7"),
+        (json!(["acme/a"]), "7"),
+        (json!(["acme/alike"]), "7"),
+        (json!(["acme/a/alike"]), "7"),
+        (json!(["acme/a/ali", "acm"]), ""),
+    ] {
+        let body = json!({"provision": {"profile": "desk", "profiles": {"desk": profile(models.clone())}}});
+        fixture.accounts[1] = account(PARENT, &body);
+        assert_eq!(second(&fixture), value, "{models}");
+    }
+    let assembled = fixture.alike(json!({"provision": {"profile": "dsek"}}));
+    assert_eq!(assembled.warnings, ["there is no profile \"dsek\""]);
+}
+
+#[test]
+fn a_rule_gives_every_other_user_a_key_by_name_where_nothing_else_is() {
+    let mut fixture = fixture();
+    fixture.users.extend([
+        user(
+            Id::from_bytes([5; 16]),
+            &json!({"first_name": "adam", "last_name": "Early", "presence_id": "103"}),
+        ),
+        user(Id::from_bytes([6; 16]), &json!({"first_name": "No", "last_name": "Extension"})),
+        user(Id::from_bytes([7; 16]), &json!({"first_name": "Gone", "presence_id": "105", "enabled": false})),
+    ]);
+    let keys = json!({"2": {"type": "speed_dial", "value": "9"}, "4": {"type": "none"}});
+    fixture.accounts[0] = account(ACCOUNT, &json!({"provision": {"combo_keys": keys, "fill": {"from": 1}}}));
+    let keys = |body: Value| summary(&fixture.alike(body).settings.keys);
+    let modules = |body: Value| summary(&fixture.alike(body).settings.expansion_keys);
+    let desk = || json!({"owner_id": OWNER});
+    assert_eq!(keys(desk()), ["0.1 line  ", "0.2 presence adam Early 103", "0.3 speed_dial 9 9"]);
+    assert_eq!(modules(desk()), ["1.1 presence Bob Nearby 102", "1.2 none  "]);
+    let all =
+        || json!({"owner_id": OWNER, "provision": {"fill": {"users": "all", "type": "personal_parking"}}});
+    assert_eq!(keys(all())[1], "0.2 personal_parking Park adam Early *3103");
+    assert_eq!(modules(all())[0], "1.1 personal_parking Park Ann Owner *3101");
+    assert_eq!(modules(all())[2], "2.1 personal_parking Park Bob Nearby *3102");
+}
+
+#[test]
+fn the_phonebook_may_be_the_accounts_users_but_those_that_are_excluded() {
+    let mut fixture = fixture();
+    let hidden = json!({"first_name": "Hid", "presence_id": "104", "contact_list": {"exclude": true}});
+    fixture.users.extend([user(Id::from_bytes([5; 16]), &hidden)]);
+    let contacts = fixture.alike(json!({"provision": {"contacts": "users"}})).settings.contacts;
+    let shown: Vec<_> =
+        contacts.iter().map(|contact| format!("{} {}", contact.name, contact.number)).collect();
+    assert_eq!(shown, ["Ann Owner 101", "Bob Nearby 102"]);
+}
+
+#[test]
 fn the_phonebook_has_whoever_has_a_name_and_a_number() {
     let contacts =
         json!([{"name": " Ann ", "number": "101"}, {"name": "", "number": "1"}, {"name": "Bob"}, 7]);

@@ -2,11 +2,12 @@
 
 use super::layout::{
     Key, below, by_credentials, by_ip, by_key, by_login, by_mac, by_name, by_number, by_realm, every, joined,
-    line, named, of_model, own_line, shown_by,
+    laying_out, line, named, of_model, own_line, shown_by,
 };
 use super::{Entity, Noun, listing};
 use crate::account::Account;
 use crate::device::Device;
+use crate::device::layout::{lays_out, shows_users};
 use crate::document::Document;
 use crate::id::Id;
 use crate::user::User;
@@ -34,6 +35,7 @@ fn user_indexes(user: &User) -> Vec<(Key, Vec<u8>)> {
     let (own, account) = (&user.document, user.document.account);
     let mut found = vec![list(every(Noun::User), own)];
     found.extend(user.login().map(|username| one(by_login(account, username), own)));
+    found.extend(lays_out(&own.body).then(|| list(laying_out(account), own)));
     found.extend(user.credentials().into_iter().map(|digest| list(by_credentials(account, digest), own)));
     found
 }
@@ -43,6 +45,7 @@ fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let mut found = vec![list(every(Noun::Device), own), list(of_model(&make.brand, &make.model), own)];
     found.extend(device.plain_name().map(|name| list(named(device.account(), &name), own)));
     found.extend(device.users().union(&device.hotdesked()).map(|user| shown(*user, device)));
+    found.extend(shows_users(&own.body).then(|| shown(device.account(), device)));
     found.extend(device.line_devices().into_iter().map(|other| shown(other, device)));
     found.extend(device.mac().map(|mac| one(by_mac(mac), own)));
     found.extend(device.username().map(|username| one(device_line(device, username), own)));

@@ -174,6 +174,11 @@ pub(super) fn shown_by(user: Id) -> Key {
     key('O', &[user.as_bytes()])
 }
 
+/// Begins the keys that list the users of an account whose documents lay out keys.
+pub(super) fn laying_out(account: Id) -> Key {
+    key('W', &[account.as_bytes()])
+}
+
 /// Begins the keys that list the devices of a model, both names in lower case.
 pub(super) fn of_model(brand: &str, model: &str) -> Key {
     key('Y', &[&length(brand), brand.as_bytes(), &length(model), model.as_bytes()])

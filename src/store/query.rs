@@ -1,5 +1,6 @@
 //! Questions that can be put to the tree, and just as well to a change that is not written yet.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::de::DeserializeOwned;
@@ -9,6 +10,7 @@ use super::listing::Listing;
 use super::slim::Stored;
 use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table};
 use crate::account::{self, Account};
+use crate::device::layout::lays_out;
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
 use crate::resync::Scope;
@@ -145,6 +147,7 @@ impl Query<'_> {
         let begin = match scope {
             Scope::Account(account) => return self.inside(Noun::Device, *account, span),
             Scope::Device(id) => return self.with_lines_of(*id, span),
+            Scope::Users(account) => return self.showing_users_of(*account, span),
             Scope::User(user) => layout::shown_by(*user),
             Scope::Everything => layout::every(Noun::Device),
             Scope::Model { brand, model } => layout::of_model(brand, model),
@@ -254,6 +257,28 @@ impl Query<'_> {
     fn indexed(&self, noun: Noun, account: Id, id: Id) -> Result<Vec<u8>> {
         let absent = || self.0.damage(&format!("an index names {noun:?} {id}, which is not there"));
         self.0.get(&layout::document(noun, account, id))?.ok_or_else(absent)
+    }
+
+    /// Where an account or one above it lays out keys, all its devices; else those that show all users by themselves or
+    /// by their owners, in one part.
+    fn showing_users_of(&self, account: Id, span: &Span) -> Result<Listed<Device>> {
+        let own = self.account(account)?;
+        let above = own.iter().flat_map(|own| &own.tree).map(|id| self.account(*id));
+        let above = above.collect::<Result<Vec<_>>>()?;
+        let mut chain = own.iter().chain(above.iter().flatten());
+        if chain.any(|account| lays_out(&account.document.body)) {
+            return self.inside(Noun::Device, account, span);
+        }
+        let mut found = BTreeMap::new();
+        if span.after.is_none() {
+            let all = Span::ascending(None, usize::MAX);
+            let owners: Listed<User> = self.listed(Noun::User, &layout::laying_out(account), &all)?;
+            for id in [account].into_iter().chain(owners.rows.iter().map(User::id)) {
+                let shown: Listed<Device> = self.listed(Noun::Device, &layout::shown_by(id), &all)?;
+                found.extend(shown.rows.into_iter().map(|device| (device.id(), device)));
+            }
+        }
+        Ok(Listed::whole(found.into_values().collect()))
     }
 
     /// A device, and then those that have its SIP account beside their own.
