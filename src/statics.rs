@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::ambient_authority;
@@ -54,7 +54,7 @@ pub struct Statics(Option<Arc<Shelf>>);
 
 #[derive(Debug)]
 struct Shelf {
-    folder: Dir,
+    folder: PathBuf,
     /// What was found to be the digest of each file, while it is the same file.
     known: Mutex<HashMap<Name, (Identity, String)>>,
     /// Held by whoever reads a file for its digest, so that phones that ask at once wait for one reading.
@@ -62,10 +62,11 @@ struct Shelf {
 }
 
 impl Statics {
-    /// The files of a folder, which must be there.
+    /// The files of a folder, which must be there. Another may take its place later.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
-        Ok(Self(Some(Arc::new(Shelf { folder, known: Mutex::default(), reading: Mutex::default() }))))
+        let folder = folder.to_owned();
+        let shelf = Shelf { folder, known: Mutex::default(), reading: Mutex::default() };
+        shelf.folder().map(|_| Self(Some(Arc::new(shelf))))
     }
 
     /// The first of these names that is a file. A file that is being written just now is none.
@@ -83,19 +84,20 @@ impl Statics {
 }
 
 impl Shelf {
+    /// The folder as it stands there now.
+    fn folder(&self) -> io::Result<Dir> {
+        Dir::open_ambient_dir(&self.folder, ambient_authority())
+    }
+
     fn find(&self, names: Vec<Name>) -> Option<StaticFile> {
+        let folder =
+            self.folder().inspect_err(|error| tracing::warn!(%error, "static files are not there")).ok()?;
         names.into_iter().find_map(|name| {
-            let file = self.file(&name)?;
+            let file = file(&folder, &name)?;
             self.read(name, file)
                 .inspect_err(|error| tracing::warn!(%error, "a static file is not served"))
                 .ok()
         })
-    }
-
-    /// The file of this name. Whoever opens a pipe for reading waits for a writer, so what is no file is not opened.
-    fn file(&self, name: &Name) -> Option<File> {
-        self.folder.metadata(name.as_str()).ok().filter(cap_std::fs::Metadata::is_file)?;
-        Some(self.folder.open(name.as_str()).ok()?.into_std())
     }
 
     fn read(&self, name: Name, file: File) -> io::Result<StaticFile> {
@@ -123,7 +125,7 @@ impl Shelf {
     }
 
     fn list(&self) -> Vec<Listed> {
-        let names = walk::names(&self.folder);
+        let names = self.folder().map(|folder| walk::names(&folder)).unwrap_or_default();
         self.known().retain(|name, _| names.binary_search(name).is_ok());
         names.into_iter().filter_map(|name| self.listed(name)).collect()
     }
@@ -137,6 +139,12 @@ impl Shelf {
     fn known(&self) -> MutexGuard<'_, HashMap<Name, (Identity, String)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The file of this name. Whoever opens a pipe for reading waits for a writer, so what is no file is not opened.
+fn file(folder: &Dir, name: &Name) -> Option<File> {
+    folder.metadata(name.as_str()).ok().filter(cap_std::fs::Metadata::is_file)?;
+    Some(folder.open(name.as_str()).ok()?.into_std())
 }
 
 #[cfg(test)]

@@ -76,6 +76,17 @@ async fn a_file_that_is_written_anew_has_another_digest() {
 }
 
 #[tokio::test]
+async fn a_folder_that_takes_the_place_of_another_is_served() {
+    let (outside, statics) = folder();
+    let root = outside.path().join("files");
+    fs::rename(&root, outside.path().join("before")).unwrap();
+    assert_eq!(find(&statics, "logo.png").await, None);
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("logo.png"), "new").unwrap();
+    assert_eq!(find(&statics, "logo.png").await.unwrap().0, "new");
+}
+
+#[tokio::test]
 async fn a_list_has_every_file_once_and_nothing_that_is_hidden() {
     let (outside, statics) = folder();
     let root = outside.path().join("files");
