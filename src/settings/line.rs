@@ -100,7 +100,7 @@ fn of(layers: &Layers<'_>, owner: Option<&User>, account: &Account, is_on: bool)
     let transport = transport(layers);
     let port = if transport == "tls" { 5061 } else { 5060 };
     let server = layers.text("provision.server").unwrap_or(&realm);
-    let backup = layers.text("provision.backup_server");
+    let backup = backup(layers, !text("sip.realm").is_empty() || !text("provision.server").is_empty());
     let proxy = layers.text("sip.proxy").or_else(|| layers.text("provision.outbound_proxy"));
     let display_name = display_name(text("name"), owner, account);
     let expires = layers.number::<u32>("sip.expire_seconds").unwrap_or(300).max(60);
@@ -122,6 +122,12 @@ fn of(layers: &Layers<'_>, owner: Option<&User>, account: &Account, is_on: bool)
         srtp: srtp(layers).to_owned(),
         dtmf: dtmf(layers).to_owned(),
     }
+}
+
+/// The second registrar. Whoever registers somewhere else than its account has no use for the account's.
+fn backup<'a>(layers: &Layers<'a>, is_elsewhere: bool) -> Option<&'a str> {
+    let own = at(layers.nearest(), "provision.backup_server").and_then(Value::as_str).map(str::trim);
+    if is_elsewhere { own.filter(|own| !own.is_empty()) } else { layers.text("provision.backup_server") }
 }
 
 impl Line {

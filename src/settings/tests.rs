@@ -293,6 +293,23 @@ fn a_phone_can_have_the_account_of_another_device_and_one_that_is_only_described
 }
 
 #[test]
+fn who_registers_elsewhere_has_no_use_for_the_accounts_second_registrar() {
+    let mut fixture = fixture();
+    fixture.accounts[0] = account(ACCOUNT, &json!({"provision": {"backup_server": "b.example:5070"}}));
+    let backup = |body: Value| {
+        let HostPort { host, port } = fixture.alike(body).settings.lines[0].backup.clone();
+        format!("{host} {port}")
+    };
+    assert_eq!(backup(json!({})), "b.example 5070");
+    assert_eq!(backup(json!({"sip": {"realm": "own.example"}})), " 0");
+    assert_eq!(backup(json!({"provision": {"server": "a.example"}})), " 0");
+    assert_eq!(
+        backup(json!({"provision": {"server": "a.example", "backup_server": "c.example"}})),
+        "c.example 5060"
+    );
+}
+
+#[test]
 fn a_line_key_that_stands_somewhere_is_not_made_again() {
     let body = json!({"provision": {
         "endpoint_model": "many", "lines": [{"device_id": OTHER}],
