@@ -66,6 +66,7 @@ mod templates;
 mod trash;
 mod uploads;
 mod users;
+mod values;
 mod walk;
 
 pub use accounts::bootstrap;

@@ -12,12 +12,14 @@ mod agent;
 mod brand;
 pub mod codes;
 mod coverage;
+mod encryption;
 mod event;
 pub mod name;
 
 pub use agent::Agent;
 pub use brand::{Brand, Family, File, Format, Model};
 pub use codes::{Code, KeyCodes, Row};
+pub use encryption::{Encryption, KeyError};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 
@@ -197,6 +199,11 @@ impl<'c> Entry<'c> {
                 || path.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         names.is_empty() || names.iter().any(is_it)
+    }
+
+    /// The encryptions that its phones undo, the usual one first.
+    pub fn encryptions(self) -> &'c [Encryption] {
+        self.family.encryption.as_ref().unwrap_or(&self.brand.encryption)
     }
 
     /// `brand/family/model`, as folders name it.

@@ -10,12 +10,10 @@ use crate::document::Document;
 use crate::id::Id;
 
 pub mod keys;
-pub mod layout;
 pub mod lines;
 pub mod mac;
 
 pub use keys::{Key, KeyKind};
-pub use layout::{Fill, Layout};
 pub use lines::Further;
 pub use mac::Mac;
 

@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::catalog::{Asker, Catalog, Entry, Event, Events};
 use crate::device::{Device, Mac, Make};
 use crate::id::{Digest, Id};
-use crate::render::{Rendered, render};
+use crate::render::{Rendered, render, render_sealed};
 use crate::settings::{self, SettingsError, Site};
 use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
@@ -103,7 +103,10 @@ impl Given {
 pub enum Sight {
     /// All of it, as the phone gets it.
     Whole,
-    /// With [`MASK`](settings::MASK) in the place of every secret. Digests are not those of the phone's files.
+    /// All of it, before it is encrypted. Where it is encrypted, digests are not those of the phone's files.
+    Plain,
+    /// With [`MASK`](settings::MASK) in the place of every secret, and never encrypted. Digests are not those of the
+    /// phone's files.
     Masked,
 }
 
@@ -247,6 +250,7 @@ impl Files {
         }
         let files = entry.files().map(|file| {
             let name = file.name.of(entry.model, device.id(), device.mac()).ok_or(SettingsError::NoMac)?;
+            let render = if sight == Sight::Whole { render_sealed } else { render };
             let rendered = render(&set, entry, file, &assembled.settings).map_err(Refusal::Template)?;
             let etag = format!("\"{}\"", rendered.digest);
             Ok(GivenFile { name, rendered, etag, secret: file.secret })

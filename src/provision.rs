@@ -7,14 +7,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, USER_AGENT};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, USER_AGENT,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 use tracing::info;
 
-use crate::catalog::Asker;
+use crate::catalog::{Asker, Encryption};
 use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
 use crate::statics::{Name, StaticFile, Statics};
@@ -280,6 +282,9 @@ fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
     }
     response.insert_header((CONTENT_TYPE, file.rendered.content_type.as_str()));
     response.insert_header((CACHE_CONTROL, "no-cache"));
+    if let Some(coding) = file.rendered.encryption.and_then(Encryption::content_coding) {
+        response.insert_header((CONTENT_ENCODING, coding));
+    }
     (response.body(file.rendered.body.clone()), Decision::Whole)
 }
 
@@ -311,7 +316,8 @@ mod tests {
     #[test]
     fn only_a_phone_that_names_the_digest_is_told_that_nothing_changed() {
         let digest = Digest::of(b"body");
-        let rendered = Rendered { body: "body".into(), content_type: "text/plain".to_owned(), digest };
+        let rendered =
+            Rendered { body: "body".into(), content_type: "text/plain".to_owned(), encryption: None, digest };
         let etag = format!("\"{digest}\"");
         let file = GivenFile { name: "a.cfg".to_owned(), rendered, etag: etag.clone(), secret: false };
         let status = |if_none_match: &str| {

@@ -4,10 +4,15 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::catalog::{Entry, File};
+use crate::catalog::{Encryption, Entry, File};
 use crate::id::Digest;
 use crate::settings::Settings;
 use crate::template::{Finding, Set};
+
+pub mod seal;
+
+/// What a file that is encrypted as a whole is served as.
+const OPAQUE: &str = "application/octet-stream";
 
 /// A file as a phone is given it.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub struct Rendered {
     pub body: Bytes,
     /// Its `Content-Type`.
     pub content_type: String,
+    /// How it is encrypted; `None` where it is plain.
+    pub encryption: Option<Encryption>,
     /// The digest of its bytes.
     pub digest: Digest,
 }
@@ -30,7 +37,30 @@ impl fmt::Debug for Rendered {
 /// Renders a file. The same set and settings give the same bytes, at any time and on any machine.
 pub fn render(set: &Set, entry: Entry<'_>, file: &File, settings: &Settings) -> Result<Rendered, Finding> {
     let body = Bytes::from(set.render(entry, file, settings)?);
-    Ok(Rendered { digest: Digest::of(&body), content_type: file.content_type.clone(), body })
+    let content_type = file.content_type.clone();
+    Ok(Rendered { digest: Digest::of(&body), content_type, encryption: None, body })
+}
+
+/// Renders a file as its phone gets it: encrypted, where it holds credentials and the settings want that.
+pub fn render_sealed(
+    set: &Set,
+    entry: Entry<'_>,
+    file: &File,
+    settings: &Settings,
+) -> Result<Rendered, Finding> {
+    let plain = render(set, entry, file, settings)?;
+    let Some(encryption) = settings.encryption.in_force().filter(|_| file.secret) else { return Ok(plain) };
+    let sealed = seal::seal(encryption, &settings.encryption.key, &plain.body);
+    let finding = |error: seal::Unsealable| Finding {
+        file: file.template.clone(),
+        line: 0,
+        column: 0,
+        message: error.to_string(),
+    };
+    let body = Bytes::from(sealed.map_err(finding)?);
+    let is_coding = encryption.content_coding().is_some();
+    let content_type = if is_coding { plain.content_type } else { OPAQUE.to_owned() };
+    Ok(Rendered { digest: Digest::of(&body), content_type, encryption: Some(encryption), body })
 }
 
 #[cfg(test)]
@@ -40,7 +70,12 @@ mod tests {
     #[test]
     fn debugging_shows_nothing_of_the_file() {
         let digest = Digest::of(b"hidden");
-        let file = Rendered { body: "hidden".into(), content_type: "text/plain".to_owned(), digest };
+        let file = Rendered {
+            body: "hidden".into(),
+            content_type: "text/plain".to_owned(),
+            encryption: None,
+            digest,
+        };
         assert_eq!(format!("{file:?}"), format!("Rendered text/plain {digest}"));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::account::Account;
-use crate::catalog::Entry;
+use crate::catalog::{Entry, KeyError};
 use crate::device::Device;
 use crate::document::Body;
 use crate::id::Id;
@@ -16,16 +16,22 @@ use crate::user::User;
 use crate::zone::UnknownZone;
 
 mod codecs;
+mod encryption;
 mod firmware;
 mod keys;
 mod layers;
+pub mod layout;
 mod line;
+mod mask;
 mod site;
 mod time;
 
+pub use encryption::{EncryptionSettings, check_shared};
 pub use firmware::url_of;
 pub use keys::KeySetting;
+pub use layout::Layout;
 pub use line::{HostPort, Line};
+pub use mask::MASK;
 pub use site::{Contact, Firmware, Poll, Provisioning, Tones};
 pub use time::Time;
 
@@ -71,22 +77,8 @@ pub struct Settings {
     pub syslog: HostPort,
     /// The firmware it is to have.
     pub firmware: Firmware,
-}
-
-/// What stands for a secret where it is not to be seen.
-pub const MASK: &str = "********";
-
-impl Settings {
-    /// Puts [`MASK`] in the place of every secret that is set, so that whatever is made of these settings shows
-    /// none, in no encoding.
-    pub fn mask(&mut self) {
-        let passwords =
-            [&mut self.passwords.admin, &mut self.passwords.user, &mut self.provisioning.password];
-        let secrets = self.lines.iter_mut().map(|line| &mut line.password).chain(passwords);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
-            MASK.clone_into(secret);
-        }
-    }
+    /// How the files that hold credentials are encrypted.
+    pub encryption: EncryptionSettings,
 }
 
 /// The device.
@@ -230,6 +222,9 @@ pub enum SettingsError {
     /// The zone in force is none that exists.
     #[error(transparent)]
     Zone(#[from] UnknownZone),
+    /// The key that its files are to be encrypted with is none that its phone takes.
+    #[error(transparent)]
+    Encryption(#[from] KeyError),
 }
 
 /// Settings, and what of the documents the phone cannot do.
@@ -250,6 +245,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
     let owner = parts.owner();
     let layers = Layers::of(parts, owner);
     let mut warnings = Vec::new();
+    let encryption = encryption::of(&layers, parts.entry, &mut warnings)?;
     let lines = line::all(parts, &layers, &mut warnings);
     let keys = keys::of(parts, &lines, &layers, &mut warnings);
     let language = language(layers.text("language").unwrap_or("en-US"));
@@ -278,6 +274,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         contacts: site::contacts(&layers, parts.users),
         syslog: site::syslog(&layers),
         firmware: site::firmware(&layers, parts),
+        encryption,
     };
     Ok(Assembled { settings, auto_sync: layers.auto_sync(), warnings })
 }

@@ -317,7 +317,7 @@ fn a_change_leaves_a_mark_and_a_change_of_nothing_leaves_none() {
         world.forget_marks().await;
         let users = format!("/v2/accounts/{account}/users");
         let user = world.send("PUT", &users, json!({"first_name": "Ada", "last_name": "L"})).await.id();
-        assert_eq!(world.marks().await, [Scope::User(user.parse().unwrap())]);
+        assert_eq!(world.marks().await, [Scope::User(user.parse().unwrap()), Scope::Users(id)]);
         world.forget_marks().await;
         world.send("PATCH", &format!("/v2/accounts/{account}"), json!({"timezone": "Europe/Vienna"})).await;
         assert_eq!(world.marks().await, [Scope::Account(id)]);

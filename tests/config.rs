@@ -201,3 +201,12 @@ fn hours_of_the_site_that_are_none_are_refused() {
         assert!(why.contains("[site]") && why.contains("reboot_window"), "{why}");
     }
 }
+
+#[test]
+fn a_key_of_the_site_that_some_phone_would_not_take_is_refused_and_not_shown() {
+    let site = |key| format!("[site.provision.encryption]\nenabled = true\npassword = \"{key}\"\n");
+    assert!(from_file(&site("Sixteen-Letters1")).is_ok());
+    let why = refused(&site("Seventeen-Letters"));
+    assert!(why.contains("[site]") && why.contains("has 17 characters"), "{why}");
+    assert!(!why.contains("Seventeen-Letters"), "{why}");
+}

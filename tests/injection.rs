@@ -64,8 +64,8 @@ static SAMPLES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     shipped_samples().into_iter().map(parse).collect()
 });
 
-/// Sample and JSON pointer of every text that an administrator can choose freely. A MAC address, a time zone and
-/// an id are none: a phone whose documents have a wrong one gets no file.
+/// Sample and JSON pointer of every text that an administrator can choose freely. A MAC address, a time zone,
+/// an id and a key of encryption are none: a phone whose documents have a wrong one gets no file.
 static FIELDS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
     let mut fields = Vec::new();
     for (name, sample) in SAMPLES.iter() {
@@ -73,7 +73,8 @@ static FIELDS: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
         texts(sample, "", &mut pointers);
         fields.extend(pointers.into_iter().map(|pointer| (name.as_str(), pointer)));
     }
-    fields.retain(|(_, field)| !["/mac_address", "/timezone", "/id"].iter().any(|end| field.ends_with(end)));
+    let fixed = ["/mac_address", "/timezone", "/id", "/encryption/password"];
+    fields.retain(|(_, field)| !fixed.iter().any(|end| field.ends_with(end)));
     fields
 });
 

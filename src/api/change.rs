@@ -11,18 +11,17 @@ use super::error::Failure;
 use super::farewell::Farewell;
 use super::persist::unless_named;
 use super::request::Call;
-use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, walk};
+use super::{Desk, access, accounts, audit, devices, generate, plan, trash, users, values, walk};
 use crate::account::Account;
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::files::Refusal;
 use crate::id::Id;
 use crate::resync::{Ask, Asked, Scope};
-use crate::schema::{self, Invalid, Problem, Schema, merge, prune_null_keys};
+use crate::schema::{self, Invalid, Schema, merge, prune_null_keys};
 use crate::settings::SettingsError;
 use crate::store::{Change, Entity, Noun, Step};
 use crate::user::User;
-use crate::zone::Zone;
 
 /// A document, and the account whose rules it follows: its own, which for an account is itself.
 pub(super) struct Found {
@@ -215,7 +214,7 @@ fn checked(
         Noun::Device => devices::settle(account, &mut body, &mut invalid),
         Noun::User => {}
     }
-    check_zone(&body, &mut invalid);
+    values::check(noun, &body, &mut invalid);
     let kind = match noun {
         Noun::Account => schema::Noun::Account,
         Noun::User => schema::Noun::User,
@@ -319,16 +318,6 @@ pub(super) async fn try_rendering(desk: &Desk, entity: &Entity) -> Result<(), Fa
     match desk.files.trial(device).await {
         Ok(_) | Err(Refusal::NoModel(_) | Refusal::Settings(SettingsError::NoMac)) => Ok(()),
         Err(refusal) => Err(Failure::unrenderable(refusal)),
-    }
-}
-
-fn check_zone(body: &Body, invalid: &mut Invalid) {
-    let Some(name) = body.get("timezone").and_then(|name| name.as_str()) else { return };
-    if matches!(name.trim(), "" | "inherit") {
-        return;
-    }
-    if let Err(error) = Zone::find(name.trim()) {
-        invalid.add("timezone", "invalid", Problem::new(error.to_string()).value(name));
     }
 }
 

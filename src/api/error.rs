@@ -12,6 +12,7 @@ use crate::auth::OutOfMemory;
 use crate::document::at;
 use crate::files::Refusal;
 use crate::schema::{Invalid, Problem};
+use crate::settings::SettingsError;
 use crate::store::{Entity, StoreError, Unique};
 
 /// Why a request was refused. Holds no secrets: it is logged and shown.
@@ -169,6 +170,9 @@ impl Failure {
     pub(super) fn unrenderable(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Store(error) => error.into(),
+            Refusal::Settings(SettingsError::Encryption(error)) => {
+                Self::problem("provision.encryption.password", "invalid", Problem::new(error.to_string()))
+            }
             Refusal::Settings(error) => Self::problem("timezone", "invalid", Problem::new(error.to_string())),
             refusal => Self::problem("provision", "unrenderable", Problem::new(sentence(&refusal))),
         }
@@ -263,7 +267,6 @@ mod tests {
     use crate::device::Device;
     use crate::document::Document;
     use crate::id::Id;
-    use crate::settings::SettingsError;
     use crate::template::Finding;
 
     const ID: Id = Id::from_bytes([7; 16]);

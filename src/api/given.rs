@@ -30,6 +30,7 @@ pub(super) async fn list(call: Call) -> Reply {
             "bytes": file.rendered.body.len(),
             "digest": file.rendered.digest,
             "secret": file.secret,
+            "encryption": file.rendered.encryption,
             "held": holds.map(|held| held.digest),
             "fetched": holds.map(|held| held.fetched),
             "in_step": holds.is_some_and(|held| held.digest == file.rendered.digest),
@@ -38,13 +39,14 @@ pub(super) async fn list(call: Call) -> Reply {
     Ok(Answer::data(Value::Array(rows.collect())))
 }
 
-/// `GET …/devices/{D}/config/{file}`: one of them, as it would be served. `secrets=true` shows it unmasked.
+/// `GET …/devices/{D}/config/{file}`: one of them, as it is before it is encrypted. `secrets=true` shows it unmasked.
 pub(super) async fn get(call: Call) -> Reply {
     let device = find_device(&call).await?;
     let whole = supposed(&call, &device, Sight::Whole).await?;
     let file = whole.file(&call.decoded("file")).ok_or_else(Failure::not_found)?;
     let masked = call.parameter("secrets") != Some("true");
-    let seen = if masked { supposed(&call, &device, Sight::Masked).await? } else { whole.clone() };
+    let sight = if masked { Sight::Masked } else { Sight::Plain };
+    let seen = supposed(&call, &device, sight).await?;
     if !masked {
         access::administrator(call.caller()?)?;
         note_reading(&call, &device).await?;
@@ -54,6 +56,7 @@ pub(super) async fn get(call: Call) -> Reply {
         "content_type": file.rendered.content_type,
         "bytes": file.rendered.body.len(),
         "digest": file.rendered.digest,
+        "encryption": file.rendered.encryption,
         "masked": masked,
         "warnings": whole.warnings,
         "body": text(Some(&seen), &file.name),

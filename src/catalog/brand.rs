@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Events;
 use super::codes::{self, KeyCodes};
 use super::name::Pattern;
+use super::{Encryption, Events};
 
 /// How a file is written, which decides how values are escaped in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct File {
     pub format: Format,
     /// The `Content-Type` it is served with.
     pub content_type: String,
-    /// True when it holds credentials.
+    /// True when it holds credentials; then it is encrypted where that is wanted.
     #[serde(default)]
     pub secret: bool,
 }
@@ -89,6 +89,8 @@ pub struct Family {
     /// Codes of the keys of expansion modules, where that row counts otherwise.
     #[serde(default)]
     pub expansion_key_codes: KeyCodes,
+    /// Encryptions, where they are not the brand's.
+    pub encryption: Option<Vec<Encryption>>,
     /// Its models by id (lower case).
     pub models: BTreeMap<String, Model>,
 }
@@ -111,6 +113,9 @@ pub struct Brand {
     /// The vendor's codes for what keys do.
     #[serde(default)]
     pub key_codes: KeyCodes,
+    /// Encryptions of files that hold credentials, the usual one first; none where its phones read plain files only.
+    #[serde(default)]
+    pub encryption: Vec<Encryption>,
     /// Its families by id (lower case).
     pub families: BTreeMap<String, Family>,
 }

@@ -10,6 +10,7 @@ use super::{ConfigError, Effective, Origin, SETTINGS, wrong};
 use crate::document::{Body, at};
 use crate::resync::Hours;
 use crate::schema::{Invalid, Noun, Problem, Schema};
+use crate::settings::check_shared;
 
 /// Lays a TOML text over what is set. The first thing that is wrong is the error.
 pub(super) fn lay(effective: &mut Effective, path: &Path, text: &str) -> Result<(), ConfigError> {
@@ -85,6 +86,7 @@ fn site(value: &toml::Value, origin: &Origin) -> Result<Body, ConfigError> {
     let refused = |problems| ConfigError::Site { origin: origin.clone(), problems };
     let mut site = accepted.map_err(refused)?;
     check_hours(&site).map_err(refused)?;
+    check_key(&site).map_err(refused)?;
     site.retain(|key, _| written.contains(key));
     Ok(site)
 }
@@ -96,6 +98,14 @@ fn check_hours(site: &Body) -> Result<(), Invalid> {
     let mut invalid = Invalid::default();
     let problem = Problem::new(error.to_string()).value(hours.clone());
     invalid.add("provision.reboot_window", "invalid", problem);
+    Err(invalid)
+}
+
+/// What the schema cannot say of a key: that every phone takes it.
+fn check_key(site: &Body) -> Result<(), Invalid> {
+    let Err(error) = check_shared(site) else { return Ok(()) };
+    let mut invalid = Invalid::default();
+    invalid.add("provision.encryption.password", "invalid", Problem::new(error.to_string()));
     Err(invalid)
 }
 

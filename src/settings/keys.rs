@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::Parts;
 use super::layers::Layers;
+use super::layout::{Fill, Layout};
 use super::line::Line;
 use crate::catalog::{Entry, Model, Row};
-use crate::device::{Fill, Key, KeyKind, Layout};
+use crate::device::{Key, KeyKind};
 use crate::id::Id;
 use crate::user::User;
 

@@ -17,6 +17,7 @@ const CATALOG: &str = r#"
     events = { reread = "resync", reboot = "reboot" }
     [families.a]
     name = "A"
+    encryption = ["openssl-aes-256-cbc-md5", "aes128gcm"]
     files = [{ name = "{mac}.cfg", template = "a.cfg", format = "key-value", content_type = "text/plain" }]
     models.alike = { name = "Alike", lines = 1, keys = 3, expansion_modules = 2, expansion_keys = 2 }
     models.many = { name = "Many", lines = 3, keys = 9 }
@@ -450,4 +451,75 @@ fn tones_are_those_of_a_country_or_of_none() {
 fn a_zone_that_does_not_exist_is_an_error_and_not_utc() {
     let body = json!({"timezone": "Europe/Wien", "provision": {"endpoint_model": "alike"}});
     assert!(matches!(fixture().assemble(&body), Err(SettingsError::Zone(_))));
+}
+
+fn encryption(made: &Assembled) -> (bool, &str, &str) {
+    let made = &made.settings.encryption;
+    (made.enabled, made.method.map_or("", crate::catalog::Encryption::name), &made.key)
+}
+
+#[test]
+fn encryption_comes_from_the_layers_one_member_at_a_time() {
+    let mut fixture = fixture();
+    assert_eq!(encryption(&fixture.alike(json!({}))), (false, "openssl-aes-256-cbc-md5", ""));
+    let body = json!({"provision": {"encryption": {"password": "of-the-account-1", "method": "aes128gcm"}}});
+    fixture.accounts[1] = account(PARENT, &body);
+    assert_eq!(encryption(&fixture.alike(json!({}))), (false, "aes128gcm", "of-the-account-1"));
+    let own = json!({"provision": {"encryption": {"enabled": true, "method": "aes-128-ecb", "password": "own-key8"}}});
+    let made = fixture.alike(own);
+    assert_eq!(encryption(&made), (true, "openssl-aes-256-cbc-md5", "own-key8"));
+    assert_eq!(made.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_key_that_the_phone_does_not_take_makes_no_settings() {
+    let fixture = fixture();
+    for (encryption, what) in [
+        (json!({"enabled": true}), "set provision.encryption.password"),
+        (json!({"password": "short"}), "has 5 characters"),
+        (json!({"enabled": true, "password": "fifteen-letters", "method": "aes128gcm"}), "takes 16 to 64"),
+    ] {
+        let body = json!({"provision": {"endpoint_model": "alike", "encryption": encryption}});
+        let error = fixture.assemble(&body).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+#[test]
+fn a_phone_without_encryption_is_given_plain_files_and_that_is_said() {
+    let mut fixture = fixture();
+    let plain: Vec<&str> = CATALOG.lines().filter(|line| !line.contains("encryption")).collect();
+    fixture.catalog = Catalog::parse([("acme", plain.join("\n").as_str())]).unwrap();
+    let made = fixture.alike(json!({"provision": {"encryption": {"enabled": true, "password": "x"}}}));
+    assert_eq!(encryption(&made), (false, "", ""));
+    assert!(made.warnings[0].contains("not encrypted"), "{:?}", made.warnings);
+}
+
+#[test]
+fn a_key_that_phones_share_suits_them_all() {
+    let said = |encryption: Value| {
+        let body = json!({"provision": {"encryption": encryption}});
+        check_shared(body.as_object().unwrap()).map_err(|error| error.to_string())
+    };
+    for right in
+        [json!({}), json!({"enabled": false, "password": ""}), json!({"password": "sixteen-letters1"})]
+    {
+        assert_eq!(said(right.clone()), Ok(()), "{right}");
+    }
+    for wrong in [
+        json!({"enabled": true}),
+        json!({"enabled": true, "password": "inherit"}),
+        json!({"password": "seventeen-letters"}),
+        json!({"password": "sixteen letters!"}),
+    ] {
+        assert!(said(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn masked_settings_show_no_key() {
+    let mut made = fixture().alike(json!({"provision": {"encryption": {"password": "own-key8"}}}));
+    assert!(!format!("{:?}", made.settings).contains("own-key8"));
+    made.settings.mask();
+    assert_eq!(made.settings.encryption.key, MASK);
 }

@@ -125,7 +125,7 @@ mod tests {
         let words = Digest::of(WORDS).to_string();
         assert_eq!(
             (FORMAT, &words[..]),
-            (4, "fd5caa57ce936e7bd1db9d85db94418c"),
+            (5, "fd5caa57ce936e7bd1db9d85db94418c"),
             "other words are another format"
         );
     }

@@ -7,9 +7,9 @@ use super::layout::{
 use super::{Entity, Noun, listing};
 use crate::account::Account;
 use crate::device::Device;
-use crate::device::layout::{lays_out, shows_users};
 use crate::document::Document;
 use crate::id::Id;
+use crate::settings::layout::{lays_out, shows_users};
 use crate::user::User;
 
 /// The records that must find this document: keys, and what lies there.

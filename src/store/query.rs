@@ -10,10 +10,10 @@ use super::listing::Listing;
 use super::slim::Stored;
 use super::{Entity, Listed, Noun, Result, Sequence, Span, StoreError, Table};
 use crate::account::{self, Account};
-use crate::device::layout::lays_out;
 use crate::device::{Device, Mac};
 use crate::id::{Digest, Id};
 use crate::resync::Scope;
+use crate::settings::layout::lays_out;
 use crate::user::User;
 
 /// Something that holds records: the tree itself, or the tree with changes laid over it.

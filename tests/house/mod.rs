@@ -11,6 +11,7 @@ mod phone;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use checksync::app::App;
@@ -205,6 +206,17 @@ impl Drop for Daemon {
         assert_eq!(report.problems, Vec::<String>::new());
         assert_eq!(report.counts.marks, 0, "a change was marked and never judged");
     }
+}
+
+/// True when a peer is installed. Without it a test says so, and fails where everything must be there.
+pub fn has(peer: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {peer}")]).stdout(Stdio::null()).status();
+    let found = found.is_ok_and(|status| status.success());
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{peer} is missing: scripts/test --install installs it");
+        eprintln!("NOT RUN: {peer} is missing; scripts/test --install installs it");
+    }
+    found
 }
 
 pub fn id(document: &Value) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+pub(crate) use crate::house::has;
 use crate::ports::Ports;
 
 /// How often it is looked whether a peer has done something, and how long is waited in between.
@@ -16,17 +17,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LOOKS_AT_THE_END: u32 = 100;
 /// At how many ports a peer is started before it is a failure.
 const TRIES: u32 = 5;
-
-/// True when a peer is installed. Without it a test says so, and fails where everything must be there.
-pub(crate) fn has(peer: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {peer}")]).stdout(Stdio::null()).status();
-    let found = found.is_ok_and(|status| status.success());
-    if !found {
-        assert!(std::env::var_os("CI").is_none(), "{peer} is missing: scripts/test --install installs it");
-        eprintln!("NOT RUN: {peer} is missing; scripts/test --install installs it");
-    }
-    found
-}
 
 /// Starts a peer at ports of its own, and at others when it says that they are in use: whoever is no test may have
 /// taken them. What is started says so by `None`.

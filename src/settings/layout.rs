@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Device;
-use super::keys::{Key, KeyKind, keys_in};
 use crate::account::Account;
+use crate::device::keys::keys_in;
+use crate::device::{Device, Key, KeyKind};
 use crate::document::{Body, at};
 use crate::id::Id;
 use crate::user::User;
