@@ -14,7 +14,9 @@ use crate::circle::{Circle, Switchboard};
 use crate::files::Files;
 use crate::registrations::Registrations;
 use crate::sightings::Sightings;
+use crate::statics::Statics;
 use crate::store::{Span, Store};
+use crate::uploads::Uploads;
 
 mod access;
 mod accounts;
@@ -34,6 +36,7 @@ mod error;
 mod export;
 mod farewell;
 mod filter;
+mod firmware;
 mod generate;
 mod given;
 mod history;
@@ -61,6 +64,7 @@ mod sightings;
 mod table;
 mod templates;
 mod trash;
+mod uploads;
 mod users;
 mod values;
 mod walk;
@@ -90,6 +94,10 @@ pub struct Desk {
     pub registrations: Arc<Registrations>,
     /// Phones that asked by multicast and belong to no device.
     pub sightings: Arc<Sightings>,
+    /// Firmware and the like.
+    pub statics: Statics,
+    /// What phones send.
+    pub uploads: Arc<Uploads>,
     /// Who checks what is shown at the door.
     pub doorman: Doorman,
     /// What is being imported, and what was lately.
@@ -134,6 +142,7 @@ fn v2() -> Vec<Place> {
         at("/schemas").get(schemas::list, site::SCHEMAS),
         at("/schemas/{schema}").get(schemas::get, site::SCHEMA),
         at("/templates").get(templates::get, site::TEMPLATES),
+        at("/files").get(firmware::list, site::FILES),
         at("/resync").get(resync::list, campaign::LIST).post(resync::control_all, campaign::CONTROL_ALL),
         at("/resync/{campaign}").get(resync::get, campaign::GET).post(resync::control, campaign::CONTROL),
         at("/sightings")
@@ -233,6 +242,10 @@ fn of_devices() -> Vec<Place> {
         at("/accounts/{account}/devices/{device}/config").get(given::list, phone::FILES),
         at("/accounts/{account}/devices/{device}/config/{file}").get(given::get, phone::FILE),
         at("/accounts/{account}/devices/{device}/config/{file}/diff").get(given::diff, phone::FILE_DIFF),
+        at("/accounts/{account}/devices/{device}/uploads").get(uploads::list, phone::UPLOADS),
+        at("/accounts/{account}/devices/{device}/uploads/{file}")
+            .get(uploads::get, phone::UPLOAD)
+            .delete(uploads::delete, phone::UPLOAD_DROP),
         at("/accounts/{account}/devices/{device}/provisioning").get(provisioning::get, phone::STANDING),
     ]
 }

@@ -2,31 +2,33 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App as Web, HttpServer, web};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use crate::api::{self, Desk};
-use crate::auth::{Cost, Patience};
+use crate::api;
 use crate::circle::{self, Circle, Switchboard};
 use crate::config::{ApiKey, Config};
 use crate::demo::{self, PlantError, Planted};
 use crate::files::Files;
-use crate::provision::{self, Shelf};
 use crate::registrations::Registrations;
 use crate::resync::Pace;
 use crate::sightings::Sightings;
+use crate::statics::Statics;
 use crate::store::{Options, SledStore, Store, StoreError};
 use crate::template::Finding;
+use crate::uploads::Uploads;
 use crate::{watch, wire};
 
+mod admin;
 mod listeners;
 mod log;
+mod phones;
 mod run;
 
 pub use listeners::ListenError;
@@ -53,6 +55,14 @@ pub enum AppError {
     /// Catalog or templates are wrong, and there is no older set to go on with.
     #[error("the catalog and templates cannot be used:\n{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Templates(Vec<Finding>),
+    /// The folder of static files cannot be read.
+    #[error("the folder of static files {} cannot be read: {source}. Make it, or choose another with --files-dir", folder.display())]
+    Statics {
+        /// Which one.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Phones that ask by multicast cannot be heard.
     #[error("pnp: {0}")]
     Pnp(String),
@@ -77,6 +87,8 @@ pub struct App {
     pub sip: SocketAddr,
     /// Where it is spoken besides, as listed in `sip_listen`.
     pub sip_also: Vec<wire::Listen>,
+    /// Where phones fetch their files by TFTP, if they may.
+    pub tftp: Option<SocketAddr>,
     /// The master account's API key, when it was made at this start and nobody gave it.
     pub new_key: Option<String>,
     /// The sample account, when it was planted.
@@ -84,8 +96,8 @@ pub struct App {
     store: Arc<dyn Store>,
     servers: Vec<ServerHandle>,
     stop_sip: Arc<tokio::sync::Notify>,
-    watching: JoinHandle<()>,
-    pnp: JoinHandle<()>,
+    /// What ends when it is told so, and not before.
+    asides: Vec<JoinHandle<()>>,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
 }
 
@@ -96,6 +108,10 @@ struct Ground {
     circle: Circle,
     registrations: Arc<Registrations>,
     sightings: Arc<Sightings>,
+    statics: Statics,
+    uploads: Arc<Uploads>,
+    /// The path of the URL at which phones reach us.
+    base: String,
     switchboard: Switchboard,
 }
 
@@ -117,7 +133,7 @@ impl App {
     async fn on(store: Arc<dyn Store>, config: Config) -> Result<Self, AppError> {
         let unix = wall_clock() / 1000;
         let given_key = config.api_key.as_ref().map(ApiKey::as_str);
-        let doorman = api::Doorman::open(&*store, at_the_door()).await?;
+        let doorman = api::Doorman::open(&*store, admin::at_the_door()).await?;
         let new_key =
             api::bootstrap(&*store, &doorman, given_key, random, unix).await?.filter(|_| given_key.is_none());
         let imports = api::Imports::resume(&*store).await;
@@ -127,22 +143,18 @@ impl App {
         let bound = listeners::bind(&config, &*store).await?;
         let (phones, admin) = (bound.phones.local_addr()?, bound.admin.local_addr()?);
         let (sip, sip_also) = listeners::of_sip(&bound.sip);
+        let tftp = bound.tftp.as_ref().map(std::net::UdpSocket::local_addr).transpose()?;
         let site = config.site(phones);
         listeners::mark_moved_site(&*store, &site).await?;
         let phones_url = site.phones_url.clone();
         let files = Arc::new(Files::new(store.clone(), set, site, mib(config.files_mib)));
         let (orders, inbox) = mpsc::channel(1024);
         let switchboard = Switchboard::new(orders.clone());
-        let pace = Pace {
-            per_second: config.notify_per_second,
-            window: config.notify_window as usize,
-            proxied: !config.outbound_proxy.is_empty(),
-        };
         let means = circle::Means {
             store: store.clone(),
             files: files.clone(),
             orders,
-            pace,
+            pace: pace(&config),
             clock: wall_clock,
             seed: wall_clock(),
         };
@@ -150,14 +162,27 @@ impl App {
         watch::announce(&*store, &circle, &files.set(), None).await?;
         let registrations = Arc::new(registrations(&config));
         let sightings = Arc::default();
-        let ground = Ground { store: store.clone(), files, circle, registrations, sightings, switchboard };
+        let ground = Ground {
+            store: store.clone(),
+            files,
+            circle,
+            registrations,
+            sightings,
+            statics: phones::statics(&config)?,
+            uploads: phones::uploads(&config)?,
+            base: phones::base(&phones_url).to_owned(),
+            switchboard,
+        };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
         let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
         let pnp = pnp_side(&config, sip, &ground, phones_url)?;
+        let shelf = phones::shelf(&ground);
         let servers = [
-            phones_server(&ground, bound.phones, &config)?,
-            admin_server(&ground, (doorman, imports), bound.admin, &config)?,
+            phones::server(shelf.clone(), bound.phones, &config)?,
+            admin::server(&ground, (doorman, imports), bound.admin, &config)?,
         ];
+        let tftp_side = phones::tftp(shelf, bound.tftp)?;
+        let sweeping = tokio::spawn(phones::sweep(ground.uploads.clone(), store.clone()));
         let handles = servers.iter().map(Server::handle).collect();
         let [phones_side, admin_side] = servers.map(|server| tokio::spawn(async move { drop(server.await) }));
         let watching =
@@ -175,13 +200,13 @@ impl App {
             admin,
             sip,
             sip_also,
+            tftp,
             new_key,
             planted,
             store,
             servers,
             stop_sip,
-            watching,
-            pnp,
+            asides: vec![watching, pnp, tftp_side, sweeping],
             tasks,
         })
     }
@@ -203,9 +228,10 @@ impl App {
         info!("stopping");
         let graceful = self.servers.iter().map(|server| server.stop(true));
         futures_util::future::join_all(graceful).await;
-        self.watching.abort();
-        let _aborted = self.watching.await;
-        self.pnp.abort();
+        for aside in self.asides {
+            aside.abort();
+            let _aborted = aside.await;
+        }
         self.stop_sip.notify_one();
         for (part, task) in self.tasks {
             if !task.is_finished() && tokio::time::timeout(Duration::from_secs(GRACE), task).await.is_err() {
@@ -213,6 +239,14 @@ impl App {
             }
         }
         self.store.close().await
+    }
+}
+
+fn pace(config: &Config) -> Pace {
+    Pace {
+        per_second: config.notify_per_second,
+        window: config.notify_window as usize,
+        proxied: !config.outbound_proxy.is_empty(),
     }
 }
 
@@ -271,41 +305,6 @@ async fn sip_side(
 fn identity(config: &Config) -> Result<Option<Arc<wire::Identity>>, wire::TlsError> {
     let secure = config.sip_listen.iter().any(|listen| listen.transport == crate::sip::Transport::Tls);
     secure.then(|| wire::identity(&config.sip_tls_certificate, &config.sip_tls_key)).transpose()
-}
-
-fn phones_server(ground: &Ground, listener: std::net::TcpListener, config: &Config) -> io::Result<Server> {
-    let shelf = Shelf::new(ground.files.clone(), ground.circle.clone(), ground.store.clone(), wall_clock);
-    let configure = provision::configure(web::Data::new(shelf));
-    let server = HttpServer::new(move || Web::new().configure(configure.clone()));
-    Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())
-}
-
-fn at_the_door() -> api::Means {
-    api::Means { cost: Cost::USUAL, patience: Patience::USUAL, clock: wall_clock, random }
-}
-
-fn admin_server(
-    ground: &Ground,
-    (doorman, imports): (api::Doorman, api::Imports),
-    listener: std::net::TcpListener,
-    config: &Config,
-) -> io::Result<Server> {
-    let desk = Desk {
-        store: ground.store.clone(),
-        files: ground.files.clone(),
-        circle: ground.circle.clone(),
-        switchboard: ground.switchboard.clone(),
-        registrations: ground.registrations.clone(),
-        sightings: ground.sightings.clone(),
-        doorman,
-        imports,
-        kazoo_from: config.kazoo_from.clone(),
-        clock: wall_clock,
-        random,
-    };
-    let configure = api::configure(web::Data::new(desk));
-    let server = HttpServer::new(move || Web::new().configure(configure.clone()));
-    Ok(server.workers(workers(config)).disable_signals().shutdown_timeout(GRACE).listen(listener)?.run())
 }
 
 fn workers(config: &Config) -> usize {

@@ -33,6 +33,9 @@ pub struct Catalog {
     /// What stands before and after a MAC address in file names, and before and after a device's id.
     by_mac: Names,
     by_id: Names,
+    /// The same of what phones send.
+    sent_by_mac: Names,
+    sent_by_id: Names,
 }
 
 /// Where a model stands in the catalog.
@@ -74,16 +77,23 @@ impl Catalog {
             brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
             catalog.brands.insert(id.to_owned(), brand);
         }
+        (catalog.by_mac, catalog.by_id) =
+            catalog.names(|entry| entry.files().map(|file| &file.name).collect());
+        (catalog.sent_by_mac, catalog.sent_by_id) = catalog.names(|entry| entry.uploads().iter().collect());
+        Ok(catalog)
+    }
+
+    /// What may stand after what in the names that each model has, of those with a MAC address and those with an id.
+    fn names<'c>(&'c self, of: impl Fn(Entry<'c>) -> Vec<&'c Pattern>) -> (Names, Names) {
         let (mut by_mac, mut by_id) = (Names::new(), Names::new());
-        for entry in catalog.entries() {
-            for file in entry.files() {
-                let (before, after) = file.name.around(entry.model);
-                let names = if file.name.needs_mac() { &mut by_mac } else { &mut by_id };
+        for entry in self.entries() {
+            for name in of(entry) {
+                let (before, after) = name.around(entry.model);
+                let names = if name.needs_mac() { &mut by_mac } else { &mut by_id };
                 names.entry(before).or_default().insert(after);
             }
         }
-        (catalog.by_mac, catalog.by_id) = (by_mac, by_id);
-        Ok(catalog)
+        (by_mac, by_id)
     }
 
     /// The model that a document names. Brand and model alone find the family; a family that is named must be
@@ -115,14 +125,20 @@ impl Catalog {
         })
     }
 
+    /// True when there is such a brand, and such a family of it where one is named.
+    pub fn has(&self, brand: &str, family: Option<&str>) -> bool {
+        let found = self.brands.get(brand);
+        found.is_some_and(|brand| family.is_none_or(|family| brand.families.contains_key(family)))
+    }
+
     /// Who asks for a file, when the whole name is one that some phone asks for.
     pub fn asker(&self, file_name: &str) -> Option<Asker> {
-        let name = file_name.to_ascii_lowercase();
-        let known = |asker: Asker, before: &str, after: &str| {
-            let names = if matches!(asker, Asker::Mac(_)) { &self.by_mac } else { &self.by_id };
-            names.get(before).is_some_and(|afters| afters.contains(after))
-        };
-        name::askers(&name).find_map(|(asker, before, after)| known(asker, before, after).then_some(asker))
+        who(file_name, &self.by_mac, &self.by_id)
+    }
+
+    /// Who sends a file, when the whole name is one under which some phone sends something.
+    pub fn sender(&self, file_name: &str) -> Option<Asker> {
+        who(file_name, &self.sent_by_mac, &self.sent_by_id)
     }
 
     /// The MAC address that a `User-Agent` states. Only one of a known vendor counts: twelve digits may be a
@@ -142,7 +158,21 @@ impl Catalog {
     }
 }
 
+fn who(file_name: &str, by_mac: &Names, by_id: &Names) -> Option<Asker> {
+    let name = file_name.to_ascii_lowercase();
+    let known = |asker: Asker, before: &str, after: &str| {
+        let names = if matches!(asker, Asker::Mac(_)) { by_mac } else { by_id };
+        names.get(before).is_some_and(|afters| afters.contains(after))
+    };
+    name::askers(&name).find_map(|(asker, before, after)| known(asker, before, after).then_some(asker))
+}
+
 impl<'c> Entry<'c> {
+    /// What the phone sends.
+    pub fn uploads(self) -> &'c [Pattern] {
+        self.family.uploads.as_ref().unwrap_or(&self.brand.uploads)
+    }
+
     /// What the phone asks for, in the order it asks.
     pub fn files(self) -> impl Iterator<Item = &'c File> {
         self.family.files.iter()

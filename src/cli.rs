@@ -120,6 +120,10 @@ struct Settings {
     sip: Option<String>,
     #[arg(long, value_name = "DIR", help = help("pack"))]
     pack: Vec<String>,
+    #[arg(long, value_name = "DIR", help = help("files_dir"))]
+    files_dir: Option<String>,
+    #[arg(long, value_name = "ADDR", help = help("tftp"))]
+    tftp: Option<String>,
     #[arg(long, value_name = "NETWORK", help = help("kazoo_from"))]
     kazoo_from: Vec<String>,
     #[arg(long, help = help("demo"))]
@@ -151,6 +155,8 @@ impl Settings {
             ("admin", one(self.admin)),
             ("sip", one(self.sip)),
             ("pack", self.pack),
+            ("files_dir", one(self.files_dir)),
+            ("tftp", one(self.tftp)),
             ("kazoo_from", self.kazoo_from),
             ("demo", one(demo)),
         ]);

@@ -44,6 +44,10 @@ pub struct Config {
     pub sip_tls_key: PathBuf,
     /// Pack folders, a later one lying over those before it.
     pub packs: Vec<PathBuf>,
+    /// The folder of static files; empty where there are none.
+    pub files_dir: PathBuf,
+    /// Where phones fetch files by TFTP; empty where they may not.
+    pub tftp: String,
     /// Whether samples are added to an empty database.
     pub demo: bool,
     /// What is written into phones; empty to derive it. Use [`Config::site`].
@@ -64,6 +68,8 @@ pub struct Config {
     pub notify_window: u32,
     /// Memory for database pages, in MiB.
     pub cache_mib: u32,
+    /// Room on the disk for what phones send, in MiB.
+    pub uploads_mib: u32,
     /// Memory for rendered files, in MiB.
     pub files_mib: u32,
     /// A tracing filter.
@@ -182,6 +188,8 @@ impl Default for Config {
             sip_tls_certificate: PathBuf::new(),
             sip_tls_key: PathBuf::new(),
             packs: Vec::new(),
+            files_dir: PathBuf::new(),
+            tftp: String::new(),
             demo: false,
             phones_url: String::new(),
             outbound_proxy: String::new(),
@@ -192,6 +200,7 @@ impl Default for Config {
             notify_per_second: 20,
             notify_window: 32,
             cache_mib: 64,
+            uploads_mib: 1024,
             files_mib: 128,
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -49,6 +49,8 @@ pub struct Given {
     pub events: Events,
     /// The files, in the order they are asked for.
     pub files: Vec<GivenFile>,
+    /// Names under which its phone may send something.
+    pub uploads: Vec<String>,
     /// False when changes wait until somebody asks for a sync.
     pub auto_sync: bool,
     /// What of its documents the phone cannot do.
@@ -143,6 +145,11 @@ impl Files {
     /// What the operator has set for all accounts, in the form of an account document.
     pub fn site(&self) -> &crate::document::Body {
         &self.site.body
+    }
+
+    /// Where phones reach us, with a slash at the end; empty when unknown.
+    pub fn phones_url(&self) -> &str {
+        &self.site.phones_url
     }
 
     /// Puts another set to use, and gives back the one before. Whom that concerns is for the caller to mark.
@@ -255,11 +262,17 @@ impl Files {
             model: entry.path(),
             events: events(device, entry),
             files: files.collect::<Result<_, Refusal>>()?,
+            uploads: uploads(device, entry),
             auto_sync: assembled.auto_sync,
             warnings: assembled.warnings,
             stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
         })
     }
+}
+
+fn uploads(device: &Device, entry: Entry<'_>) -> Vec<String> {
+    let names = entry.uploads().iter();
+    names.filter_map(|name| name.of(entry.model, device.id(), device.mac())).collect()
 }
 
 /// The family's events, unless the device names its own: what the event is called, and what follows for either.

@@ -19,6 +19,7 @@ pub mod user;
 pub mod zone;
 pub mod schema;
 pub mod sip;
+pub mod tftp;
 pub mod catalog;
 pub mod pack;
 pub mod settings;
@@ -33,6 +34,8 @@ pub mod auth;
 // The ground that doors stand on.
 pub mod store;
 pub mod files;
+pub mod statics;
+pub mod uploads;
 pub mod registrations;
 pub mod sightings;
 pub mod circle;

@@ -1,4 +1,4 @@
-//! The phones' door: a file name, a User-Agent, and the file or nothing.
+//! The phones' door, by HTTP and TFTP: a file name, a User-Agent, and the file or nothing.
 //!
 //! Everything that is refused is refused alike: the same empty 404, at the same time after the request, so
 //! that a stranger learns nothing of which MAC addresses are known.
@@ -12,18 +12,27 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
+use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
 use tracing::info;
 
 use crate::catalog::{Asker, Encryption};
 use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
+use crate::statics::{Name, StaticFile, Statics};
 use crate::store::Store;
+use crate::template::Set;
+use crate::uploads::Uploads;
 
 mod agents;
 mod noted;
+mod sent;
+mod statics;
+pub mod tftp;
 
 use agents::Agents;
 use noted::Noted;
+use sent::Sent;
 
 /// How long after its request a refusal is answered.
 const REFUSAL: Duration = Duration::from_millis(15);
@@ -31,25 +40,52 @@ const REFUSAL: Duration = Duration::from_millis(15);
 /// The longest file name a phone asks for.
 const LONGEST_NAME: usize = 128;
 
+/// The longest path a phone asks for.
+const LONGEST_PATH: usize = 2048;
+
 /// What the door works with.
+pub struct Means {
+    /// What each phone would be given.
+    pub files: Arc<Files>,
+    /// Who hears of what was fetched.
+    pub circle: Circle,
+    /// Where it is noted what phones call themselves.
+    pub store: Arc<dyn Store>,
+    /// Firmware and the like.
+    pub statics: Statics,
+    /// What phones send.
+    pub uploads: Arc<Uploads>,
+    /// The path of the URL at which phones reach us, below which static files are asked for.
+    pub base: String,
+    /// Unix milliseconds.
+    pub clock: fn() -> u64,
+}
+
+/// The door.
 pub struct Shelf {
     files: Arc<Files>,
     circle: Circle,
     noted: Noted,
     agents: Agents,
+    statics: Statics,
+    uploads: Arc<Uploads>,
+    taking: Semaphore,
+    base: String,
     clock: fn() -> u64,
 }
 
 impl Shelf {
-    /// A door to `files` that tells `circle` who fetched what, and notes in `store` what phones call themselves.
-    /// `clock` gives Unix milliseconds.
-    pub fn new(files: Arc<Files>, circle: Circle, store: Arc<dyn Store>, clock: fn() -> u64) -> Self {
-        Self { files, circle, noted: Noted::default(), agents: Agents::new(store), clock }
+    /// A door that works with these.
+    pub fn new(means: Means) -> Self {
+        let Means { files, circle, store, statics, uploads, base, clock } = means;
+        let (noted, agents, taking) = (Noted::default(), Agents::new(store), Semaphore::new(sent::AT_ONCE));
+        Self { files, circle, noted, agents, statics, uploads, taking, base, clock }
     }
 }
 
 /// Adds the phones' routes: every path is a phone's.
-pub fn configure(shelf: web::Data<Shelf>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+pub fn configure(shelf: Arc<Shelf>) -> impl Fn(&mut web::ServiceConfig) + Clone {
+    let shelf = web::Data::from(shelf);
     move |config| {
         config.app_data(shelf.clone());
         config.route("/healthz", web::get().to(healthy));
@@ -64,32 +100,56 @@ async fn healthy() -> HttpResponse {
 
 /// A request as plain values.
 struct Asked<'r> {
+    /// The path as it was sent.
+    path: &'r str,
+    /// The static file that it may mean.
+    place: Option<Name>,
+    /// What stands after the last slash.
     name: &'r str,
     user_agent: &'r str,
     if_none_match: &'r str,
 }
 
+/// What there is for a request.
+enum Found {
+    /// This file of a phone.
+    Rendered(Arc<Given>, usize),
+    /// A file that is the same for all.
+    Static(StaticFile),
+    /// What the phone itself has sent.
+    Sent(Arc<Given>, Sent),
+}
+
+impl Found {
+    /// Whose file it is.
+    fn given(&self) -> Option<&Given> {
+        match self {
+            Self::Rendered(given, _) | Self::Sent(given, _) => Some(given),
+            Self::Static(_) => None,
+        }
+    }
+}
+
 /// What a phone is answered, and why; one log line says both.
 enum Decision {
     Whole,
+    Taken,
     NotModified,
     Refused(&'static str),
 }
 
-async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
+async fn answer(request: HttpRequest, shelf: web::Data<Shelf>, payload: web::Payload) -> HttpResponse {
     let begun = now();
     let asked = Asked::of(&request);
-    let found = match *request.method() {
-        Method::GET | Method::HEAD => shelf.find(&asked).await,
-        _ => Err("only GET and HEAD are answered"),
-    };
     let peer = request.peer_addr().map(|peer| peer.ip());
-    match found {
-        Ok((given, at)) => {
-            let file = &given.files[at];
-            let (response, decision) = serve(file, &asked);
-            shelf.note(&given, file, (request.method(), asked.user_agent));
-            log(&asked, peer, Some(&given), &decision);
+    let answered = match *request.method() {
+        Method::GET | Method::HEAD => shelf.give(&request, &asked).await,
+        Method::PUT | Method::POST => shelf.take(&request, &asked, payload).await,
+        _ => Err("nobody asks so"),
+    };
+    match answered {
+        Ok((response, given, decision)) => {
+            log(&asked, peer, given.as_deref(), &decision);
             response
         }
         Err(reason) => {
@@ -100,12 +160,24 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>) -> HttpResponse {
     }
 }
 
+/// What is sent back, and what the log says of it.
+type Answered = (HttpResponse, Option<Arc<Given>>, Decision);
+
 impl<'r> Asked<'r> {
     fn of(request: &'r HttpRequest) -> Self {
         let path = request.uri().path();
         let name = path.rsplit('/').next().unwrap_or_default();
         let headers = request.headers();
-        Self { name, user_agent: text(headers, &USER_AGENT), if_none_match: text(headers, &IF_NONE_MATCH) }
+        let [user_agent, if_none_match] = [USER_AGENT, IF_NONE_MATCH].map(|header| text(headers, &header));
+        let decoded = percent_decode_str(path).decode_utf8().ok();
+        let place = decoded.and_then(|path| Name::parse(&path));
+        Self { path, place, name, user_agent, if_none_match }
+    }
+
+    /// A request that says the name of a file and nothing else.
+    fn by_name(path: &'r str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        Self { path, place: Name::parse(path), name, user_agent: "", if_none_match: "" }
     }
 }
 
@@ -114,31 +186,67 @@ fn text<'h>(headers: &'h HeaderMap, name: &actix_web::http::header::HeaderName) 
 }
 
 impl Shelf {
-    /// The file a phone asks for, or why it gets nothing. Path and User-Agent must agree.
-    async fn find(&self, asked: &Asked<'_>) -> Result<(Arc<Given>, usize), &'static str> {
-        if asked.name.len() > LONGEST_NAME {
+    async fn give(&self, request: &HttpRequest, asked: &Asked<'_>) -> Result<Answered, &'static str> {
+        match self.find(asked).await? {
+            Found::Rendered(given, at) => {
+                let file = &given.files[at];
+                let (response, decision) = serve(file, asked);
+                if *request.method() == Method::GET {
+                    self.agents.heard(given.device, asked.user_agent, (self.clock)() / 1000);
+                    self.note(&given, file);
+                }
+                Ok((response, Some(given), decision))
+            }
+            Found::Static(file) => {
+                let (response, decision) = statics::serve(request, file).await;
+                Ok((response, None, decision))
+            }
+            Found::Sent(given, sent) => Ok((sent.serve(), Some(given), Decision::Whole)),
+        }
+    }
+
+    /// What there is for a request, or why there is nothing: a phone's own file, else what it has sent itself, else a static
+    /// file.
+    async fn find(&self, asked: &Asked<'_>) -> Result<Found, &'static str> {
+        if asked.name.len() > LONGEST_NAME || asked.path.len() > LONGEST_PATH {
             return Err("the name is too long");
         }
         let set = self.files.set();
-        let asker = set.catalog().asker(asked.name).ok_or("no phone asks for such a file")?;
+        let refused = match self.rendered(asked, &set).await {
+            Ok((given, at)) => return Ok(Found::Rendered(given, at)),
+            Err(refused) => refused,
+        };
+        if let Some((given, sent)) = self.sent(asked, &set).await {
+            return Ok(Found::Sent(given, sent));
+        }
+        let place = asked.place.as_ref().ok_or(refused)?;
+        let names = statics::names(place, &self.base, set.catalog(), asked.user_agent);
+        self.statics.find(names).await.map(Found::Static).ok_or(refused)
+    }
+
+    /// The file of its own that a phone asks for. Path and User-Agent must agree.
+    async fn rendered(&self, asked: &Asked<'_>, set: &Set) -> Result<(Arc<Given>, usize), &'static str> {
+        let asker = set.catalog().asker(asked.name).ok_or("nobody asks for such a file")?;
+        let given = self.admitted(asked, set, asker).await?;
+        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
+        at.map(|at| (given, at)).ok_or("the device's model does not ask for this file")
+    }
+
+    /// Who asks, if it is a phone that is known, switched on, and not another than it says.
+    async fn admitted(&self, asked: &Asked<'_>, set: &Set, asker: Asker) -> Result<Arc<Given>, &'static str> {
         let stated = set.catalog().mac_in_user_agent(asked.user_agent);
         let given = self.files.for_asker(asker).await.map_err(|refusal| reason(&refusal, asker))?;
         if stated.is_some_and(|stated| matches!(asker, Asker::Mac(mac) if mac != stated)) {
             return Err("path and User-Agent name different phones");
         }
-        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
-        at.map(|at| (given, at)).ok_or("the device's model does not ask for this file")
+        Ok(given)
     }
 
-    /// Tells the circle what the phone now has. A HEAD gives it nothing.
-    fn note(&self, given: &Given, file: &GivenFile, (method, user_agent): (&Method, &str)) {
+    /// Tells the circle what the phone now has.
+    fn note(&self, given: &Given, file: &GivenFile) {
         let at = (self.clock)();
         let unix = at / 1000;
         let digest = file.rendered.digest;
-        if *method != Method::GET {
-            return;
-        }
-        self.agents.heard(given.device, user_agent, unix);
         let is_news = self.noted.is_news(given.device, &file.name, digest, unix);
         if is_news || self.circle.awaits(given.device) {
             self.circle.fetched(given.device, &file.name, digest, at);
@@ -183,13 +291,14 @@ fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
 fn log(asked: &Asked<'_>, peer: Option<IpAddr>, given: Option<&Given>, decision: &Decision) {
     let (decision, reason) = match decision {
         Decision::Whole => ("served", ""),
+        Decision::Taken => ("taken", ""),
         Decision::NotModified => ("not modified", "the phone has it already"),
         Decision::Refused(reason) => ("refused", *reason),
     };
     let peer = peer.map(tracing::field::display);
     let device = given.map(|given| tracing::field::display(given.device));
     let rule = given.map(|given| given.model.as_str());
-    let (name, agent) = (asked.name, asked.user_agent);
+    let (name, agent) = (if given.is_some() { asked.name } else { asked.path }, asked.user_agent);
     info!(target: "checksync::phones", peer, name, agent, device, rule, decision, reason);
 }
 
@@ -212,7 +321,7 @@ mod tests {
         let etag = format!("\"{digest}\"");
         let file = GivenFile { name: "a.cfg".to_owned(), rendered, etag: etag.clone(), secret: false };
         let status = |if_none_match: &str| {
-            serve(&file, &Asked { name: "a.cfg", user_agent: "", if_none_match }).0.status().as_u16()
+            serve(&file, &Asked { if_none_match, ..Asked::by_name("a.cfg") }).0.status().as_u16()
         };
         assert_eq!([etag.clone(), format!("\"x\", W/{etag}")].map(|tags| status(&tags)), [304, 304]);
         assert_eq!(["", "*", "\"x\"", "\"x\", *"].map(status), [200; 4]);

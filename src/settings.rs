@@ -17,6 +17,7 @@ use crate::zone::UnknownZone;
 
 mod codecs;
 mod encryption;
+mod firmware;
 mod keys;
 mod layers;
 pub mod layout;
@@ -26,6 +27,7 @@ mod site;
 mod time;
 
 pub use encryption::{EncryptionSettings, check_shared};
+pub use firmware::url_of;
 pub use keys::KeySetting;
 pub use layout::Layout;
 pub use line::{HostPort, Line};
@@ -271,7 +273,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         },
         contacts: site::contacts(&layers, parts.users),
         syslog: site::syslog(&layers),
-        firmware: site::firmware(&layers),
+        firmware: site::firmware(&layers, parts),
         encryption,
     };
     Ok(Assembled { settings, auto_sync: layers.auto_sync(), warnings })

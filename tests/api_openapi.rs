@@ -77,6 +77,7 @@ async fn shop(world: &World) -> BTreeMap<&'static str, String> {
     let files = world.get(&format!("{device}/config")).await.data();
     let file = files[0]["name"].as_str().unwrap_or_else(|| panic!("{files}")).to_owned();
     let device = device.rsplit('/').next().unwrap().to_owned();
+    world.sent(&device, &file);
     let import = format!("/v2/accounts/{account}/devices/import");
     let job = world.send("POST", &import, json!([{"name": "One of many"}])).await.data()["job"]
         .as_str()
@@ -196,6 +197,7 @@ fn what_is_changed_looks_as_the_document_says() {
             ("PUT", "/v2/accounts/{account}/devices", json!({"name": "Another"})),
             ("POST", "/v2/accounts/{account}/devices/{device}/sync", json!({})),
             ("POST", "/v2/accounts/{account}/devices/sync", json!({})),
+            ("DELETE", "/v2/accounts/{account}/devices/{device}/uploads/{file}", json!({})),
             ("POST", "/v2/resync", json!({"action": "cancel"})),
             ("POST", "/v2/resync", json!({"action": "stop"})),
             (

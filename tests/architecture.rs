@@ -24,8 +24,8 @@ const HOUSE: &[Storey] = &[
     Storey {
         name: "facts",
         rooms: &[
-            "id", "document", "device", "account", "user", "zone", "schema", "sip", "catalog", "pack",
-            "settings",
+            "id", "document", "device", "account", "user", "zone", "schema", "sip", "tftp", "catalog",
+            "pack", "settings",
         ],
         neighbours: true,
         never: PURE,
@@ -38,7 +38,7 @@ const HOUSE: &[Storey] = &[
     },
     Storey {
         name: "ground",
-        rooms: &["store", "files", "registrations", "sightings", "circle"],
+        rooms: &["store", "files", "statics", "uploads", "registrations", "sightings", "circle"],
         neighbours: true,
         never: &["actix_web"],
     },
@@ -47,7 +47,7 @@ const HOUSE: &[Storey] = &[
 ];
 
 /// Rooms that are worlds of their own: they mention no other room at all.
-const ALONE: &[&str] = &["sip", "zone", "schema", "id"];
+const ALONE: &[&str] = &["sip", "tftp", "zone", "schema", "id"];
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

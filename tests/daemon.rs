@@ -93,6 +93,22 @@ fn listeners_of_sip_are_told_after_the_first() {
 }
 
 #[test]
+fn tftp_is_told_last_and_a_port_of_it_that_is_in_use_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = serve(dir.path());
+    let mut child =
+        command.args(["--tftp", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<String> = lines.skip_while(|line| !line.starts_with("sip ")).take(2).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told[1].starts_with("tftp udp:127.0.0.1:") && !told[1].ends_with(":0"), "{told:?}");
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let said = refused(serve(dir.path()).args(["--tftp", &taken.local_addr().unwrap().to_string()]));
+    assert!(said.contains("for tftp") && said.contains("--tftp"), "{said}");
+}
+
+#[test]
 fn it_says_where_it_listens_and_both_listeners_are_healthy() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Process::start(&mut serve(dir.path()));

@@ -1,4 +1,4 @@
-//! Real SIP software in the place of a phone.
+//! Real software in the place of a phone: SIP, and TFTP.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod house;
@@ -18,6 +18,8 @@ mod ports;
 mod sipp;
 #[path = "interop/streams.rs"]
 mod streams;
+#[path = "interop/tftp.rs"]
+mod tftp;
 
 use std::time::Duration;
 

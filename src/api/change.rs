@@ -145,6 +145,7 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     call.desk.store.commit(Change { steps }).await?;
+    call.desk.uploads.forget(&gone).await;
     farewell.say_and_go(&call.desk, gone).await;
     call.desk.circle.marked();
     Ok(())

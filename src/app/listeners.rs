@@ -4,7 +4,7 @@
 //! tried first at the next start, so that a restart does not change what every phone is given.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use tracing::debug;
 
@@ -48,6 +48,7 @@ fn advice(error: &io::Error, setting: &str) -> String {
 pub(super) struct Bound {
     pub(super) phones: TcpListener,
     pub(super) admin: TcpListener,
+    pub(super) tftp: Option<UdpSocket>,
     /// UDP and TCP on one port, and those that are listed besides.
     pub(super) sip: Vec<Listener>,
 }
@@ -56,6 +57,7 @@ pub(super) struct Bound {
 pub(super) async fn bind(config: &Config, store: &dyn Store) -> Result<Bound, super::AppError> {
     let phones = listen("phones", config.phones, store, tcp).await?;
     let admin = listen("admin", config.admin, store, tcp).await?;
+    let tftp = config.tftp.parse().ok().map(udp).transpose()?;
     let mut sip = listen("sip", config.sip, store, Listener::open_both).await?;
     let of_sip = sip.first().map_or(config.sip, |udp| udp.address);
     for also in &config.sip_listen {
@@ -65,7 +67,7 @@ pub(super) async fn bind(config: &Config, store: &dyn Store) -> Result<Bound, su
     let ports = [("phones", phones.local_addr()?), ("admin", admin.local_addr()?), ("sip", of_sip)];
     let notes = ports.map(|(name, address)| remember(name, address.port().to_string().into_bytes()));
     store.jot(notes.into()).await?;
-    Ok(Bound { phones, admin, sip })
+    Ok(Bound { phones, admin, tftp, sip })
 }
 
 /// Where SIP is spoken by UDP and TCP, and where besides.
@@ -89,6 +91,11 @@ async fn listen<S>(
         return Ok(socket);
     }
     open(address).map_err(|source| ListenError { what, address, source }.into())
+}
+
+fn udp(address: SocketAddr) -> Result<UdpSocket, ListenError> {
+    let opened = UdpSocket::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    opened.map_err(|source| ListenError { what: "tftp", address, source })
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {

@@ -56,6 +56,9 @@ fn announce(app: &App, out: &mut impl Write) -> io::Result<()> {
     for also in &app.sip_also {
         writeln!(out, "sip {}", Listen { address: shown(also.address), ..*also })?;
     }
+    if let Some(tftp) = app.tftp {
+        writeln!(out, "tftp udp:{}", shown(tftp))?;
+    }
     if let Some(planted) = &app.planted {
         let key = app.new_key.as_ref().map_or_else(String::new, |key| format!("KEY={key}\n"));
         writeln!(out, "\n{key}{}", demo::hints(planted, &phones, &admin))?;

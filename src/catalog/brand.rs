@@ -117,6 +117,8 @@ pub struct Family {
     pub name: String,
     /// What its phones ask for, in the order they ask.
     pub files: Vec<File>,
+    /// Names of what its phones send, where they are not the brand's.
+    pub uploads: Option<Vec<Pattern>>,
     /// Events, where they are not the brand's.
     pub events: Option<Events>,
     /// What parameters may say, by their names; `{n}` in a name stands for a number and `*` for anything.
@@ -152,6 +154,9 @@ pub struct Brand {
     /// Parameters that its phones read more than once in a file.
     #[serde(default)]
     pub repeated: Vec<String>,
+    /// Names of what its phones send: logs, and what was set on them.
+    #[serde(default)]
+    pub uploads: Vec<Pattern>,
     /// The vendor's codes for what keys do.
     #[serde(default)]
     pub key_codes: KeyCodes,

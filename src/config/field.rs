@@ -14,6 +14,8 @@ use crate::wire::Listen;
 pub(super) enum Field {
     Address(fn(&mut Config) -> &mut SocketAddr),
     Folder(fn(&mut Config) -> &mut PathBuf),
+    /// A folder, or none.
+    AnyFolder(fn(&mut Config) -> &mut PathBuf),
     Folders(fn(&mut Config) -> &mut Vec<PathBuf>),
     Networks(fn(&mut Config) -> &mut Vec<Network>),
     Listeners(fn(&mut Config) -> &mut Vec<Listen>),
@@ -21,7 +23,11 @@ pub(super) enum Field {
     Number(fn(&mut Config) -> &mut u32, RangeInclusive<u32>),
     Switch(fn(&mut Config) -> &mut bool),
     Format(fn(&mut Config) -> &mut LogFormat),
-    Text { place: fn(&mut Config) -> &mut String, right: fn(&str) -> bool, expected: &'static str },
+    Text {
+        place: fn(&mut Config) -> &mut String,
+        right: fn(&str) -> bool,
+        expected: &'static str,
+    },
 }
 
 impl Field {
@@ -41,7 +47,7 @@ impl Field {
         match self {
             Self::Address(place) => put(place(config), text.parse().ok()),
             Self::Folder(place) => put(place(config), (!text.is_empty()).then(|| PathBuf::from(text))),
-            Self::File(place) => put(place(config), Some(PathBuf::from(text))),
+            Self::File(place) | Self::AnyFolder(place) => put(place(config), Some(PathBuf::from(text))),
             Self::Number(place, range) => put(place(config), parsed(text, |number| range.contains(number))),
             Self::Switch(place) => put(place(config), switch(text)),
             Self::Format(place) => put(place(config), LogFormat::named(text)),
@@ -55,6 +61,7 @@ impl Field {
         match self {
             Self::Address(_) => "an address and a port, such as 0.0.0.0:8080".to_owned(),
             Self::Folder(_) => "a folder".to_owned(),
+            Self::AnyFolder(_) => "a folder, or empty".to_owned(),
             Self::Folders(_) => "folders: a list in TOML, joined with `:` in the environment".to_owned(),
             Self::Networks(_) => {
                 "networks such as 192.0.2.0/24: a list in TOML, joined with `,` in the environment".to_owned()
@@ -77,7 +84,7 @@ impl Field {
         let path = |path: &PathBuf| path.display().to_string();
         match self {
             Self::Address(place) => place(config).to_string().into(),
-            Self::Folder(place) | Self::File(place) => path(place(config)).into(),
+            Self::Folder(place) | Self::File(place) | Self::AnyFolder(place) => path(place(config)).into(),
             Self::Folders(place) => place(config).iter().map(path).collect::<Vec<_>>().into(),
             Self::Networks(place) => place(config).iter().map(ToString::to_string).collect::<Vec<_>>().into(),
             Self::Listeners(place) => {

@@ -1,6 +1,6 @@
 //! Every setting, described once: what reads it, what shows it, and what explains it all come from this table.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use super::Config;
 use super::field::{Field, parsed};
@@ -107,6 +107,24 @@ pub const SETTINGS: &[Setting] = &[
         field: Field::Folders(|config| &mut config.packs),
     },
     Setting {
+        name: "files_dir",
+        env: "CHECKSYNC_FILES_DIR",
+        flag: "--files-dir",
+        meaning: "The folder of static files (firmware, ringtones, logos, languages) that phones may fetch, whoever they are: `<brand>/…`, `<brand>/<family>/…`, `accounts/<account id>/…`, and what lies in it. Empty: there are none.",
+        field: Field::AnyFolder(|config| &mut config.files_dir),
+    },
+    Setting {
+        name: "tftp",
+        env: "CHECKSYNC_TFTP",
+        flag: "--tftp",
+        meaning: "Where phones that know nothing else fetch the same files by TFTP. Nothing is encrypted, and nobody says who he is. Empty: nowhere.",
+        field: Field::Text {
+            place: |config| &mut config.tftp,
+            right: |text| text.is_empty() || text.parse::<SocketAddr>().is_ok(),
+            expected: "an address and a port, such as 0.0.0.0:69, or empty",
+        },
+    },
+    Setting {
         name: "demo",
         env: "CHECKSYNC_DEMO",
         flag: "--demo",
@@ -202,6 +220,13 @@ pub const SETTINGS: &[Setting] = &[
         flag: "",
         meaning: "Memory for rendered files, in MiB.",
         field: Field::Number(|config| &mut config.files_mib, 1..=1_048_576),
+    },
+    Setting {
+        name: "uploads_mib",
+        env: "CHECKSYNC_UPLOADS_MIB",
+        flag: "",
+        meaning: "Room on the disk for logs and settings that phones send, in MiB. They lie in the folder `uploads` of `data_dir`. 0: nothing is taken.",
+        field: Field::Number(|config| &mut config.uploads_mib, 0..=1_048_576),
     },
     Setting {
         name: "log",

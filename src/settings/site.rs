@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::firmware::pinned;
 use super::keys::by_name;
 use super::layers::Layers;
 use super::line::{HostPort, host_port};
@@ -134,9 +135,11 @@ pub(super) fn syslog(layers: &Layers<'_>) -> HostPort {
     layers.text("provision.syslog_server").map(|text| host_port(text, SYSLOG)).unwrap_or_default()
 }
 
-pub(super) fn firmware(layers: &Layers<'_>) -> Firmware {
+/// A file that is pinned for the model is meant where no address is given.
+pub(super) fn firmware(layers: &Layers<'_>, parts: Parts<'_>) -> Firmware {
+    let given = layers.text("provision.firmware_url").map(str::to_owned);
     Firmware {
-        url: layers.owned("provision.firmware_url"),
+        url: given.or_else(|| pinned(layers, parts.entry, &parts.site.phones_url)).unwrap_or_default(),
         version: layers.owned("provision.firmware_version"),
     }
 }

@@ -17,8 +17,10 @@ use checksync::pack::Pack;
 use checksync::registrations::Registrations;
 use checksync::resync::{Pace, Scope};
 use checksync::settings::Site;
+use checksync::statics::Statics;
 use checksync::store::{Options, SledStore, Span, Store};
 use checksync::template::Set;
+use checksync::uploads::Uploads;
 use serde_json::{Value, json};
 
 pub(crate) const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -120,6 +122,8 @@ impl World {
             switchboard: Switchboard::new(orders),
             registrations: registrations.clone(),
             sightings: Arc::default(),
+            statics: statics(folder.path()),
+            uploads: Arc::new(Uploads::open(&folder.path().join("uploads"), 1 << 20).unwrap()),
             doorman,
             imports: api::Imports::default(),
             kazoo_from: vec![KAZOO.parse().unwrap()],
@@ -131,6 +135,13 @@ impl World {
         let stopped = std::cell::RefCell::new(Some(running));
         let (ordered, token) = (std::cell::RefCell::new(ordered), String::new());
         Self { store, registrations, master, token, ordered, desk, stopped, folder }
+    }
+
+    /// Something that a device's phone has sent.
+    pub(crate) fn sent(&self, device: &str, name: &str) {
+        let folder = self.folder.path().join("uploads").join(device);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), "text").unwrap();
     }
 
     pub(crate) async fn log_in(&self, key: &str) -> String {
@@ -284,4 +295,12 @@ fn files(store: &Arc<dyn Store>) -> Arc<Files> {
 /// Runs a test to its end, on a thread of its own.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     actix_web::rt::System::new().block_on(test);
+}
+
+/// A folder of static files with one firmware.
+fn statics(folder: &std::path::Path) -> Statics {
+    let files = folder.join("files");
+    std::fs::create_dir_all(files.join("yealink/t4x")).unwrap();
+    std::fs::write(files.join("yealink/t4x/a b.rom"), "x").unwrap();
+    Statics::open(&files).unwrap()
 }

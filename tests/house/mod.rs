@@ -123,6 +123,11 @@ impl Daemon {
         self.app().sip
     }
 
+    /// Where it speaks TFTP.
+    pub fn tftp(&self) -> SocketAddr {
+        self.app().tftp.unwrap()
+    }
+
     /// The listeners that `sip_listen` lists.
     pub fn sip_also(&self) -> Vec<SocketAddr> {
         self.app().sip_also.iter().map(|listen| listen.address).collect()

@@ -46,11 +46,20 @@ impl Phone {
     }
 
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Fetched {
+        self.send(method, path, headers, &[])
+    }
+
+    /// The same with a body.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Fetched {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut answer = agent().run(request.body(()).unwrap()).unwrap();
+        let run = |request: ureq::http::request::Builder| match body {
+            [] => agent().run(request.body(()).unwrap()),
+            body => agent().run(request.body(body).unwrap()),
+        };
+        let mut answer = run(request).unwrap();
         let etag =
             answer.headers().get("etag").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let body = answer.body_mut().read_to_string().unwrap();

@@ -1,6 +1,9 @@
 //! The operations on phones: who is registered, what they hold, and what they are told.
 
+use serde_json::{Value, json};
+
 use super::op::{FILTERED, Gives, Op, PAGED, Tag, Takes, change, read};
+use super::shapes::{record, text, whole};
 
 const CALLED: &[&str] =
     &["auto_answer", "cid-name", "cid-number", "ignore-early-media", "media", "number_filter", "timeout"];
@@ -60,6 +63,16 @@ pub(in crate::api) const FILE_DIFF: Op = read(
     "What would change for the phone if it came for the file now",
     Gives::Data("file_diff"),
 );
+pub(in crate::api) const UPLOADS: Op =
+    read(Tag::Phones, "listUploads", "What a device's phone has sent", Gives::Rows("upload"));
+pub(in crate::api) const UPLOAD: Op =
+    read(Tag::Phones, "getUpload", "Something that a device's phone has sent", Gives::Data("upload_body"));
+pub(in crate::api) const UPLOAD_DROP: Op = change(
+    Tag::Phones,
+    "dropUpload",
+    "Removes something that a device's phone has sent, which it is given no more",
+    Gives::Data("upload"),
+);
 pub(in crate::api) const STANDING: Op = read(
     Tag::Phones,
     "getProvisioning",
@@ -101,3 +114,24 @@ pub(in crate::api) const HISTORY: Op = read(
     "What became of calls and NOTIFYs, the newest first",
     Gives::Rows("event"),
 );
+
+/// What answers about files look like.
+pub(super) fn shapes() -> Value {
+    json!({
+        "upload": record(&["name", "bytes", "received"], json!({
+            "name": text(), "bytes": whole("Its size"), "received": whole("Unix seconds"),
+        })),
+        "upload_body": record(&["name", "bytes", "received", "sha256", "body"], json!({
+            "name": text(), "bytes": whole("Its size"), "received": whole("Unix seconds"),
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "body": {"type": "string", "description": "What it says; bytes that are no UTF-8 are replaced"},
+        })),
+        "static_file": record(&["name", "url", "bytes", "sha256", "modified"], json!({
+            "name": {"type": "string", "description": "Its path in the folder"},
+            "url": {"type": "string", "description": "Where phones fetch it"},
+            "brand": text(), "family": text(), "account_id": text(),
+            "bytes": whole("Its size"), "modified": whole("Unix seconds"),
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        })),
+    })
+}

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::campaigns;
+use super::phones;
 use super::schemas::ID;
 
 /// What can come of a NOTIFY.
@@ -23,6 +24,7 @@ pub(super) fn all() -> Map<String, Value> {
         provisioner(),
         site(),
         campaigns::shapes(),
+        phones::shapes(),
     ];
     all.into_iter().flat_map(|some| some.as_object().cloned().unwrap_or_default()).collect()
 }

@@ -47,6 +47,12 @@ pub(in crate::api) const TEMPLATES: Op = read(
     "The catalog and templates in use, and what is wrong with newer ones",
     Gives::Data("templates"),
 );
+pub(in crate::api) const FILES: Op = read(
+    Tag::Site,
+    "listStaticFiles",
+    "Firmware, ringtones, logos and languages that phones may fetch",
+    Gives::Rows("static_file"),
+);
 pub(in crate::api) const DOCUMENT: Op =
     read(Tag::Site, "getOpenApi", "This document", Gives::Plain(&["application/json"])).open();
 pub(in crate::api) const PAGE: Op =

@@ -1,0 +1,258 @@
+//! Phones that know nothing but TFTP: the same files by the same names. Each transfer has a socket of its own, connected to
+//! its phone, so that nobody else is heard on it.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
+
+use super::{Asked, Decision, Found, REFUSAL, Shelf, log, now};
+use crate::files::Given;
+use crate::tftp::{Code, Ending, Mode, Packet, Request, Step, Terms, Transfer, data, error, netascii};
+
+/// The most transfers at a time, and of one address.
+const MOST: usize = 512;
+const MOST_OF_ONE: usize = 32;
+
+/// The longest datagram of a phone that is read, in bytes.
+const LONGEST: usize = 1024;
+
+/// The longest blocks that fit a datagram of Ethernet, over IPv4 and over IPv6, in bytes.
+const BLOCK: u64 = 1468;
+const BLOCK_OF_V6: u64 = 1448;
+
+/// Answers requests at a socket. What is under way ends with it.
+pub async fn serve(socket: UdpSocket, shelf: Arc<Shelf>) {
+    let (under_way, mut transfers) = (Arc::new(UnderWay::default()), JoinSet::new());
+    let here = socket.local_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |here| here.ip());
+    let mut datagram = [0; LONGEST];
+    loop {
+        while transfers.try_join_next().is_some() {}
+        let (length, phone) = match socket.recv_from(&mut datagram).await {
+            Ok(received) => received,
+            Err(error) => {
+                tracing::warn!(%error, "TFTP: a datagram could not be read");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        match Packet::read(&datagram[..length]) {
+            Some(Packet::Read(request)) => {
+                if let Some(place) = under_way.enter(phone) {
+                    transfers.spawn(transfer(shelf.clone(), request, here, place));
+                }
+            }
+            Some(Packet::Write) => {
+                let refusal = error(Code::Forbidden, "nothing is taken by TFTP");
+                let _nobody_there = socket.send_to(&refusal, phone).await;
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// Who is being sent something. A request that comes again from the same port is the same request.
+#[derive(Debug, Default)]
+struct UnderWay(Mutex<HashSet<SocketAddr>>);
+
+/// A place among those, until it is dropped.
+struct Place {
+    phone: SocketAddr,
+    among: Arc<UnderWay>,
+}
+
+impl UnderWay {
+    fn enter(self: &Arc<Self>, phone: SocketAddr) -> Option<Place> {
+        let mut phones = self.lock();
+        let of_one = phones.iter().filter(|other| other.ip() == phone.ip()).count();
+        let may = phones.len() < MOST && of_one < MOST_OF_ONE && !phones.contains(&phone);
+        if !may {
+            return None;
+        }
+        phones.insert(phone);
+        Some(Place { phone, among: self.clone() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<SocketAddr>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.among.lock().remove(&self.phone);
+    }
+}
+
+/// Answers one request.
+async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Place) {
+    let (begun, phone) = (now(), place.phone);
+    let asked = Asked::by_name(&request.name);
+    let found = shelf.find(&asked).await.and_then(|found| {
+        let content = Content::of(&found, request.mode)?;
+        Ok((found, content))
+    });
+    let Ok(socket) = open(here, phone).await.inspect_err(|error| tracing::warn!(%error, "TFTP: no socket"))
+    else {
+        return;
+    };
+    let (found, content) = match found {
+        Ok(found) => found,
+        Err(reason) => {
+            log(&asked, Some(phone.ip()), None, &Decision::Refused(reason));
+            tokio::time::sleep_until((begun + REFUSAL).into()).await;
+            let refusal = if reason == BINARY {
+                error(Code::Undefined, BINARY)
+            } else {
+                error(Code::NotFound, "not found")
+            };
+            let _nobody_there = socket.send(&refusal).await;
+            return;
+        }
+    };
+    let most = if phone.is_ipv4() { BLOCK } else { BLOCK_OF_V6 };
+    let terms = Terms::of(&request, content.bytes(), most);
+    let ended = send(&socket, Arc::new(content), terms, begun).await;
+    settle(&shelf, &asked, phone, &found, &ended);
+}
+
+async fn open(here: IpAddr, phone: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((here, 0)).await?;
+    socket.connect(phone).await.map(|()| socket)
+}
+
+/// A phone holds what it has acknowledged to its last block.
+fn settle(shelf: &Shelf, asked: &Asked<'_>, phone: SocketAddr, found: &Found, ended: &io::Result<Ending>) {
+    let given: Option<&Given> = found.given();
+    let decision = match ended {
+        Ok(Ending::Whole) => Decision::Whole,
+        Ok(Ending::Refused) => Decision::Refused("the phone does not go on"),
+        Ok(Ending::Silent) | Err(_) => Decision::Refused("the phone says nothing any more"),
+        Ok(Ending::TooLong) => Decision::Refused("the transfer takes too long"),
+    };
+    log(asked, Some(phone.ip()), given, &decision);
+    if let (Found::Rendered(given, at), Ok(Ending::Whole)) = (found, ended) {
+        shelf.note(given, &given.files[*at]);
+    }
+}
+
+/// Why a file is not sent as a text.
+const BINARY: &str = "this file is no text: ask for it in octet mode";
+
+/// What is sent.
+#[derive(Debug)]
+enum Content {
+    Memory(Bytes),
+    File(File, u64),
+}
+
+impl Content {
+    fn of(found: &Found, mode: Mode) -> Result<Self, &'static str> {
+        match (found, mode) {
+            (_, Mode::Other) => Err("TFTP in a mode that nobody uses any more"),
+            (Found::Rendered(given, at), mode) => {
+                let body = given.files[*at].rendered.body.clone();
+                Ok(Self::Memory(if mode == Mode::Octet { body } else { netascii(&body).into() }))
+            }
+            (Found::Sent(_, sent), Mode::Octet) => Ok(Self::Memory(sent.body().clone())),
+            (Found::Sent(_, sent), Mode::Netascii) => Ok(Self::Memory(netascii(sent.body()).into())),
+            (Found::Static(_), Mode::Netascii) => Err(BINARY),
+            (Found::Static(found), Mode::Octet) => {
+                let file = found.file.try_clone().map_err(|_| "the file cannot be read")?;
+                Ok(Self::File(file, found.bytes))
+            }
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Memory(body) => body.len() as u64,
+            Self::File(_, bytes) => *bytes,
+        }
+    }
+
+    /// These bytes. A file that has become shorter has them no more.
+    fn read(&self, place: std::ops::Range<u64>) -> io::Result<Vec<u8>> {
+        let at = |place: u64| usize::try_from(place).map_err(io::Error::other);
+        match self {
+            Self::Memory(body) => Ok(body[at(place.start)?..at(place.end)?].to_vec()),
+            Self::File(file, _) => {
+                let mut bytes = vec![0; at(place.end - place.start)?];
+                file.read_exact_at(&mut bytes, place.start).map(|()| bytes)
+            }
+        }
+    }
+}
+
+/// Sends all of it, and says how that ended.
+async fn send(socket: &UdpSocket, content: Arc<Content>, terms: Terms, begun: Instant) -> io::Result<Ending> {
+    let clock = || u64::try_from((now() - begun).as_millis()).unwrap_or(u64::MAX);
+    let (mut transfer, mut step) = Transfer::begin(content.bytes(), terms, clock());
+    let mut datagram = [0; LONGEST];
+    loop {
+        match step {
+            Step::End(ending) => return Ok(ending),
+            Step::Wait => {}
+            Step::Greet(greeting) => drop(socket.send(&greeting).await?),
+            Step::Send(blocks) => {
+                for datagram in read(&transfer, &content, blocks).await? {
+                    socket.send(&datagram).await?;
+                }
+            }
+        }
+        let until = begun + Duration::from_millis(transfer.deadline());
+        step = match tokio::time::timeout_at(until.into(), socket.recv(&mut datagram)).await {
+            Ok(length) => match Packet::read(&datagram[..length?]) {
+                Some(packet) => transfer.heard(&packet, clock()),
+                None => Step::Wait,
+            },
+            Err(_) => transfer.waited(clock()),
+        };
+    }
+}
+
+/// The datagrams of these blocks. Whatever lies on a disk is read where nobody waits for it.
+async fn read(
+    transfer: &Transfer,
+    content: &Arc<Content>,
+    blocks: RangeInclusive<u64>,
+) -> io::Result<Vec<Vec<u8>>> {
+    let places: Vec<_> = blocks.map(|block| (block, transfer.place(block))).collect();
+    let to_read = content.clone();
+    let read = move || {
+        let blocks = places.into_iter().map(|(block, place)| Ok(data(block, &to_read.read(place)?)));
+        blocks.collect()
+    };
+    match **content {
+        Content::Memory(_) => read(),
+        Content::File(..) => tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transfers_are_bounded_in_number_and_each_port_has_one() {
+        let under_way = Arc::new(UnderWay::default());
+        let phone = |host: u8, port| SocketAddr::from(([10, 0, 0, host], port));
+        let first = under_way.enter(phone(1, 1)).unwrap();
+        assert!(under_way.enter(phone(1, 1)).is_none(), "the same request again");
+        let of_one: Vec<_> = (2..1000).map_while(|port| under_way.enter(phone(1, port))).collect();
+        assert_eq!(of_one.len() + 1, MOST_OF_ONE);
+        let others = (2..=255).flat_map(|host| (0..8).map(move |port| phone(host, port)));
+        let others: Vec<_> = others.filter_map(|phone| under_way.enter(phone)).collect();
+        assert_eq!(others.len() + MOST_OF_ONE, MOST);
+        drop((first, of_one));
+        assert!(under_way.enter(phone(1, 1)).is_some());
+    }
+}

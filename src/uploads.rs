@@ -1,0 +1,172 @@
+//! What phones send: logs, and what people have set on the phones themselves. One folder a device, one file a name, beside
+//! the database.
+//!
+//! They may hold passwords and say who called whom: only administrators see them, and the phone that sent them. Each is
+//! whole or not there, and on the disk when the phone is told that it was taken. A folder goes with its device.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::id::Id;
+use crate::store::{Store, StoreError};
+
+mod disk;
+mod pace;
+
+use pace::Pace;
+
+/// The longest that is taken, in bytes.
+pub const MAX_UPLOAD: usize = 1 << 20;
+
+/// The most of one device.
+pub const MOST_OF_ONE: usize = 32;
+
+/// Something that a phone has sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was taken, in Unix seconds.
+    pub received: u64,
+}
+
+/// Why something was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is longer than [`MAX_UPLOAD`].
+    #[error("it is too long")]
+    TooLong,
+    /// The device has sent too much within ten minutes, or has [`MOST_OF_ONE`] already.
+    #[error("the device sends too much")]
+    TooMany,
+    /// There is no room for what phones send (`uploads_mib`).
+    #[error("there is no more room for uploads")]
+    Full,
+    /// The disk refused it.
+    #[error("the disk refuses it: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// What all phones have sent.
+#[derive(Debug)]
+pub struct Uploads {
+    folder: PathBuf,
+    /// The most that all may take, and what they take, in bytes.
+    most: u64,
+    used: Mutex<u64>,
+    pace: Mutex<Pace>,
+    /// What the next file is called while it is written.
+    next: AtomicU64,
+}
+
+impl Uploads {
+    /// What lies in a folder, which is made when something comes; all of it together at most `most` bytes. What was being
+    /// written when the last process ended is removed.
+    pub fn open(folder: &Path, most: u64) -> io::Result<Self> {
+        let used = Mutex::new(disk::tidy(folder)?);
+        Ok(Self { folder: folder.to_owned(), most, used, pace: Mutex::default(), next: AtomicU64::new(0) })
+    }
+
+    /// Whether a device may send something at `unix` seconds; that it does is counted.
+    pub fn may_send(&self, device: Id, unix: u64) -> bool {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits(device, unix)
+    }
+
+    /// Takes what a device has sent, in the place of what has this name. True when nothing had. It is on the disk when
+    /// this returns.
+    pub async fn take(&self, device: Id, name: &str, body: Bytes) -> Result<bool, Refusal> {
+        let (folder, to) = (self.of(device), name.to_owned());
+        let from = format!(".{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let new = body.len() as u64;
+        if body.len() > MAX_UPLOAD {
+            return Err(Refusal::TooLong);
+        }
+        self.reserve(new)?;
+        let written = tokio::task::spawn_blocking(move || disk::write(&folder, (&from, &to), &body)).await;
+        let before = written.unwrap_or_else(|error| Err(io::Error::other(error).into()));
+        self.release(before.as_ref().map_or(new, |before| before.unwrap_or_default()));
+        before.map(|before| before.is_none())
+    }
+
+    /// What a device has sent, by name.
+    pub async fn list(&self, device: Id) -> io::Result<Vec<Upload>> {
+        let folder = self.of(device);
+        blocking(move || disk::list(&folder)).await
+    }
+
+    /// What a device has sent under this name, and when, in Unix seconds.
+    pub async fn read(&self, device: Id, name: &str) -> io::Result<Option<(Bytes, u64)>> {
+        let Some(path) = self.path(device, name) else { return Ok(None) };
+        blocking(move || disk::read(&path)).await
+    }
+
+    /// Removes it. True when it was there.
+    pub async fn remove(&self, device: Id, name: &str) -> io::Result<bool> {
+        let Some(path) = self.path(device, name) else { return Ok(false) };
+        let removed = blocking(move || disk::remove(&path)).await?;
+        self.release(removed.unwrap_or_default());
+        Ok(removed.is_some())
+    }
+
+    /// Removes all that these devices have sent.
+    pub async fn forget(&self, devices: &[Id]) {
+        let folders: Vec<_> = devices.iter().map(|device| self.of(*device)).collect();
+        let removed = blocking(move || folders.iter().map(|folder| disk::remove_folder(folder)).sum()).await;
+        match removed {
+            Ok(bytes) => self.release(bytes),
+            Err(error) => tracing::warn!(%error, "what a device has sent could not be removed"),
+        }
+    }
+
+    /// Removes all that was sent by devices that are there no more.
+    pub async fn sweep(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        let mut gone = Vec::new();
+        for device in blocking(move || disk::devices(&folder)).await.unwrap_or_default() {
+            gone.extend(store.device(device).await?.is_none().then_some(device));
+        }
+        self.forget(&gone).await;
+        Ok(())
+    }
+
+    fn of(&self, device: Id) -> PathBuf {
+        self.folder.join(device.to_string())
+    }
+
+    /// Nothing but what was taken has a path.
+    fn path(&self, device: Id, name: &str) -> Option<PathBuf> {
+        let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        is_plain.then(|| self.of(device).join(name))
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<(), Refusal> {
+        let mut used = self.used();
+        if *used + bytes > self.most {
+            return Err(Refusal::Full);
+        }
+        *used += bytes;
+        Ok(())
+    }
+
+    fn release(&self, bytes: u64) {
+        let mut used = self.used();
+        *used = used.saturating_sub(bytes);
+    }
+
+    fn used(&self) -> MutexGuard<'_, u64> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests;
