@@ -332,7 +332,7 @@ impl Standing {
 
 /// Whether a phone that holds this must be told without anybody asking.
 fn must_be_told(given: &Given, held: &Held) -> bool {
-    given.auto_sync && held.is_stale(&given.digests())
+    given.auto_sync && held.is_stale(&given.announced())
 }
 
 /// What a device would be given; `None` where it is given nothing. That the store failed is neither.

@@ -34,6 +34,8 @@ pub struct GivenFile {
     pub etag: String,
     /// True when it holds credentials.
     pub secret: bool,
+    /// True when no phone is told because it is old.
+    pub optional: bool,
 }
 
 /// Everything a phone would be given now.
@@ -90,6 +92,12 @@ impl Given {
     /// The digest of each file, by name.
     pub fn digests(&self) -> BTreeMap<String, Digest> {
         self.files.iter().map(|file| (file.name.clone(), file.rendered.digest)).collect()
+    }
+
+    /// The digests of those that a phone is told of.
+    pub fn announced(&self) -> BTreeMap<String, Digest> {
+        let files = self.files.iter().filter(|file| !file.optional);
+        files.map(|file| (file.name.clone(), file.rendered.digest)).collect()
     }
 
     /// One digest for all of them.
@@ -254,7 +262,7 @@ impl Files {
             let render = if sight == Sight::Whole { render_sealed } else { render };
             let rendered = render(&set, entry, file, &assembled.settings).map_err(Refusal::Template)?;
             let etag = format!("\"{}\"", rendered.digest);
-            Ok(GivenFile { name, rendered, etag, secret: file.secret })
+            Ok(GivenFile { name, rendered, etag, secret: file.secret, optional: file.optional })
         });
         Ok(Given {
             device: device.id(),

@@ -319,7 +319,13 @@ mod tests {
         let rendered =
             Rendered { body: "body".into(), content_type: "text/plain".to_owned(), encryption: None, digest };
         let etag = format!("\"{digest}\"");
-        let file = GivenFile { name: "a.cfg".to_owned(), rendered, etag: etag.clone(), secret: false };
+        let file = GivenFile {
+            name: "a.cfg".to_owned(),
+            rendered,
+            etag: etag.clone(),
+            secret: false,
+            optional: false,
+        };
         let status = |if_none_match: &str| {
             serve(&file, &Asked { if_none_match, ..Asked::by_name("a.cfg") }).0.status().as_u16()
         };

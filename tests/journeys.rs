@@ -25,8 +25,9 @@ fn phone_in_step(daemon: &Daemon) -> (Shop, String, Phone) {
 
 fn in_step(provisioning: &Value) -> bool {
     let files = provisioning["files"].as_array().unwrap();
+    let must = |file: &&Value| file["optional"] == false;
     provisioning["pending"].is_null()
-        && files.iter().all(|file| file["held"] == file["given"] && !file["held"].is_null())
+        && files.iter().filter(must).all(|file| file["held"] == file["given"] && !file["held"].is_null())
 }
 
 #[test]
@@ -150,6 +151,21 @@ fn only_the_phones_that_a_change_concerns_are_told() {
     phone.left_in_peace();
     shop.administrator.patch(&shop.path(""), &json!({"timezone": "America/New_York"}));
     assert!(phone.notified().is_some() && second.notified().is_some());
+}
+
+#[test]
+fn nobody_is_told_of_a_phonebook_that_the_phone_looks_for_by_itself() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = phone_in_step(&daemon);
+    let contacts = |name: &str| json!({"provision": {"contacts": [{"name": name, "number": "101"}]}});
+    shop.administrator.patch(&device, &contacts("Ann"));
+    phone.notified().expect("a phonebook for the first time");
+    assert!(phone.boot().body.contains(&format!("{MAC}-phonebook.xml")));
+    assert!(phone.fetch(&format!("/{MAC}-phonebook.xml")).body.contains("Ann"));
+    shop.wait_for(&device, "the phone is back in step", in_step);
+    shop.administrator.patch(&device, &contacts("Bob"));
+    phone.left_in_peace();
+    assert!(phone.fetch(&format!("/{MAC}-phonebook.xml")).body.contains("Bob"));
 }
 
 #[test]

@@ -80,7 +80,7 @@ async fn seen(desk: &Desk, device: &Device) -> Result<Vec<Value>> {
 
 /// A phone that has never fetched anything is not in step yet. Files that it never asks for do not count.
 fn is_in_step(held: &Held, given: &Given) -> bool {
-    !held.files.is_empty() && !held.is_stale(&given.digests())
+    !held.files.is_empty() && !held.is_stale(&given.announced())
 }
 
 fn waiting(pending: &Pending) -> Value {
@@ -115,6 +115,7 @@ fn files(held: &Held, given: Option<&Given>) -> Vec<Value> {
             "fetched": holds.map(|file| file.fetched),
             "in_step": given.is_some() && given == holds.map(|file| file.digest),
             "secret": file.map(|file| file.secret),
+            "optional": file.map(|file| file.optional),
         })
     };
     all.map(row).collect()

@@ -45,6 +45,10 @@ pub struct File {
     /// True when it holds credentials; then it is encrypted where that is wanted.
     #[serde(default)]
     pub secret: bool,
+    /// True when the phone asks for it only where another of its files names it, and looks by itself for a new one: no
+    /// phone is told because it is old.
+    #[serde(default)]
+    pub optional: bool,
     /// What its first line must be, where its phones ignore it otherwise.
     pub first_line: Option<String>,
 }

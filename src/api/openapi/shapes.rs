@@ -237,7 +237,7 @@ fn phones() -> Value {
             "refusal": {"type": ["string", "null"], "description": "Why it would be given nothing"},
             "files": {"type": "array", "items": {"type": "object", "properties": {
                 "name": text(), "held": digest, "given": digest, "fetched": second, "in_step": in_step,
-                "secret": {"type": ["boolean", "null"]},
+                "secret": {"type": ["boolean", "null"]}, "optional": {"type": ["boolean", "null"]},
             }}},
         })),
     })
