@@ -97,10 +97,10 @@ async fn a_refusal_stays_a_refusal_and_says_what_to_do() {
 async fn a_database_of_another_version_is_left_alone_and_says_how_to_bring_it_along() {
     let made = Made::new(3, 1).await;
     let marker = made.dir.path().join("checksync.json");
-    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 4", "\"format\": 1");
+    let text = fs::read_to_string(&marker).unwrap().replace("\"format\": 5", "\"format\": 1");
     fs::write(&marker, text).unwrap();
     let refused = SledStore::open(Options::new(made.dir.path())).unwrap_err().to_string();
-    assert!(refused.contains("is of format 1, and this version reads 4"), "{refused}");
+    assert!(refused.contains("is of format 1, and this version reads 5"), "{refused}");
     assert!(refused.contains("`checksync export` of the version that made it"), "{refused}");
 }
 

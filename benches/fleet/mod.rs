@@ -13,7 +13,7 @@ use checksync::user::User;
 use serde_json::{Value, json};
 
 /// The API key of the master account.
-const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const PER_ACCOUNT: u64 = 1_000;
 const USERS: u64 = 100;
 const UNIX: u64 = 1_700_000_000;
