@@ -8,20 +8,22 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::account::Account;
-use crate::catalog::{Asker, Catalog, Entry, Event, Events};
+use crate::catalog::{Asker, Catalog, Entry, Event, Events, File};
 use crate::device::{Device, Mac, Make};
 use crate::id::{Digest, Id};
 use crate::render::{Rendered, render, render_sealed};
-use crate::settings::{self, SettingsError, Site};
+use crate::settings::{self, Settings, SettingsError, Site};
 use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
 
 mod documents;
+mod rosters;
 mod explained;
 
 pub use documents::Instead;
 
 use documents::Documents;
+use rosters::Rosters;
 
 /// One file for one phone.
 #[derive(Debug, Clone)]
@@ -126,6 +128,8 @@ pub struct Files {
     refused: ArcSwap<Vec<Finding>>,
     site: Site,
     remembered: Cache<Asker, Arc<Given>, Bytes>,
+    rosters: Rosters,
+    explaining: tokio::sync::Semaphore,
 }
 
 #[derive(Clone)]
@@ -142,7 +146,16 @@ impl Files {
     pub fn new(store: Arc<dyn Store>, set: Set, site: Site, memory: u64) -> Self {
         let phones = usize::try_from(memory / 8192).unwrap_or(usize::MAX).max(16);
         let remembered = Cache::with_weighter(phones, memory.max(1 << 20), Bytes);
-        Self { store, set: ArcSwap::from_pointee(set), refused: ArcSwap::default(), site, remembered }
+        let explaining = tokio::sync::Semaphore::new(1);
+        Self {
+            store,
+            set: ArcSwap::from_pointee(set),
+            refused: ArcSwap::default(),
+            site,
+            remembered,
+            rosters: Rosters::new(),
+            explaining,
+        }
     }
 
     /// The set in use.
@@ -207,7 +220,7 @@ impl Files {
     /// What this device would be given if it were stored: for trying a change before it is made.
     pub async fn trial(&self, device: &Device) -> Result<Given, Refusal> {
         let sequence = self.store.changes().latest();
-        let documents = Documents::load(&*self.store, device).await?;
+        let documents = self.documents(device, &Instead::Nothing).await?;
         self.give(device, &documents, sequence, Sight::Whole)
     }
 
@@ -215,8 +228,7 @@ impl Files {
     pub async fn supposed(&self, device: &Device, instead: &Instead, sight: Sight) -> Result<Given, Refusal> {
         let sequence = self.store.changes().latest();
         let device = instead.device(device);
-        let mut documents = Documents::load(&*self.store, device).await?;
-        documents.put(device, instead);
+        let documents = self.documents(device, instead).await?;
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
             return Err(Refusal::Disabled);
         }
@@ -229,13 +241,18 @@ impl Files {
     pub async fn reread(&self, device: &Device) -> Result<Option<(Event, bool)>, StoreError> {
         let set = self.set();
         let Ok(entry) = entry(set.catalog(), device) else { return Ok(None) };
-        let documents = Documents::load(&*self.store, device).await?;
+        let mut documents = Documents::bare(&*self.store, device).await?;
+        documents.add_users(&*self.store, device, device.owner().into_iter().collect()).await?;
         let auto_sync = documents.parts(&self.site, device, entry).auto_sync();
         Ok(Some((events(device, entry).reread, auto_sync)))
     }
 
+    async fn documents(&self, device: &Device, instead: &Instead) -> Result<Documents, StoreError> {
+        Documents::load(&*self.store, &self.rosters, device, instead).await
+    }
+
     async fn make(&self, asker: Asker, device: &Device, sequence: u64) -> Result<Arc<Given>, Refusal> {
-        let documents = Documents::load(&*self.store, device).await?;
+        let documents = self.documents(device, &Instead::Nothing).await?;
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
             return Err(Refusal::Disabled);
         }
@@ -257,25 +274,41 @@ impl Files {
         if sight == Sight::Masked {
             assembled.settings.mask();
         }
-        let files = entry.files().map(|file| {
-            let name = file.name.of(entry.model, device.id(), device.mac()).ok_or(SettingsError::NoMac)?;
-            let render = if sight == Sight::Whole { render_sealed } else { render };
-            let rendered = render(&set, entry, file, &assembled.settings).map_err(Refusal::Template)?;
-            let etag = format!("\"{}\"", rendered.digest);
-            Ok(GivenFile { name, rendered, etag, secret: file.secret, optional: file.optional })
-        });
+        let mut files = Vec::new();
+        for file in entry.files() {
+            match give_file(&set, (device, entry, file), &assembled.settings, sight) {
+                Err(Refusal::Template(finding)) if file.optional => {
+                    let (name, what) = (&file.template, finding.message);
+                    assembled.warnings.push(format!("it is given no {name}: {what}"));
+                }
+                made => files.push(made?),
+            }
+        }
         Ok(Given {
             device: device.id(),
             account: device.account(),
             model: entry.path(),
             events: events(device, entry),
-            files: files.collect::<Result<_, Refusal>>()?,
+            files,
             uploads: uploads(device, entry),
             auto_sync: assembled.auto_sync,
             warnings: assembled.warnings,
             stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
         })
     }
+}
+
+fn give_file(
+    set: &Set,
+    (device, entry, file): (&Device, Entry<'_>, &File),
+    settings: &Settings,
+    sight: Sight,
+) -> Result<GivenFile, Refusal> {
+    let name = file.name.of(entry.model, device.id(), device.mac()).ok_or(SettingsError::NoMac)?;
+    let render = if sight == Sight::Whole { render_sealed } else { render };
+    let rendered = render(set, entry, file, settings).map_err(Refusal::Template)?;
+    let etag = format!("\"{}\"", rendered.digest);
+    Ok(GivenFile { name, rendered, etag, secret: file.secret, optional: file.optional })
 }
 
 fn uploads(device: &Device, entry: Entry<'_>) -> Vec<String> {

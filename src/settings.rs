@@ -271,7 +271,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
             admin: layers.owned("provision.admin_password"),
             user: layers.owned("provision.user_password"),
         },
-        contacts: site::contacts(&layers, parts.users),
+        contacts: site::contacts(&layers, parts.users, &mut warnings),
         syslog: site::syslog(&layers),
         firmware: site::firmware(&layers, parts),
         encryption,

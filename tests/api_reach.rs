@@ -168,8 +168,11 @@ fn a_person_does_not_give_his_device_away_nor_let_others_in_nor_lift_what_it_mus
         for change in [
             json!({"owner_id": someone}),
             json!({"owner_id": null}),
-            json!({"hotdesk": {"users": {someone: {}}}}),
+            json!({"hotdesk": {"users": {&someone: {}}}}),
             json!({"call_restriction": {"closed_groups": {"action": "deny"}}}),
+            json!({"provision": {"lines": [{"device_id": someone}]}}),
+            json!({"provision": {"contacts": "users"}}),
+            json!({"provision": {"fill": {"users": "all"}}}),
         ] {
             let said = world.as_token(&me.token, "PATCH", &me.own, change).await;
             assert_eq!(said.status, 403, "{said:?}");
@@ -195,6 +198,7 @@ fn a_person_changes_of_himself_what_no_administrator_decides() {
             json!({"username": "root", "password": "pw"}),
             json!({"presence_id": "100"}),
             json!({"call_restriction": {"tollfree": {"action": "inherit"}}}),
+            json!({"provision": {"fill": {"users": "all"}}}),
         ] {
             assert_eq!(me.status(&world, "PATCH", &me.user, change.clone()).await, 403, "{change}");
         }

@@ -51,11 +51,16 @@ pub(super) async fn delete(call: &Call, entity: &Entity) -> Reply {
     let document = entity.document();
     let step = Step::Delete { noun: entity.noun(), id: document.id, replaces: document.revision };
     call.desk.store.attempt(Change { steps: vec![step] }).await?;
-    let instead = (entity.noun() == Noun::User).then_some(Instead::NoUser(document.id));
+    let instead = match entity.noun() {
+        Noun::User => Some(Instead::NoUser(document.id)),
+        Noun::Device => Some(Instead::NoDevice(document.id)),
+        Noun::Account => None,
+    };
     let (stored, more) = concerned(call, entity).await?;
     let mut files = Vec::new();
     for device in &stored {
-        files.extend(differences(&call.desk.files, device, instead.as_ref()).await?);
+        let instead = instead.as_ref().filter(|_| device.id() != document.id);
+        files.extend(differences(&call.desk.files, device, instead).await?);
     }
     Ok(answer(entity, &files, more))
 }

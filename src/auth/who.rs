@@ -6,7 +6,7 @@
 
 use crate::account::Account;
 use crate::device::Device;
-use crate::document::Body;
+use crate::document::{Body, at};
 use crate::id::Id;
 use crate::user::User;
 
@@ -82,14 +82,24 @@ pub fn is_master(account: &Account) -> bool {
     account.parent().is_none()
 }
 
-/// Whose a device is, whether it is in use, who may sign in to it, and whom it may not call.
-const DEVICE_LOCKED: &[&str] = &["owner_id", "enabled", "hotdesk", "call_restriction"];
+/// Whose a device is, whether it is in use, who may sign in to it, and whom it may not call; and what would show him
+/// accounts of other devices, or all users.
+const DEVICE_LOCKED: &[&str] = &[
+    "owner_id",
+    "enabled",
+    "hotdesk",
+    "call_restriction",
+    "provision.lines",
+    "provision.contacts",
+    "provision.fill",
+];
 
 /// What an administrator decides about a person.
-const USER_LOCKED: &[&str] = &["priv_level", "enabled", "username", "presence_id", "call_restriction"];
+const USER_LOCKED: &[&str] =
+    &["priv_level", "enabled", "username", "presence_id", "call_restriction", "provision.fill"];
 
 fn changed(locked: &[&'static str], before: &Body, after: &Body) -> Option<&'static str> {
-    locked.iter().copied().find(|name| before.get(*name) != after.get(*name))
+    locked.iter().copied().find(|name| at(before, name) != at(after, name))
 }
 
 fn owns(user: &User, device: &Device) -> bool {

@@ -1,5 +1,6 @@
 //! Takes marks off the store and finds out which phones they really concern.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ impl Judge<'_> {
             let origins = origins::of(&marks);
             let (judged, mut scopes): (Vec<_>, Vec<Scope>) = marks.into_iter().unzip();
             scopes.sort_by_key(|scope| !matches!(scope, Scope::Device(_)));
-            scopes.dedup();
+            let mut seen = HashSet::new();
+            scopes.retain(|scope| seen.insert(scope.clone()));
             for scope in &scopes {
                 self.scope(scope, origins.get(scope)).await?;
             }

@@ -11,6 +11,7 @@ use crate::document::{Body, at};
 use crate::resync::Hours;
 use crate::schema::{Invalid, Noun, Problem, Schema};
 use crate::settings::check_shared;
+use crate::settings::layout::lays_out;
 
 /// Lays a TOML text over what is set. The first thing that is wrong is the error.
 pub(super) fn lay(effective: &mut Effective, path: &Path, text: &str) -> Result<(), ConfigError> {
@@ -87,6 +88,7 @@ fn site(value: &toml::Value, origin: &Origin) -> Result<Body, ConfigError> {
     let mut site = accepted.map_err(refused)?;
     check_hours(&site).map_err(refused)?;
     check_key(&site).map_err(refused)?;
+    check_layouts(&site).map_err(refused)?;
     site.retain(|key, _| written.contains(key));
     Ok(site)
 }
@@ -106,6 +108,18 @@ fn check_key(site: &Body) -> Result<(), Invalid> {
     let Err(error) = check_shared(site) else { return Ok(()) };
     let mut invalid = Invalid::default();
     invalid.add("provision.encryption.password", "invalid", Problem::new(error.to_string()));
+    Err(invalid)
+}
+
+/// Layouts of keys, and phonebooks of all users, follow users: that is known of accounts only.
+fn check_layouts(site: &Body) -> Result<(), Invalid> {
+    if !lays_out(site) {
+        return Ok(());
+    }
+    let mut invalid = Invalid::default();
+    let told = "key layouts (profiles, combo_keys, feature_keys, fill) and contacts = \"users\" cannot be set for the site: set \
+                them in the master account";
+    invalid.add("provision", "invalid", Problem::new(told.to_owned()));
     Err(invalid)
 }
 

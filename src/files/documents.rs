@@ -1,15 +1,18 @@
 //! The documents that shape one phone's files, as they are stored or as they might be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::rosters::{Roster, Rosters};
 
 use crate::account::Account;
 use crate::catalog::Entry;
 use crate::device::Device;
 use crate::id::Id;
 use crate::resync::Scope;
-use crate::settings::layout::{self, Layout};
+use crate::settings::layout;
 use crate::settings::{Parts, Site};
-use crate::store::{Entity, Span, Store, StoreError};
+use crate::store::{Entity, Store, StoreError};
 use crate::user::User;
 
 /// What may be otherwise than it is stored.
@@ -21,6 +24,8 @@ pub enum Instead {
     Put(Entity),
     /// There is no user of this id.
     NoUser(Id),
+    /// There is no device of this id.
+    NoDevice(Id),
 }
 
 impl Instead {
@@ -35,17 +40,41 @@ impl Instead {
 /// The documents beside the device's own that shape its files.
 pub(super) struct Documents {
     pub(super) accounts: Vec<Account>,
-    users: BTreeMap<Id, User>,
+    users: Roster,
     others: BTreeMap<Id, Device>,
     /// True where its keys or its phonebook may show users that it does not name.
     inherits: bool,
 }
 
-/// How many users are read at a time.
-const PAGE: usize = 256;
-
 impl Documents {
-    pub(super) async fn load(store: &dyn Store, device: &Device) -> Result<Self, StoreError> {
+    /// Those that are stored, or `instead` of them.
+    pub(super) async fn load(
+        store: &dyn Store,
+        rosters: &Rosters,
+        device: &Device,
+        instead: &Instead,
+    ) -> Result<Self, StoreError> {
+        let mut documents = Self::bare(store, device).await?;
+        documents.put(device, instead);
+        let named = device.users();
+        documents.add_users(store, device, named.clone()).await?;
+        documents.put(device, instead);
+        let owner = device.owner().and_then(|id| documents.users.get(&id)).cloned();
+        let (owner, accounts) = (owner.as_ref(), &documents.accounts);
+        let everybody = layout::shows_all_users(device, owner, accounts);
+        let inherited = layout::named_users(device, owner, accounts).difference(&named).copied().collect();
+        documents.inherits = everybody || documents.lays_out(owner);
+        if everybody {
+            documents.users = rosters.of(store, device.account()).await?;
+        } else {
+            documents.add_users(store, device, inherited).await?;
+        }
+        documents.put(device, instead);
+        Ok(documents)
+    }
+
+    /// The accounts, the devices whose lines it has, and nobody.
+    pub(super) async fn bare(store: &dyn Store, device: &Device) -> Result<Self, StoreError> {
         let mut accounts: Vec<Account> = store.account(device.account()).await?.into_iter().collect();
         let above = accounts.first().map(|account| account.tree.clone()).unwrap_or_default();
         for id in above.into_iter().rev() {
@@ -56,24 +85,7 @@ impl Documents {
             let other = store.device(id).await?.filter(|other| other.account() == device.account());
             others.extend(other.map(|other| (id, other)));
         }
-        let mut documents = Self { accounts, users: BTreeMap::new(), others, inherits: false };
-        documents.load_users(store, device).await?;
-        Ok(documents)
-    }
-
-    /// The owner, and those whom the phone's keys show: its own, those that it inherits, or everybody.
-    async fn load_users(&mut self, store: &dyn Store, device: &Device) -> Result<(), StoreError> {
-        self.add_users(store, device, device.users()).await?;
-        let owner = device.owner().and_then(|id| self.users.get(&id));
-        let everybody = layout::shows_all_users(device, owner, &self.accounts);
-        let inherited = Layout::of(device, owner, &self.accounts, |_| true).users();
-        let inherited: BTreeSet<Id> = inherited.difference(&device.users()).copied().collect();
-        self.inherits = everybody || self.lays_out(owner);
-        if everybody {
-            self.add_everybody(store, device).await
-        } else {
-            self.add_users(store, device, inherited).await
-        }
+        Ok(Self { accounts, users: Roster::default(), others, inherits: false })
     }
 
     fn lays_out(&self, owner: Option<&User>) -> bool {
@@ -81,7 +93,8 @@ impl Documents {
         bodies.chain(owner.map(|owner| &owner.document.body)).any(layout::lays_out)
     }
 
-    async fn add_users(
+    /// Adds those of these users that are of the device's account.
+    pub(super) async fn add_users(
         &mut self,
         store: &dyn Store,
         device: &Device,
@@ -89,24 +102,12 @@ impl Documents {
     ) -> Result<(), StoreError> {
         for id in ids {
             let user = store.user(id).await?.filter(|user| user.document.account == device.account());
-            self.users.extend(user.map(|user| (id, user)));
+            Arc::make_mut(&mut self.users).extend(user.map(|user| (id, user)));
         }
         Ok(())
     }
 
-    async fn add_everybody(&mut self, store: &dyn Store, device: &Device) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let page = store.users(device.account(), Span::ascending(after, PAGE)).await?;
-            self.users.extend(page.rows.into_iter().map(|user| (user.id(), user)));
-            after = page.last;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    pub(super) fn put(&mut self, device: &Device, instead: &Instead) {
+    fn put(&mut self, device: &Device, instead: &Instead) {
         match instead {
             Instead::Put(Entity::Account(other)) => {
                 let own = self.accounts.iter_mut().find(|account| account.id() == other.id());
@@ -118,12 +119,15 @@ impl Documents {
                 if other.document.account == device.account()
                     && (self.inherits || device.users().contains(&other.id())) =>
             {
-                self.users.insert(other.id(), other.clone());
+                Arc::make_mut(&mut self.users).insert(other.id(), other.clone());
             }
             Instead::Put(Entity::Device(other)) => {
                 self.others.entry(other.id()).and_modify(|own| own.clone_from(other));
             }
-            Instead::NoUser(user) => drop(self.users.remove(user)),
+            Instead::NoUser(user) if self.users.contains_key(user) => {
+                Arc::make_mut(&mut self.users).remove(user);
+            }
+            Instead::NoDevice(other) => drop(self.others.remove(other)),
             _ => {}
         }
     }

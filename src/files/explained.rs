@@ -1,7 +1,7 @@
 //! What made a file of a phone, for those who ask.
 
 use super::documents::Documents;
-use super::{Files, Refusal, entry};
+use super::{Files, Instead, Refusal, entry};
 use crate::account::Account;
 use crate::device::Device;
 use crate::explain::{ExplainError, Explanation, explain};
@@ -12,11 +12,13 @@ impl Files {
     /// What made the file of this name, in any case, that a device would be given now; `None` where it has no such
     /// file. Secrets are masked.
     pub async fn explained(&self, device: &Device, name: &str) -> Result<Option<Explanation>, Refusal> {
-        let documents = Documents::load(&*self.store, device).await?;
+        let documents = self.documents(device, &Instead::Nothing).await?;
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
             return Err(Refusal::Disabled);
         }
         let (set, site, device, name) = (self.set(), self.site.clone(), device.clone(), name.to_owned());
+        // It renders hundreds of times: one after the other, so that phones are served meanwhile.
+        let _turn = self.explaining.acquire().await;
         let work = move || made(&set, &documents, &site, &device, &name);
         tokio::task::spawn_blocking(work)
             .await

@@ -37,8 +37,8 @@ fn name<S: Serializer>(method: &Option<Encryption>, serializer: S) -> Result<S::
     serializer.serialize_str(method.map_or("", Encryption::name))
 }
 
-/// Reads `provision.encryption`. A method that the phone does not have is taken for its usual one, so that an account
-/// can name one that only some of its phones have.
+/// Reads `provision.encryption`. A method that the phone does not have, or that does not take its key, is taken for its
+/// usual one or another, so that an account can name one that only some of its phones have.
 pub(super) fn of(
     layers: &Layers<'_>,
     entry: Entry<'_>,
@@ -47,7 +47,10 @@ pub(super) fn of(
     let enabled = layers.flag("provision.encryption.enabled").unwrap_or(false);
     let known = entry.encryptions();
     let wished = layers.text("provision.encryption.method").and_then(Encryption::named);
-    let Some(method) = wished.filter(|wished| known.contains(wished)).or(known.first().copied()) else {
+    let key = layers.owned("provision.encryption.password");
+    let usual = wished.filter(|wished| known.contains(wished)).or(known.first().copied());
+    let fits = |method: &Encryption| method.check(&key).is_ok();
+    let Some(method) = usual.filter(fits).or(known.iter().copied().find(fits)).or(usual) else {
         if enabled {
             let name = &entry.model.name;
             warnings
@@ -55,9 +58,12 @@ pub(super) fn of(
         }
         return Ok(EncryptionSettings::default());
     };
-    let key = layers.owned("provision.encryption.password");
     if enabled || !key.is_empty() {
         method.check(&key)?;
+    }
+    if usual != Some(method) {
+        let (wished, taken) = (usual.map_or("", Encryption::name), method.name());
+        warnings.push(format!("its files are encrypted by {taken}: {wished} does not take its key"));
     }
     Ok(EncryptionSettings { enabled, method: Some(method), key })
 }

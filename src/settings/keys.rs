@@ -31,6 +31,8 @@ pub struct KeySetting {
     pub value: String,
     /// What picks up a call that rings at the watched extension; empty where nothing does.
     pub pickup: String,
+    /// The code of that alone, for phones that put the extension behind it themselves.
+    pub pickup_code: String,
     /// The SIP account it uses, from 1.
     pub line: u16,
 }
@@ -100,7 +102,9 @@ fn place(
         share(&mut combo, std::mem::take(&mut feature));
     }
     if let Some((fill, owner)) = fill {
-        meaning.fill(&mut combo, fill, owner);
+        let room =
+            u32::from(model.keys) + u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
+        meaning.fill(&mut combo, (fill, owner), room);
     }
     let mut fit = |row, keys: Vec<Meant>| fit(entry, row, keys, warnings);
     let own = fit(Row::Own, row(&mut combo, model.keys, 0, 0));
@@ -183,8 +187,9 @@ fn nothing() -> Meant {
 }
 
 fn setting(kind: KeyKind, label: String, value: String) -> Meant {
-    let (code, pickup) = (String::new(), String::new());
-    (kind, KeySetting { number: 0, module: 0, kind: kind.name(), code, label, value, pickup, line: 1 })
+    let (code, pickup, pickup_code) = (String::new(), String::new(), String::new());
+    let (number, module, line) = (0, 0, 1);
+    (kind, KeySetting { number, module, kind: kind.name(), code, label, value, pickup, pickup_code, line })
 }
 
 impl Meaning<'_> {
@@ -199,16 +204,14 @@ impl Meaning<'_> {
         }
     }
 
-    /// Gives each user the next position that nothing takes, in the order of their names.
-    fn fill(&self, combo: &mut BTreeMap<u16, Meant>, fill: Fill, owner: Option<Id>) {
+    /// Gives each user the next position that nothing takes, in the order of their names, while the phone has one.
+    fn fill(&self, combo: &mut BTreeMap<u16, Meant>, (fill, owner): (Fill, Option<Id>), room: u32) {
         let has_key = |user: &&User| fill.owner_too || Some(user.id()) != owner;
         let users = by_name(self.users).filter(has_key).filter(|user| user.presence_id().is_some());
-        let mut free = fill.from..=u16::MAX;
-        for user in users {
-            let key = Key::of_user(fill.kind, user.id());
-            if let Some(position) = free.find(|position| !combo.contains_key(position)) {
-                combo.insert(position, self.of(&key));
-            }
+        let last = u16::try_from(room).unwrap_or(u16::MAX);
+        let free: Vec<u16> = (fill.from..last).filter(|position| !combo.contains_key(position)).collect();
+        for (position, user) in free.into_iter().zip(users) {
+            combo.insert(position, self.of(&Key::of_user(fill.kind, user.id())));
         }
     }
 
@@ -222,8 +225,9 @@ impl Meaning<'_> {
         let line = key.line.filter(|line| self.has(*line)).unwrap_or(1);
         let code = key.pickup.as_deref().unwrap_or(self.pickup);
         let picks_up = kind.picks_up() && !code.is_empty();
-        let pickup = if picks_up { format!("{code}{}", made.value) } else { String::new() };
-        (kind, KeySetting { pickup, line, ..made })
+        let (pickup, pickup_code) =
+            if picks_up { (format!("{code}{}", made.value), code.to_owned()) } else { Default::default() };
+        (kind, KeySetting { pickup, pickup_code, line, ..made })
     }
 
     /// Kazoo's rules: a presence key watches the user's presence id, a parking slot N is `*3N`. A key whose user is

@@ -90,11 +90,6 @@ impl Layout {
         let (combo, feature) = (keys("combo_keys"), keys("feature_keys"));
         Self { combo, feature, fill: rule(&sources), missing }
     }
-
-    /// The users that its keys show.
-    pub fn users(&self) -> BTreeSet<Id> {
-        self.combo.iter().chain(&self.feature).filter_map(Key::user).collect()
-    }
 }
 
 fn provision(body: &Body) -> Option<&Body> {
@@ -155,6 +150,16 @@ fn fill(source: &Body) -> Option<Fill> {
     };
     let from = rule.get("from").and_then(Value::as_u64).and_then(|from| from.try_into().ok()).unwrap_or(0);
     Some(Fill { kind, owner_too: text("users") == Some("all"), from })
+}
+
+/// The users that keys may show which a device has or inherits, whatever its model and whichever of them count.
+pub fn named_users(device: &Device, owner: Option<&User>, accounts: &[Account]) -> BTreeSet<Id> {
+    let near = [Some(&device.document.body), owner.map(|owner| &owner.document.body)].into_iter().flatten();
+    let far = accounts.iter().map(|account| &account.document.body);
+    let profiles = profiles(device, owner, accounts, &mut Vec::new());
+    let sources = near.chain(far).filter_map(provision).chain(profiles);
+    let keys = sources.flat_map(|source| ["combo_keys", "feature_keys"].map(|name| keys_in(source, name)));
+    keys.flatten().filter_map(|key| key.user()).collect()
 }
 
 /// True for a device that shows every user of its account: by a rule for its keys, or in its phonebook.
@@ -222,6 +227,21 @@ mod tests {
             (shown(&layout), layout.missing),
             (vec!["1 acme/small".to_owned()], vec!["lost".to_owned()])
         );
+    }
+
+    #[test]
+    fn whoever_may_be_shown_is_named_whatever_the_model() {
+        let ids = [1, 2, 3].map(|n| Id::from_bytes([n; 16]));
+        let key = |id: Id| json!({"type": "presence", "value": id});
+        let device = Device { document: document(&json!({"profile": ["small", "big"]})) };
+        let profiles = json!({
+            "combo_keys": {"1": key(ids[0])},
+            "profiles": {
+                "small": {"models": ["acme/small"], "combo_keys": {"1": key(ids[1])}},
+                "big": {"models": ["acme/big"], "combo_keys": {"1": key(ids[2])}},
+            },
+        });
+        assert_eq!(named_users(&device, None, &[account(&profiles)]), ids.into());
     }
 
     #[test]

@@ -79,6 +79,9 @@ const POLL: u32 = 1440;
 /// The minutes of a night over which phones are spread that look for new files at a time of day.
 const NIGHT: u16 = 360;
 
+/// How long a phonebook may be.
+const MOST_CONTACTS: usize = 1000;
+
 /// The port of syslog over UDP (RFC 5426 §3.3).
 const SYSLOG: u16 = 514;
 
@@ -112,7 +115,21 @@ pub(super) fn tones(layers: &Layers<'_>, language: &Language) -> Tones {
 
 /// The entries of `provision.contacts` that have a name and a number; where it says `users`, the account's users by name,
 /// but those that are excluded (`contact_list.exclude`).
-pub(super) fn contacts(layers: &Layers<'_>, users: &BTreeMap<Id, User>) -> Vec<Contact> {
+pub(super) fn contacts(
+    layers: &Layers<'_>,
+    users: &BTreeMap<Id, User>,
+    warnings: &mut Vec<String>,
+) -> Vec<Contact> {
+    let mut contacts = listed(layers, users);
+    if contacts.len() > MOST_CONTACTS {
+        let left = contacts.len() - MOST_CONTACTS;
+        warnings.push(format!("{left} contacts are left out: a phonebook has {MOST_CONTACTS} at most"));
+        contacts.truncate(MOST_CONTACTS);
+    }
+    contacts
+}
+
+fn listed(layers: &Layers<'_>, users: &BTreeMap<Id, User>) -> Vec<Contact> {
     match layers.at("provision.contacts") {
         Some(Value::Array(entries)) => entries.iter().filter_map(contact).collect(),
         Some(Value::String(named)) if named == "users" => by_name(users).filter_map(user_contact).collect(),

@@ -421,6 +421,40 @@ fn a_rule_gives_every_other_user_a_key_by_name_where_nothing_else_is() {
 }
 
 #[test]
+fn a_rule_stops_at_the_last_key_and_a_phonebook_at_its_thousandth_entry() {
+    let mut fixture = fixture();
+    let many = (0..1100_u16).map(|at| {
+        let body = json!({"first_name": format!("U{at:04}"), "presence_id": at.to_string()});
+        user(
+            Id::from_bytes([
+                (at >> 8) as u8 + 20,
+                (at & 255) as u8,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+            ]),
+            &body,
+        )
+    });
+    fixture.users = many.collect();
+    let assembled = fixture.alike(json!({"provision": {"fill": {"users": "all"}, "contacts": "users"}}));
+    let filled = assembled.settings.expansion_keys.iter().filter(|key| key.kind == "presence").count();
+    assert_eq!((filled, assembled.settings.contacts.len()), (4, 1000));
+    assert_eq!(assembled.warnings, ["100 contacts are left out: a phonebook has 1000 at most"]);
+}
+
+#[test]
 fn the_phonebook_may_be_the_accounts_users_but_those_that_are_excluded() {
     let mut fixture = fixture();
     let hidden = json!({"first_name": "Hid", "presence_id": "104", "contact_list": {"exclude": true}});
@@ -477,12 +511,20 @@ fn a_key_that_the_phone_does_not_take_makes_no_settings() {
     for (encryption, what) in [
         (json!({"enabled": true}), "set provision.encryption.password"),
         (json!({"password": "short"}), "has 5 characters"),
-        (json!({"enabled": true, "password": "fifteen-letters", "method": "aes128gcm"}), "takes 16 to 64"),
     ] {
         let body = json!({"provision": {"endpoint_model": "alike", "encryption": encryption}});
         let error = fixture.assemble(&body).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
     }
+}
+
+#[test]
+fn a_method_that_does_not_take_the_key_leaves_it_to_one_that_does_and_that_is_said() {
+    let own = json!({"enabled": true, "password": "fifteen-letters", "method": "aes128gcm"});
+    let made = fixture().alike(json!({"provision": {"encryption": own}}));
+    assert_eq!(encryption(&made), (true, "openssl-aes-256-cbc-md5", "fifteen-letters"));
+    let told = "its files are encrypted by openssl-aes-256-cbc-md5: aes128gcm does not take its key";
+    assert_eq!(made.warnings, [told]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What finds a document: the records that lie in the tree beside it, made from the document alone.
 
+use std::collections::BTreeSet;
+
 use super::layout::{
     Key, below, by_credentials, by_ip, by_key, by_login, by_mac, by_name, by_number, by_realm, every, joined,
     laying_out, line, named, of_model, own_line, shown_by,
@@ -44,9 +46,10 @@ fn device_indexes(device: &Device) -> Vec<(Key, Vec<u8>)> {
     let (own, make) = (&device.document, device.make());
     let mut found = vec![list(every(Noun::Device), own), list(of_model(&make.brand, &make.model), own)];
     found.extend(device.plain_name().map(|name| list(named(device.account(), &name), own)));
-    found.extend(device.users().union(&device.hotdesked()).map(|user| shown(*user, device)));
-    found.extend(shows_users(&own.body).then(|| shown(device.account(), device)));
-    found.extend(device.line_devices().into_iter().map(|other| shown(other, device)));
+    let everybody = shows_users(&own.body).then(|| device.account());
+    let users = device.users().into_iter().chain(device.hotdesked()).chain(everybody);
+    let all: BTreeSet<Id> = users.chain(device.line_devices()).collect();
+    found.extend(all.into_iter().map(|id| shown(id, device)));
     found.extend(device.mac().map(|mac| one(by_mac(mac), own)));
     found.extend(device.username().map(|username| one(device_line(device, username), own)));
     found.extend(device.ip().map(|ip| one(by_ip(ip), own)));
