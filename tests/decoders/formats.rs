@@ -1,8 +1,9 @@
 //! A decoder for each format: what a file says, as values by their names.
 //!
-//! In XML a name is the path to an element or attribute: `sip/line[1]/Port`, `fkey[0]@label`. What stands in brackets is the
-//! element's own number or name (`idx`, `index`, `id`, `button`, `name`, or a child `Name` or `N`), else, where several are called the
-//! same, which of them it is, from 1. Each path is also known by its ends: `line[1]/Port`, `@label`.
+//! In XML a name is the path to an element or attribute: `sip/line[1]/Port`, `fkey[0]@label`. What stands in
+//! brackets is the element's own number or name (`idx`, `index`, `id`, `button`, `name`, or a child `Name` or `N`),
+//! else, where several are called the same, which of them it is, from 1. Each path is also known by its ends:
+//! `line[1]/Port`, `@label`.
 
 use std::collections::BTreeMap;
 
@@ -59,8 +60,8 @@ impl Values {
         self.0.entry(name.to_owned()).or_default().push(value.to_owned());
     }
 
-    /// Lines of a name and a value, which may stand in quotes; a head in brackets stands before the names below it as well, and
-    /// so does a `path` that follows the head.
+    /// Lines of a name and a value, which may stand in quotes; a head in brackets stands before the names below it
+    /// as well, and so does a `path` that follows the head.
     fn lines(&mut self, text: &str, split: impl Fn(&str) -> Option<(&str, &str)>) {
         let mut head = String::new();
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
@@ -78,7 +79,8 @@ impl Values {
         }
     }
 
-    /// Words as a command line reads them: the first is the name, or all before a colon; and whole lines, by the name `line`.
+    /// Words as a command line reads them: the first is the name, or all before a colon; and whole lines, by the
+    /// name `line`.
     fn words(&mut self, text: &str) {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let line = line.replace('"', "");

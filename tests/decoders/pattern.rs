@@ -1,8 +1,9 @@
-//! Patterns of names and values: text with words in braces, `*` for anything, and `{n}` for something that is the same in
-//! all facts of a list.
+//! Patterns of names and values: text with words in braces, `*` for anything, and `{n}` for something that is the
+//! same in all facts of a list.
 //!
-//! `{user}` is a word of `words.rs`; `{label~}` is one in which anything may stand in the place of blanks and signs, as phones
-//! take them out; `{23000+5*key}` is a number; `{line:271,401,501}` is the first, second or third of a list.
+//! `{user}` is a word of `words.rs`; `{label~}` is one in which anything may stand in the place of blanks and
+//! signs, as phones take them out; `{23000+5*key}` is a number; `{line:271,401,501}` is the first, second or third
+//! of a list.
 
 use std::collections::BTreeMap;
 

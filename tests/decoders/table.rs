@@ -1,9 +1,10 @@
 //! `facts/<brand>.toml`: by which names the phones of a family read what they must know.
 //!
-//! A fact is `name = value`, both patterns (see `pattern.rs`); ` or ` divides values of which one is enough. Facts in a list hold
-//! together; a list within it holds when one of its facts does.
-//! What is said of several types of keys stands once, by all their names. `none: …` says why a phone keeps nothing of the kind. `line 1-2: …`
-//! is a fact about accounts 1 and 2 only, and `key 5-36: …` one about such keys. A fact about a value or label that is empty says nothing.
+//! A fact is `name = value`, both patterns (see `pattern.rs`); ` or ` divides values of which one is enough. Facts
+//! in a list hold together; a list within it holds when one of its facts does. What is said of several types of
+//! keys stands once, by all their names. `none: …` says why a phone keeps nothing of the kind. `line 1-2: …` is a
+//! fact about accounts 1 and 2 only, and `key 5-36: …` one about such keys. A fact about a value or label that is
+//! empty says nothing.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -4,8 +4,8 @@ use checksync::settings::{KeySetting, Line, Settings};
 
 use crate::pattern::Words;
 
-/// Of an account: `{line}` and `{line0}` count it from 1 and from 0; `{hop}` is where its requests go first; a `site` is a host,
-/// with its port unless that is 5060. `{site}` is the realm's.
+/// Of an account: `{line}` and `{line0}` count it from 1 and from 0; `{hop}` is where its requests go first; a
+/// `site` is a host, with its port unless that is 5060. `{site}` is the realm's.
 pub(crate) fn of_line(settings: &Settings, line: &Line) -> Words {
     let mut words = Words::default();
     about(&mut words, settings, line);
@@ -37,9 +37,9 @@ fn about(words: &mut Words, settings: &Settings, line: &Line) {
     words.text("minutes", &line.expires_minutes.to_string());
 }
 
-/// Of a key, with what there is of its account but the label: `{key}` and `{module}` count from 1, `{key0}` and `{module0}`
-/// from 0, and `{run}` goes on from the phone's own keys to those of its modules. `beyond` is the first number
-/// behind those of the accounts. `code` is what the table says of its type.
+/// Of a key, with what there is of its account but the label: `{key}` and `{module}` count from 1, `{key0}` and
+/// `{module0}` from 0, and `{run}` goes on from the phone's own keys to those of its modules. `beyond` is the first
+/// number behind those of the accounts. `code` is what the table says of its type.
 pub(crate) fn of_key(settings: &Settings, key: &KeySetting, code: Option<&String>) -> Words {
     let mut words = Words::default();
     words.text("pickup_code", key.pickup.strip_suffix(&key.value).unwrap_or_default());
