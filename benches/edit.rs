@@ -30,7 +30,7 @@ const MODELS: [&str; 10] =
 /// What is added to the template that all of them use: only one account's files change by it.
 const EDIT: &str = "{% if account.name == \"Account 7\" %}\nfeatures.edited = 1\n{% endif %}\n";
 /// Phones that ask in a second, evenly spread, whatever the answers take.
-const ASKED: u64 = 200;
+const ASKED: u32 = 200;
 const THREADS: u64 = 8;
 
 fn main() {
@@ -127,7 +127,7 @@ impl Daemon {
                 scope.spawn(move || {
                     let agent = ureq::agent();
                     (own..fleet.devices)
-                        .step_by(THREADS as usize)
+                        .step_by(usize::try_from(THREADS).unwrap())
                         .for_each(|number| self.fetch(&agent, number));
                 });
             }
@@ -152,7 +152,7 @@ impl Daemon {
     fn wait_for_stale(&self, wanted: u64) {
         let begun = Instant::now();
         while self.ask("resync")[0]["phones"]["concerned"].as_u64().unwrap_or(0) < wanted {
-            assert!(begun.elapsed() < Duration::from_secs(300), "{}", self.ask("resync"));
+            assert!(begun.elapsed() < Duration::from_mins(5), "{}", self.ask("resync"));
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -172,7 +172,7 @@ impl Latencies {
                 let (agent, mut times) = (ureq::agent(), Vec::new());
                 while !stop.load(Ordering::Relaxed) {
                     let own = turn.fetch_add(1, Ordering::Relaxed);
-                    let due = begun + Duration::from_secs(1) * u32::try_from(own).unwrap() / ASKED as u32;
+                    let due = begun + Duration::from_secs(1) * u32::try_from(own).unwrap() / ASKED;
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                     daemon.fetch(&agent, fleet.somewhere(own + 1_000_000));
                     times.push(due.elapsed());
