@@ -5,6 +5,7 @@
 //! whole or not there, and on the disk when the phone is told that it was taken. A folder goes with its device.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,7 @@ pub enum Refusal {
     /// It is longer than [`MAX_UPLOAD`].
     #[error("it is too long")]
     TooLong,
-    /// The device has sent too much within ten minutes, or has [`MOST_OF_ONE`] already.
+    /// The device has [`MOST_OF_ONE`] already.
     #[error("the device sends too much")]
     TooMany,
     /// There is no room for what phones send (`uploads_mib`).
@@ -73,9 +74,10 @@ impl Uploads {
         Ok(Self { folder: folder.to_owned(), most, used, pace: Mutex::default(), next: AtomicU64::new(0) })
     }
 
-    /// Whether a device may send something at `unix` seconds; that it does is counted.
-    pub fn may_send(&self, device: Id, unix: u64) -> bool {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits(device, unix)
+    /// Whether a device may send something from an address at `unix` seconds; that it does is counted. Another address
+    /// counts by itself, so that a stranger does not silence a phone.
+    pub fn may_send(&self, device: Id, from: Option<IpAddr>, unix: u64) -> bool {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits((device, from), unix)
     }
 
     /// Takes what a device has sent, in the place of what has this name. True when nothing had. It is on the disk when

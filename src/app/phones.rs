@@ -12,7 +12,7 @@ use tracing::info;
 
 use super::{AppError, GRACE, Ground, mib, wall_clock, workers};
 use crate::config::Config;
-use crate::provision::{self, Shelf};
+use crate::provision::{self, Registered, Shelf};
 use crate::statics::Statics;
 use crate::store::Store;
 use crate::uploads::Uploads;
@@ -25,6 +25,10 @@ pub(super) fn shelf(ground: &Ground) -> Arc<Shelf> {
         store: ground.store.clone(),
         statics: ground.statics.clone(),
         uploads: ground.uploads.clone(),
+        registered: Registered {
+            registrations: ground.registrations.clone(),
+            switchboard: ground.switchboard.clone(),
+        },
         base: ground.base.clone(),
         clock: wall_clock,
     }))

@@ -95,7 +95,7 @@ impl Drop for Place {
 /// Answers one request.
 async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Place) {
     let (begun, phone) = (now(), place.phone);
-    let asked = Asked::by_name(&request.name);
+    let asked = Asked::by_name(&request.name, Some(phone.ip()));
     let found = shelf.find(&asked).await.and_then(|found| {
         let content = Content::of(&found, request.mode)?;
         Ok((found, content))
@@ -107,7 +107,7 @@ async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Plac
     let (found, content) = match found {
         Ok(found) => found,
         Err(reason) => {
-            log(&asked, Some(phone.ip()), None, &Decision::Refused(reason));
+            log(&asked, None, &Decision::Refused(reason));
             tokio::time::sleep_until((begun + REFUSAL).into()).await;
             let refusal = if reason == BINARY {
                 error(Code::Undefined, BINARY)
@@ -121,7 +121,7 @@ async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Plac
     let most = if phone.is_ipv4() { BLOCK } else { BLOCK_OF_V6 };
     let terms = Terms::of(&request, content.bytes(), most);
     let ended = send(&socket, Arc::new(content), terms, begun).await;
-    settle(&shelf, &asked, phone, &found, &ended);
+    settle(&shelf, &asked, &found, &ended);
 }
 
 async fn open(here: IpAddr, phone: SocketAddr) -> io::Result<UdpSocket> {
@@ -130,7 +130,7 @@ async fn open(here: IpAddr, phone: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 /// A phone holds what it has acknowledged to its last block.
-fn settle(shelf: &Shelf, asked: &Asked<'_>, phone: SocketAddr, found: &Found, ended: &io::Result<Ending>) {
+fn settle(shelf: &Shelf, asked: &Asked<'_>, found: &Found, ended: &io::Result<Ending>) {
     let given: Option<&Given> = found.given();
     let decision = match ended {
         Ok(Ending::Whole) => Decision::Whole,
@@ -138,7 +138,7 @@ fn settle(shelf: &Shelf, asked: &Asked<'_>, phone: SocketAddr, found: &Found, en
         Ok(Ending::Silent) | Err(_) => Decision::Refused("the phone says nothing any more"),
         Ok(Ending::TooLong) => Decision::Refused("the transfer takes too long"),
     };
-    log(asked, Some(phone.ip()), given, &decision);
+    log(asked, given, &decision);
     if let (Found::Rendered(given, at), Ok(Ending::Whole)) = (found, ended) {
         shelf.note(given, &given.files[*at]);
     }
