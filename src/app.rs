@@ -169,7 +169,7 @@ impl App {
             registrations,
             sightings,
             statics: phones::statics(&config)?,
-            uploads: phones::uploads(&config)?,
+            uploads: phones::uploads(&config).await?,
             base: phones::base(&phones_url).to_owned(),
             switchboard,
         };

@@ -79,7 +79,8 @@ impl Catalog {
         }
         (catalog.by_mac, catalog.by_id) =
             catalog.names(|entry| entry.files().map(|file| &file.name).collect());
-        (catalog.sent_by_mac, catalog.sent_by_id) = catalog.names(|entry| entry.uploads().iter().collect());
+        (catalog.sent_by_mac, catalog.sent_by_id) =
+            catalog.names(|entry| entry.uploads().iter().chain(entry.overrides()).collect());
         Ok(catalog)
     }
 
@@ -106,6 +107,13 @@ impl Catalog {
             let (model_id, model) = family.models.get_key_value(&make.model)?;
             Some(Entry { brand_id, brand, family_id, family, model_id, model })
         })
+    }
+
+    /// The model at a path, `brand/family/model`.
+    pub fn at(&self, path: &str) -> Option<Entry<'_>> {
+        let mut ids = path.split('/').map(str::to_owned);
+        let (brand, family, model) = (ids.next()?, ids.next()?, ids.next()?);
+        self.find(&Make { brand, family, model })
     }
 
     /// Every model, by brand, family and model id.
@@ -168,9 +176,14 @@ fn who(file_name: &str, by_mac: &Names, by_id: &Names) -> Option<Asker> {
 }
 
 impl<'c> Entry<'c> {
-    /// What the phone sends.
+    /// What the phone sends and never fetches again.
     pub fn uploads(self) -> &'c [Pattern] {
         self.family.uploads.as_ref().unwrap_or(&self.brand.uploads)
+    }
+
+    /// What the phone sends and fetches again.
+    pub fn overrides(self) -> &'c [Pattern] {
+        self.family.overrides.as_ref().unwrap_or(&self.brand.overrides)
     }
 
     /// What the phone asks for, in the order it asks.

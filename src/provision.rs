@@ -13,7 +13,6 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
-use tokio::sync::Semaphore;
 use tracing::info;
 
 use crate::catalog::{Asker, Encryption};
@@ -26,13 +25,18 @@ use crate::uploads::Uploads;
 
 mod agents;
 mod noted;
+mod registered;
 mod sent;
 mod statics;
+mod taking;
 pub mod tftp;
+
+pub use registered::Registered;
 
 use agents::Agents;
 use noted::Noted;
 use sent::Sent;
+use taking::Taking;
 
 /// How long after its request a refusal is answered.
 const REFUSAL: Duration = Duration::from_millis(15);
@@ -55,6 +59,8 @@ pub struct Means {
     pub statics: Statics,
     /// What phones send.
     pub uploads: Arc<Uploads>,
+    /// From where phones are registered.
+    pub registered: Registered,
     /// The path of the URL at which phones reach us, below which static files are asked for.
     pub base: String,
     /// Unix milliseconds.
@@ -69,7 +75,8 @@ pub struct Shelf {
     agents: Agents,
     statics: Statics,
     uploads: Arc<Uploads>,
-    taking: Semaphore,
+    registered: Registered,
+    taking: Taking,
     base: String,
     clock: fn() -> u64,
 }
@@ -77,9 +84,9 @@ pub struct Shelf {
 impl Shelf {
     /// A door that works with these.
     pub fn new(means: Means) -> Self {
-        let Means { files, circle, store, statics, uploads, base, clock } = means;
-        let (noted, agents, taking) = (Noted::default(), Agents::new(store), Semaphore::new(sent::AT_ONCE));
-        Self { files, circle, noted, agents, statics, uploads, taking, base, clock }
+        let Means { files, circle, store, statics, uploads, registered, base, clock } = means;
+        let (noted, agents, taking) = (Noted::default(), Agents::new(store), Taking::default());
+        Self { files, circle, noted, agents, statics, uploads, registered, taking, base, clock }
     }
 }
 
@@ -108,6 +115,7 @@ struct Asked<'r> {
     name: &'r str,
     user_agent: &'r str,
     if_none_match: &'r str,
+    peer: Option<IpAddr>,
 }
 
 /// What there is for a request.
@@ -141,7 +149,6 @@ enum Decision {
 async fn answer(request: HttpRequest, shelf: web::Data<Shelf>, payload: web::Payload) -> HttpResponse {
     let begun = now();
     let asked = Asked::of(&request);
-    let peer = request.peer_addr().map(|peer| peer.ip());
     let answered = match *request.method() {
         Method::GET | Method::HEAD => shelf.give(&request, &asked).await,
         Method::PUT | Method::POST => shelf.take(&request, &asked, payload).await,
@@ -149,11 +156,11 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>, payload: web::Pay
     };
     match answered {
         Ok((response, given, decision)) => {
-            log(&asked, peer, given.as_deref(), &decision);
+            log(&asked, given.as_deref(), &decision);
             response
         }
         Err(reason) => {
-            log(&asked, peer, None, &Decision::Refused(reason));
+            log(&asked, None, &Decision::Refused(reason));
             tokio::time::sleep_until((begun + REFUSAL).into()).await;
             HttpResponse::NotFound().finish()
         }
@@ -171,13 +178,14 @@ impl<'r> Asked<'r> {
         let [user_agent, if_none_match] = [USER_AGENT, IF_NONE_MATCH].map(|header| text(headers, &header));
         let decoded = percent_decode_str(path).decode_utf8().ok();
         let place = decoded.and_then(|path| Name::parse(&path));
-        Self { path, place, name, user_agent, if_none_match }
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        Self { path, place, name, user_agent, if_none_match, peer }
     }
 
     /// A request that says the name of a file and nothing else.
-    fn by_name(path: &'r str) -> Self {
+    fn by_name(path: &'r str, peer: Option<IpAddr>) -> Self {
         let name = path.rsplit('/').next().unwrap_or_default();
-        Self { path, place: Name::parse(path), name, user_agent: "", if_none_match: "" }
+        Self { path, place: Name::parse(path), name, user_agent: "", if_none_match: "", peer }
     }
 }
 
@@ -216,9 +224,10 @@ impl Shelf {
             Ok((given, at)) => return Ok(Found::Rendered(given, at)),
             Err(refused) => refused,
         };
-        if let Some((given, sent)) = self.sent(asked, &set).await {
-            return Ok(Found::Sent(given, sent));
-        }
+        let refused = match self.sent(asked, &set).await {
+            Ok((given, sent)) => return Ok(Found::Sent(given, sent)),
+            Err(why) => why.unwrap_or(refused),
+        };
         let place = asked.place.as_ref().ok_or(refused)?;
         let names = statics::names(place, &self.base, set.catalog(), asked.user_agent);
         self.statics.find(names).await.map(Found::Static).ok_or(refused)
@@ -288,14 +297,14 @@ fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
     (response.body(file.rendered.body.clone()), Decision::Whole)
 }
 
-fn log(asked: &Asked<'_>, peer: Option<IpAddr>, given: Option<&Given>, decision: &Decision) {
+fn log(asked: &Asked<'_>, given: Option<&Given>, decision: &Decision) {
     let (decision, reason) = match decision {
         Decision::Whole => ("served", ""),
         Decision::Taken => ("taken", ""),
         Decision::NotModified => ("not modified", "the phone has it already"),
         Decision::Refused(reason) => ("refused", *reason),
     };
-    let peer = peer.map(tracing::field::display);
+    let peer = asked.peer.map(tracing::field::display);
     let device = given.map(|given| tracing::field::display(given.device));
     let rule = given.map(|given| given.model.as_str());
     let (name, agent) = (if given.is_some() { asked.name } else { asked.path }, asked.user_agent);
@@ -327,7 +336,7 @@ mod tests {
             optional: false,
         };
         let status = |if_none_match: &str| {
-            serve(&file, &Asked { if_none_match, ..Asked::by_name("a.cfg") }).0.status().as_u16()
+            serve(&file, &Asked { if_none_match, ..Asked::by_name("a.cfg", None) }).0.status().as_u16()
         };
         assert_eq!([etag.clone(), format!("\"x\", W/{etag}")].map(|tags| status(&tags)), [304, 304]);
         assert_eq!(["", "*", "\"x\"", "\"x\", *"].map(status), [200; 4]);

@@ -5,11 +5,13 @@
 //! whole or not there, and on the disk when the phone is told that it was taken. A folder goes with its device.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::id::Id;
 use crate::store::{Store, StoreError};
@@ -21,6 +23,9 @@ use pace::Pace;
 
 /// The longest that is taken, in bytes.
 pub const MAX_UPLOAD: usize = 1 << 20;
+
+/// The longest name, in bytes: that of a file system.
+const LONGEST_NAME: usize = 255;
 
 /// The most of one device.
 pub const MOST_OF_ONE: usize = 32;
@@ -42,7 +47,7 @@ pub enum Refusal {
     /// It is longer than [`MAX_UPLOAD`].
     #[error("it is too long")]
     TooLong,
-    /// The device has sent too much within ten minutes, or has [`MOST_OF_ONE`] already.
+    /// The device has [`MOST_OF_ONE`] already.
     #[error("the device sends too much")]
     TooMany,
     /// There is no room for what phones send (`uploads_mib`).
@@ -61,21 +66,26 @@ pub struct Uploads {
     most: u64,
     used: Mutex<u64>,
     pace: Mutex<Pace>,
+    /// Shared by whoever changes something on the disk, and held alone by whoever counts what is there.
+    changing: Arc<RwLock<()>>,
     /// What the next file is called while it is written.
     next: AtomicU64,
 }
 
 impl Uploads {
     /// What lies in a folder, which is made when something comes; all of it together at most `most` bytes. What was being
-    /// written when the last process ended is removed.
+    /// written when the last process ended is removed. Reads the disk; fails where the folder itself cannot be read.
     pub fn open(folder: &Path, most: u64) -> io::Result<Self> {
-        let used = Mutex::new(disk::tidy(folder)?);
-        Ok(Self { folder: folder.to_owned(), most, used, pace: Mutex::default(), next: AtomicU64::new(0) })
+        disk::tidy(folder)?;
+        let used = Mutex::new(disk::used(folder)?);
+        let (folder, next) = (folder.to_owned(), AtomicU64::new(0));
+        Ok(Self { folder, most, used, pace: Mutex::default(), changing: Arc::default(), next })
     }
 
-    /// Whether a device may send something at `unix` seconds; that it does is counted.
-    pub fn may_send(&self, device: Id, unix: u64) -> bool {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits(device, unix)
+    /// Whether a device may send something from an address at `unix` seconds; that it does is counted. Another address
+    /// counts by itself, so that a stranger does not silence a phone.
+    pub fn may_send(&self, device: Id, from: Option<IpAddr>, unix: u64) -> bool {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).admits((device, from), unix)
     }
 
     /// Takes what a device has sent, in the place of what has this name. True when nothing had. It is on the disk when
@@ -87,8 +97,13 @@ impl Uploads {
         if body.len() > MAX_UPLOAD {
             return Err(Refusal::TooLong);
         }
+        let changes = self.changes().await;
         self.reserve(new)?;
-        let written = tokio::task::spawn_blocking(move || disk::write(&folder, (&from, &to), &body)).await;
+        let write = move || {
+            let _until_it_is_written = changes;
+            disk::write(&folder, (&from, &to), &body)
+        };
+        let written = tokio::task::spawn_blocking(write).await;
         let before = written.unwrap_or_else(|error| Err(io::Error::other(error).into()));
         self.release(before.as_ref().map_or(new, |before| before.unwrap_or_default()));
         before.map(|before| before.is_none())
@@ -109,22 +124,22 @@ impl Uploads {
     /// Removes it. True when it was there.
     pub async fn remove(&self, device: Id, name: &str) -> io::Result<bool> {
         let Some(path) = self.path(device, name) else { return Ok(false) };
+        let _changes = self.changes().await;
         let removed = blocking(move || disk::remove(&path)).await?;
         self.release(removed.unwrap_or_default());
         Ok(removed.is_some())
     }
 
-    /// Removes all that these devices have sent.
+    /// Removes all that these devices have sent; what cannot be removed stays, with a warning.
     pub async fn forget(&self, devices: &[Id]) {
+        let _changes = self.changes().await;
         let folders: Vec<_> = devices.iter().map(|device| self.of(*device)).collect();
-        let removed = blocking(move || folders.iter().map(|folder| disk::remove_folder(folder)).sum()).await;
-        match removed {
-            Ok(bytes) => self.release(bytes),
-            Err(error) => tracing::warn!(%error, "what a device has sent could not be removed"),
-        }
+        let removed =
+            blocking(move || Ok(folders.iter().map(|folder| disk::remove_folder(folder)).sum())).await;
+        self.release(removed.unwrap_or_default());
     }
 
-    /// Removes all that was sent by devices that are there no more.
+    /// Removes all that was sent by devices that are there no more, and counts anew what is left.
     pub async fn sweep(&self, store: &dyn Store) -> Result<(), StoreError> {
         let folder = self.folder.clone();
         let mut gone = Vec::new();
@@ -132,7 +147,23 @@ impl Uploads {
             gone.extend(store.device(device).await?.is_none().then_some(device));
         }
         self.forget(&gone).await;
+        if let Err(error) = self.count().await {
+            tracing::warn!(%error, "uploads cannot be counted");
+        }
         Ok(())
+    }
+
+    /// Sets what is used to what is there.
+    async fn count(&self) -> io::Result<()> {
+        let _nothing_changes = self.changing.write().await;
+        let folder = self.folder.clone();
+        let used = blocking(move || disk::used(&folder)).await?;
+        *self.used() = used;
+        Ok(())
+    }
+
+    async fn changes(&self) -> OwnedRwLockReadGuard<()> {
+        self.changing.clone().read_owned().await
     }
 
     fn of(&self, device: Id) -> PathBuf {
@@ -142,6 +173,7 @@ impl Uploads {
     /// Nothing but what was taken has a path.
     fn path(&self, device: Id, name: &str) -> Option<PathBuf> {
         let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        let is_plain = is_plain && name.len() <= LONGEST_NAME;
         is_plain.then(|| self.of(device).join(name))
     }
 

@@ -64,6 +64,8 @@ fn a_phone_fetches_firmware_whole_in_parts_and_only_when_it_is_another() {
     let head = phone.ask("HEAD", "/yealink/one.rom", &[]);
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(head.headers["content-length"], "10");
+    let head = phone.ask("HEAD", "/yealink/one.rom", &[("Range", "bytes=2-5")]);
+    assert_eq!((head.status, &head.headers["content-length"]), (200, &"10".parse().unwrap()));
     assert_eq!(phone.fetch("/accounts/a0/logo.png").headers["content-type"], "image/png");
 }
 
@@ -217,6 +219,29 @@ fn what_is_refused_by_tftp_is_refused_alike() {
     }
     assert_eq!(OldPhone::asks(&daemon, b"\0\x02a\0octet\0").hears().0[..4], [0, 5, 0, 2]);
     assert_eq!(asked("805ec0123456.boot")[..4], [0, 3, 0, 1]);
+}
+
+#[test]
+fn an_encrypted_file_is_sent_by_tftp_where_the_phone_can_undo_it() {
+    let daemon = Daemon::configured(|config, _| "127.0.0.1:0".clone_into(&mut config.tftp));
+    let shop = daemon.shop();
+    for (mac, model, method) in
+        [("8843e1123456", "cisco/8851", "aes128gcm"), (MAC, "yealink/t46s", "aes-128-ecb")]
+    {
+        let device = shop.device(mac, model, mac);
+        let encryption = json!({"enabled": true, "password": "0123456789abcdef", "method": method});
+        shop.administrator.patch(&device, &json!({"provision": {"encryption": encryption}}));
+    }
+    let asked =
+        |name: &str, mode| OldPhone::asks(&daemon, format!("\0\x01{name}\0{mode}\0").as_bytes()).hears().0;
+    assert_eq!(
+        asked("8843e1123456.xml", "octet"),
+        b"\0\x05\0\x01not found\0",
+        "it would be told by a header"
+    );
+    assert_eq!(asked("805ec0123456.cfg", "octet")[..4], [0, 3, 0, 1]);
+    assert_eq!(asked("805ec0123456.cfg", "netascii")[..4], [0, 5, 0, 0], "it is no text");
+    assert_eq!(asked("805ec0123456.boot", "netascii")[..4], [0, 3, 0, 1]);
 }
 
 /// A pack of a brand whose file says where its firmware is.

@@ -5,7 +5,7 @@ mod house;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use house::{Daemon, Phone, Shop, id};
@@ -27,13 +27,15 @@ fn names(uploads: &Value) -> Vec<&str> {
 #[test]
 fn a_poly_phone_sends_its_log_and_fetches_what_was_set_on_it() {
     let mut daemon = Daemon::start();
-    let (shop, device, phone) = poly(&daemon);
+    let (shop, device, mut phone) = poly(&daemon);
+    phone.register();
     let put =
         |name: &str, text: &str| phone.send("PUT", &format!("/{MAC}-{name}"), &[], text.as_bytes()).status;
     assert_eq!(phone.fetch(&format!("/{MAC}-phone.cfg")).status, 404, "nothing was set on it");
     assert_eq!([put("app.log", "one"), put("app.log", "two"), put("phone.cfg", "<set/>")], [201, 204, 201]);
     let upper = phone.send("POST", &format!("/logs/{}-BOOT.LOG", MAC.to_uppercase()), &[], b"boot").status;
     assert_eq!(upper, 201);
+    assert_eq!(phone.fetch(&format!("/{MAC}-app.log")).status, 404, "a log is given back to nobody");
     let back = phone.fetch(&format!("/{MAC}-phone.cfg"));
     assert_eq!(
         (back.status, back.body.as_str(), &back.headers["content-length"]),
@@ -57,9 +59,91 @@ fn a_yealink_phone_sends_what_was_set_on_it() {
     let daemon = Daemon::start();
     let shop = daemon.shop();
     shop.device("805ec0123456", "yealink/t46s", "front");
-    let phone = daemon.phone("805ec0123456", "front");
+    let mut phone = daemon.phone("805ec0123456", "front");
+    phone.register();
     assert_eq!(phone.send("POST", "/805ec0123456-local.cfg", &[], b"#!version").status, 201);
     assert_eq!(phone.fetch("/805ec0123456-local.cfg").body, "#!version");
+}
+
+/// The first line of what is answered to a request that comes from another address than the phone's.
+fn from_elsewhere(daemon: &Daemon, request: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        socket.connect(daemon.phones()).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
+/// What is answered by TFTP to whoever asks from this address.
+fn by_tftp(daemon: &Daemon, from: &str, name: &str) -> Vec<u8> {
+    let socket = UdpSocket::bind((from, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.send_to(format!("\0\x01{name}\0octet\0").as_bytes(), daemon.tftp()).unwrap();
+    let mut answer = [0; 1024];
+    let length = socket.recv(&mut answer).unwrap();
+    answer[..length].to_vec()
+}
+
+#[test]
+fn what_was_set_on_a_phone_is_between_it_and_the_address_it_is_registered_from() {
+    let daemon = Daemon::configured(|config, _| "127.0.0.1:0".clone_into(&mut config.tftp));
+    let (shop, device, mut phone) = poly(&daemon);
+    let path = format!("/{MAC}-web.cfg");
+    assert_eq!(phone.send("PUT", &path, &[], b"<mine/>").status, 404, "it is registered nowhere");
+    phone.register();
+    let strange = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n<evil/>");
+    assert_eq!(from_elsewhere(&daemon, &strange), "HTTP/1.1 404");
+    assert_eq!(shop.administrator.get(&format!("{device}/uploads")), json!([]));
+    assert_eq!(phone.send("PUT", &path, &[], b"<mine/>").status, 201);
+    let fetch = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(from_elsewhere(&daemon, &fetch), "HTTP/1.1 404");
+    assert_eq!(by_tftp(&daemon, "127.0.0.2", &path), b"\0\x05\0\x01not found\0");
+    assert_eq!(by_tftp(&daemon, "127.0.0.1", &path), b"\0\x03\0\x01<mine/>");
+    phone.unregister();
+    assert_eq!(phone.fetch(&path).status, 404);
+}
+
+#[test]
+fn what_is_empty_a_part_or_encoded_is_not_taken() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = poly(&daemon);
+    let path = format!("/{MAC}-app.log");
+    let put = |headers: &[(&str, &str)], body: &[u8]| phone.send("PUT", &path, headers, body).status;
+    assert_eq!([put(&[], b""), put(&[("Content-Range", "bytes 0-3/8")], b"text")], [404; 2]);
+    assert_eq!(put(&[("Content-Encoding", "gzip")], b"text"), 404);
+    assert_eq!(begun(&daemon, "Content-Length: 0", b""), "HTTP/1.1 404");
+    assert_eq!(begun(&daemon, "X-Length: none", b""), "HTTP/1.1 404");
+    assert_eq!(shop.administrator.get(&format!("{device}/uploads")), json!([]));
+    assert_eq!(put(&[], b"text"), 201);
+}
+
+#[test]
+fn whoever_begins_to_send_and_does_not_go_on_holds_nobody_up() {
+    let daemon = Daemon::start();
+    let (shop, _, phone) = poly(&daemon);
+    shop.device("0004f2123457", "polycom/vvx410", "back");
+    let stalled = || {
+        let mut stream = TcpStream::connect(daemon.phones()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "PUT /{MAC}-app.log HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx").unwrap();
+        stream
+    };
+    let mut stalled: Vec<_> = (0..40).map(|_| stalled()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(phone.send("PUT", "/0004f2123457-app.log", &[], b"text").status, 201);
+    for stream in &mut stalled {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+    }
+    assert_eq!(phone.send("PUT", &format!("/{MAC}-app.log"), &[], b"text").status, 201);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tracing::info;
 
 use super::{AppError, GRACE, Ground, mib, wall_clock, workers};
 use crate::config::Config;
-use crate::provision::{self, Shelf};
+use crate::provision::{self, Registered, Shelf};
 use crate::statics::Statics;
 use crate::store::Store;
 use crate::uploads::Uploads;
@@ -25,6 +25,10 @@ pub(super) fn shelf(ground: &Ground) -> Arc<Shelf> {
         store: ground.store.clone(),
         statics: ground.statics.clone(),
         uploads: ground.uploads.clone(),
+        registered: Registered {
+            registrations: ground.registrations.clone(),
+            switchboard: ground.switchboard.clone(),
+        },
         base: ground.base.clone(),
         clock: wall_clock,
     }))
@@ -65,9 +69,10 @@ pub(super) fn statics(config: &Config) -> Result<Statics, AppError> {
 const SWEEP: Duration = Duration::from_hours(1);
 
 /// What phones have sent, beside the database.
-pub(super) fn uploads(config: &Config) -> io::Result<Arc<Uploads>> {
-    let most = mib(config.uploads_mib);
-    Ok(Arc::new(Uploads::open(&config.data_dir.join("uploads"), most)?))
+pub(super) async fn uploads(config: &Config) -> io::Result<Arc<Uploads>> {
+    let (folder, most) = (config.data_dir.join("uploads"), mib(config.uploads_mib));
+    let opened = tokio::task::spawn_blocking(move || Uploads::open(&folder, most)).await;
+    Ok(Arc::new(opened.map_err(io::Error::other)??))
 }
 
 /// Removes what was sent by devices that are there no more: at the start, and again and again, since not everything that

@@ -123,6 +123,8 @@ pub struct Family {
     pub files: Vec<File>,
     /// Names of what its phones send, where they are not the brand's.
     pub uploads: Option<Vec<Pattern>>,
+    /// Names of what its phones send and fetch again, where they are not the brand's.
+    pub overrides: Option<Vec<Pattern>>,
     /// Events, where they are not the brand's.
     pub events: Option<Events>,
     /// What parameters may say, by their names; `{n}` in a name stands for a number and `*` for anything.
@@ -158,9 +160,12 @@ pub struct Brand {
     /// Parameters that its phones read more than once in a file.
     #[serde(default)]
     pub repeated: Vec<String>,
-    /// Names of what its phones send: logs, and what was set on them.
+    /// Names of what its phones send and never fetch again: logs and lists of calls.
     #[serde(default)]
     pub uploads: Vec<Pattern>,
+    /// Names of what its phones send, fetch again and lay over their configuration: what was set on the phones.
+    #[serde(default)]
+    pub overrides: Vec<Pattern>,
     /// The vendor's codes for what keys do.
     #[serde(default)]
     pub key_codes: KeyCodes,

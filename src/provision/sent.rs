@@ -1,21 +1,36 @@
-//! What phones send by PUT or POST: logs, and what was set on the phones themselves, which they fetch again.
+//! What phones send by PUT or POST: logs, which nobody is given back, and what was set on the phones themselves, which
+//! they fetch again and lay over their configuration. Anybody may know a MAC address, so the latter is taken of, and given
+//! to, the address only from which a line of the device is registered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
 use super::{Answered, Asked, Decision, Shelf};
+use crate::catalog::Asker;
 use crate::files::Given;
 use crate::template::Set;
 use crate::uploads::{MAX_UPLOAD, Refusal};
 
-/// How many phones may send something at a time, and how long each may take.
-pub(super) const AT_ONCE: usize = 32;
+/// How long a phone may take to send something, and to send nothing of it.
 const LONGEST: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(3);
+
+/// Who sends something, and what.
+struct Sender {
+    given: Arc<Given>,
+    /// The name in the vendor's case.
+    name: String,
+    /// Whether the phone fetches it again.
+    overrides: bool,
+}
 
 /// Something that a phone has sent.
 #[derive(Debug)]
@@ -39,13 +54,21 @@ impl Sent {
 }
 
 impl Shelf {
-    /// What the phone that asks has sent under this name.
-    pub(super) async fn sent(&self, asked: &Asked<'_>, set: &Set) -> Option<(Arc<Given>, Sent)> {
-        let (given, name) = self.sender(asked, set).await.ok()?;
-        let read = self.uploads.read(given.device, &name).await;
+    /// What was set on the phone that asks, and sent under this name; else why it is not given, where it is such a name.
+    pub(super) async fn sent(
+        &self,
+        asked: &Asked<'_>,
+        set: &Set,
+    ) -> Result<(Arc<Given>, Sent), Option<&'static str>> {
+        let sender = self.sender(asked, set).await.map_err(|_| None)?;
+        if !sender.overrides {
+            return Err(None);
+        }
+        self.is_at_home(asked, &sender).await?;
+        let read = self.uploads.read(sender.given.device, &sender.name).await;
         let read = read.inspect_err(|error| tracing::warn!(%error, "what a phone has sent cannot be read"));
-        let (body, _) = read.ok().flatten()?;
-        Some((given, Sent { name, body }))
+        let (body, _) = read.ok().flatten().ok_or("the phone has sent nothing by this name")?;
+        Ok((sender.given, Sent { name: sender.name, body }))
     }
 
     /// Takes what a phone sends, if it is one that may.
@@ -55,51 +78,81 @@ impl Shelf {
         asked: &Asked<'_>,
         payload: web::Payload,
     ) -> Result<Answered, &'static str> {
-        let (given, name) = self.sender(asked, &self.files.set()).await?;
-        if !self.uploads.may_send(given.device, (self.clock)() / 1000) {
+        acceptable(request.headers())?;
+        let sender = self.sender(asked, &self.files.set()).await?;
+        if sender.overrides {
+            self.is_at_home(asked, &sender).await?;
+        }
+        let device = sender.given.device;
+        if !self.uploads.may_send(device, asked.peer, (self.clock)() / 1000) {
             return Err("the device sends too much");
         }
-        let length =
-            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if length.is_some_and(|length: u64| length > MAX_UPLOAD as u64) {
-            return Err("it is too long");
-        }
-        let body =
-            tokio::time::timeout(LONGEST, self.body(payload)).await.map_err(|_| "it comes too slowly")??;
-        match self.uploads.take(given.device, &name, body).await {
-            Ok(is_new) => {
-                let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::NoContent() };
-                Ok((answer.finish(), Some(given), Decision::Taken))
-            }
-            Err(refusal) => Err(reason(&refusal)),
-        }
+        let _one_of_a_few = self.taking.enter(device).ok_or("too much is sent at once")?;
+        let body = tokio::time::timeout(LONGEST, body(payload)).await.map_err(|_| TOO_SLOW)??;
+        let taken = self.uploads.take(device, &sender.name, body).await;
+        let is_new = taken.map_err(|refusal| reason(&refusal))?;
+        let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::NoContent() };
+        Ok((answer.finish(), Some(sender.given), Decision::Taken))
     }
 
-    async fn body(&self, mut payload: web::Payload) -> Result<Bytes, &'static str> {
-        let _one_of_a_few = self.taking.acquire().await.map_err(|_| "nothing is taken any more")?;
-        let mut body = BytesMut::new();
-        while let Some(piece) = payload.next().await {
-            body.extend_from_slice(&piece.map_err(|_| "it breaks off")?);
-            if body.len() > MAX_UPLOAD {
-                return Err("it is too long");
-            }
+    /// The phone that sends something under this name.
+    async fn sender(&self, asked: &Asked<'_>, set: &Set) -> Result<Sender, &'static str> {
+        let asker = set.catalog().sender(asked.name).ok_or("nobody sends such a file")?;
+        let given = self.admitted(asked, set, asker).await?;
+        let is_it = |name: &String| name.eq_ignore_ascii_case(asked.name);
+        if let Some(name) = given.uploads.iter().find(|name| is_it(name)).cloned() {
+            return Ok(Sender { given, name, overrides: false });
         }
-        Ok(body.freeze())
+        let name = overrides(set, &given, asker).into_iter().find(is_it);
+        let name = name.ok_or("the device's model does not send this file")?;
+        Ok(Sender { given, name, overrides: true })
     }
 
-    /// The phone that sends something under this name, and the name in the vendor's case.
-    async fn sender(&self, asked: &Asked<'_>, set: &Set) -> Result<(Arc<Given>, String), &'static str> {
-        let sender = set.catalog().sender(asked.name).ok_or("nobody sends such a file")?;
-        let given = self.admitted(asked, set, sender).await?;
-        let name = given.uploads.iter().find(|name| name.eq_ignore_ascii_case(asked.name)).cloned();
-        name.map(|name| (given, name)).ok_or("the device's model does not send this file")
+    async fn is_at_home(&self, asked: &Asked<'_>, sender: &Sender) -> Result<(), &'static str> {
+        let unix = (self.clock)() / 1000;
+        let peer = asked.peer.ok_or(NOT_AT_HOME)?;
+        self.registered.is_at(sender.given.device, peer, unix).await.then_some(()).ok_or(NOT_AT_HOME)
     }
+}
+
+const NOT_AT_HOME: &str = "no line of the device is registered from this address";
+const TOO_SLOW: &str = "it comes too slowly";
+const TOO_LONG: &str = "it is too long";
+
+/// The names of what is fetched again, of the phone that was meant.
+fn overrides(set: &Set, given: &Given, asker: Asker) -> Vec<String> {
+    let Some(entry) = set.catalog().at(&given.model) else { return Vec::new() };
+    let mac = match asker {
+        Asker::Mac(mac) => Some(mac),
+        Asker::Device(_) => None,
+    };
+    entry.overrides().iter().filter_map(|name| name.of(entry.model, given.device, mac)).collect()
+}
+
+/// Whether what comes is the whole of something, as it is, of a length that is taken.
+fn acceptable(headers: &HeaderMap) -> Result<(), &'static str> {
+    if headers.contains_key(CONTENT_RANGE) || headers.contains_key(CONTENT_ENCODING) {
+        return Err("it is a part of something, or encoded");
+    }
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > MAX_UPLOAD as u64) { Err(TOO_LONG) } else { Ok(()) }
+}
+
+async fn body(mut payload: web::Payload) -> Result<Bytes, &'static str> {
+    let mut body = BytesMut::new();
+    while let Some(piece) = tokio::time::timeout(IDLE, payload.next()).await.map_err(|_| TOO_SLOW)? {
+        body.extend_from_slice(&piece.map_err(|_| "it breaks off")?);
+        if body.len() > MAX_UPLOAD {
+            return Err(TOO_LONG);
+        }
+    }
+    if body.is_empty() { Err("it is empty") } else { Ok(body.freeze()) }
 }
 
 /// What the log says of what was not taken; the phone hears nothing of it.
 fn reason(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::TooLong => "it is too long",
+        Refusal::TooLong => TOO_LONG,
         Refusal::TooMany => "the device sends too much",
         Refusal::Full => "there is no more room for uploads: see uploads_mib",
         Refusal::Disk(error) => {

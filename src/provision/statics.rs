@@ -1,11 +1,11 @@
 //! Static files over HTTP: which one a path means, whole or in part (RFC 9110 §13 and §14).
 
 use actix_web::body::SizedStream;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT_RANGES, ByteRangeSpec, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, EntityTag, Header,
     IF_RANGE, IfNoneMatch, IfRange, RANGE, Range, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
@@ -71,11 +71,19 @@ pub(super) async fn serve(request: &HttpRequest, found: StaticFile) -> (HttpResp
         }
     };
     response.insert_header((CONTENT_TYPE, content_type(&found.name)));
+    if *request.method() == Method::HEAD {
+        return (nothing(response, found.bytes), Decision::Whole);
+    }
     (stream(response, found, first, last - first).await, Decision::Whole)
 }
 
 fn content_type(name: &Name) -> String {
     mime_guess::from_path(name.as_str()).first_or_octet_stream().to_string()
+}
+
+/// An answer without a body, which says how long that would be.
+fn nothing(mut response: HttpResponseBuilder, bytes: u64) -> HttpResponse {
+    response.body(SizedStream::new(bytes, futures_util::stream::empty::<Result<_, std::io::Error>>()))
 }
 
 async fn stream(
@@ -105,7 +113,7 @@ fn wanted(request: &HttpRequest, tag: &EntityTag, bytes: u64) -> Part {
     if holds(request, tag) {
         return Part::Unchanged;
     }
-    if !request.headers().contains_key(RANGE) || !range_counts(request, tag) {
+    if !asks_for_one_range(request) || !range_counts(request, tag) {
         return Part::Whole;
     }
     match Range::parse(request) {
@@ -120,6 +128,12 @@ fn holds(request: &HttpRequest, tag: &EntityTag) -> bool {
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|held| held.weak_eq(tag)),
         _ => false,
     }
+}
+
+/// A range counts for GET only (RFC 9110 §14.2), and where some of what is asked for cannot be read, nothing is.
+fn asks_for_one_range(request: &HttpRequest) -> bool {
+    let range = request.headers().get(RANGE).and_then(|range| range.to_str().ok());
+    *request.method() == Method::GET && range.is_some_and(|range| !range.contains(','))
 }
 
 /// A part is of use only to whoever has another of the same file. A date says too little to be sure.
@@ -187,11 +201,25 @@ mod tests {
             [range("bytes=0-1,4-5"), range("lines=1-2"), range("bytes=5-2"), range("")],
             [const { Part::Whole }; 4]
         );
+        assert_eq!([range("bytes=x-y,2-5"), range("bytes=2-5,"), range("2-5")], [const { Part::Whole }; 3]);
         let conditional = |tag| part_of(&[("Range", "bytes=2-5"), ("If-Range", tag)]);
         assert_eq!(conditional("\"tag\""), Part::Bytes(2, 5));
         for other in ["\"other\"", "W/\"tag\"", "Sun, 06 Nov 1994 08:49:37 GMT", "nonsense"] {
             assert_eq!(conditional(other), Part::Whole, "{other}");
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_for_the_head_is_told_the_length_of_the_whole_and_nothing_is_read() {
+        use actix_web::body::{BodySize, MessageBody as _, to_bytes};
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(10).unwrap();
+        let (name, sha256) = (Name::parse("a.rom").unwrap(), "tag".to_owned());
+        let found = StaticFile { name, file, bytes: 10, sha256 };
+        let head = TestRequest::default().method(Method::HEAD).insert_header(("Range", "bytes=2-5"));
+        let (response, _) = serve(&head.to_http_request(), found).await;
+        assert_eq!((response.status().as_u16(), response.body().size()), (200, BodySize::Sized(10)));
+        assert!(to_bytes(response.into_body()).await.is_ok_and(|read| read.is_empty()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::UdpSocket;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::{Asked, Decision, Found, REFUSAL, Shelf, log, now};
@@ -21,6 +22,9 @@ use crate::tftp::{Code, Ending, Mode, Packet, Request, Step, Terms, Transfer, da
 /// The most transfers at a time, and of one address.
 const MOST: usize = 512;
 const MOST_OF_ONE: usize = 32;
+
+/// The most that all transfers may hold of what is nobody else's, in bytes.
+const MOST_BYTES: usize = 64 << 20;
 
 /// The longest datagram of a phone that is read, in bytes.
 const LONGEST: usize = 1024;
@@ -60,8 +64,18 @@ pub async fn serve(socket: UdpSocket, shelf: Arc<Shelf>) {
 }
 
 /// Who is being sent something. A request that comes again from the same port is the same request.
-#[derive(Debug, Default)]
-struct UnderWay(Mutex<HashSet<SocketAddr>>);
+#[derive(Debug)]
+struct UnderWay {
+    phones: Mutex<HashSet<SocketAddr>>,
+    /// The bytes that may still be held.
+    bytes: Arc<Semaphore>,
+}
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self { phones: Mutex::default(), bytes: Arc::new(Semaphore::new(MOST_BYTES)) }
+    }
+}
 
 /// A place among those, until it is dropped.
 struct Place {
@@ -81,8 +95,13 @@ impl UnderWay {
         Some(Place { phone, among: self.clone() })
     }
 
+    /// Room for so many bytes, until it is dropped.
+    fn hold(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.bytes.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashSet<SocketAddr>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.phones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,19 +114,20 @@ impl Drop for Place {
 /// Answers one request.
 async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Place) {
     let (begun, phone) = (now(), place.phone);
-    let asked = Asked::by_name(&request.name);
+    let asked = Asked::by_name(&request.name, Some(phone.ip()));
     let found = shelf.find(&asked).await.and_then(|found| {
         let content = Content::of(&found, request.mode)?;
-        Ok((found, content))
+        let held = place.among.hold(content.owned(&found)).ok_or("too much is being sent by TFTP")?;
+        Ok((found, content, held))
     });
     let Ok(socket) = open(here, phone).await.inspect_err(|error| tracing::warn!(%error, "TFTP: no socket"))
     else {
         return;
     };
-    let (found, content) = match found {
+    let (found, content, _held) = match found {
         Ok(found) => found,
         Err(reason) => {
-            log(&asked, Some(phone.ip()), None, &Decision::Refused(reason));
+            log(&asked, None, &Decision::Refused(reason));
             tokio::time::sleep_until((begun + REFUSAL).into()).await;
             let refusal = if reason == BINARY {
                 error(Code::Undefined, BINARY)
@@ -121,7 +141,7 @@ async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Plac
     let most = if phone.is_ipv4() { BLOCK } else { BLOCK_OF_V6 };
     let terms = Terms::of(&request, content.bytes(), most);
     let ended = send(&socket, Arc::new(content), terms, begun).await;
-    settle(&shelf, &asked, phone, &found, &ended);
+    settle(&shelf, &asked, &found, &ended);
 }
 
 async fn open(here: IpAddr, phone: SocketAddr) -> io::Result<UdpSocket> {
@@ -130,7 +150,7 @@ async fn open(here: IpAddr, phone: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 /// A phone holds what it has acknowledged to its last block.
-fn settle(shelf: &Shelf, asked: &Asked<'_>, phone: SocketAddr, found: &Found, ended: &io::Result<Ending>) {
+fn settle(shelf: &Shelf, asked: &Asked<'_>, found: &Found, ended: &io::Result<Ending>) {
     let given: Option<&Given> = found.given();
     let decision = match ended {
         Ok(Ending::Whole) => Decision::Whole,
@@ -138,7 +158,7 @@ fn settle(shelf: &Shelf, asked: &Asked<'_>, phone: SocketAddr, found: &Found, en
         Ok(Ending::Silent) | Err(_) => Decision::Refused("the phone says nothing any more"),
         Ok(Ending::TooLong) => Decision::Refused("the transfer takes too long"),
     };
-    log(asked, Some(phone.ip()), given, &decision);
+    log(asked, given, &decision);
     if let (Found::Rendered(given, at), Ok(Ending::Whole)) = (found, ended) {
         shelf.note(given, &given.files[*at]);
     }
@@ -146,6 +166,9 @@ fn settle(shelf: &Shelf, asked: &Asked<'_>, phone: SocketAddr, found: &Found, en
 
 /// Why a file is not sent as a text.
 const BINARY: &str = "this file is no text: ask for it in octet mode";
+
+/// Why a file is not sent at all.
+const CODED: &str = "the file's encryption is told by a header, which TFTP has not";
 
 /// What is sent.
 #[derive(Debug)]
@@ -159,7 +182,14 @@ impl Content {
         match (found, mode) {
             (_, Mode::Other) => Err("TFTP in a mode that nobody uses any more"),
             (Found::Rendered(given, at), mode) => {
-                let body = given.files[*at].rendered.body.clone();
+                let rendered = &given.files[*at].rendered;
+                let body = rendered.body.clone();
+                if rendered.encryption.is_some_and(|encryption| encryption.content_coding().is_some()) {
+                    return Err(CODED);
+                }
+                if rendered.encryption.is_some() && mode == Mode::Netascii {
+                    return Err(BINARY);
+                }
                 Ok(Self::Memory(if mode == Mode::Octet { body } else { netascii(&body).into() }))
             }
             (Found::Sent(_, sent), Mode::Octet) => Ok(Self::Memory(sent.body().clone())),
@@ -169,6 +199,16 @@ impl Content {
                 let file = found.file.try_clone().map_err(|_| "the file cannot be read")?;
                 Ok(Self::File(file, found.bytes))
             }
+        }
+    }
+
+    /// How many bytes the transfer holds that are nobody else's.
+    fn owned(&self, found: &Found) -> usize {
+        let Self::Memory(body) = self else { return 0 };
+        match found {
+            Found::Rendered(given, at) if given.files[*at].rendered.body.as_ptr() == body.as_ptr() => 0,
+            Found::Sent(_, sent) if sent.body().as_ptr() != body.as_ptr() => body.len() + sent.body().len(),
+            _ => body.len(),
         }
     }
 
@@ -201,21 +241,34 @@ async fn send(socket: &UdpSocket, content: Arc<Content>, terms: Terms, begun: In
         match step {
             Step::End(ending) => return Ok(ending),
             Step::Wait => {}
-            Step::Greet(greeting) => drop(socket.send(&greeting).await?),
+            Step::Greet(greeting) => drop(lost(socket.send(&greeting).await)?),
             Step::Send(blocks) => {
                 for datagram in read(&transfer, &content, blocks).await? {
-                    socket.send(&datagram).await?;
+                    lost(socket.send(&datagram).await)?;
                 }
             }
         }
         let until = begun + Duration::from_millis(transfer.deadline());
         step = match tokio::time::timeout_at(until.into(), socket.recv(&mut datagram)).await {
-            Ok(length) => match Packet::read(&datagram[..length?]) {
+            Ok(received) => match lost(received)?.and_then(|length| Packet::read(&datagram[..length])) {
                 Some(packet) => transfer.heard(&packet, clock()),
                 None => Step::Wait,
             },
             Err(_) => transfer.waited(clock()),
         };
+    }
+}
+
+/// What went wrong with a datagram is no worse than if it were lost, as where one was too long for the path: the system
+/// says so once, and sends the next in pieces. Only where nobody listens there is nobody to wait for.
+fn lost<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, "TFTP: a datagram is lost");
+            Ok(None)
+        }
     }
 }
 
@@ -254,5 +307,23 @@ mod tests {
         assert_eq!(others.len() + MOST_OF_ONE, MOST);
         drop((first, of_one));
         assert!(under_way.enter(phone(1, 1)).is_some());
+    }
+    #[test]
+    fn what_transfers_hold_is_bounded() {
+        let under_way = UnderWay::default();
+        let held: Vec<_> = (0..1000).map_while(|_| under_way.hold(3 << 20)).collect();
+        assert_eq!(held.len(), 21);
+        assert!(under_way.hold(0).is_some() && under_way.hold(1 << 30).is_none());
+        drop(held);
+        assert!(under_way.hold(MOST_BYTES).is_some());
+    }
+
+    #[test]
+    fn only_where_nobody_listens_a_datagram_is_more_than_lost() {
+        const EMSGSIZE: i32 = 90;
+        assert!(lost::<()>(Err(io::Error::from_raw_os_error(EMSGSIZE))).unwrap().is_none());
+        assert!(lost::<()>(Err(io::ErrorKind::HostUnreachable.into())).unwrap().is_none());
+        assert!(lost::<()>(Err(io::ErrorKind::ConnectionRefused.into())).is_err());
+        assert_eq!(lost(Ok(3)).unwrap(), Some(3));
     }
 }

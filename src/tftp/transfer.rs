@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use super::packet::Packet;
 use super::terms::Terms;
 
-/// How often something is sent again before the phone is given up.
+/// How often something is sent again before the phone is given up, and before one that has not said a word is: a request
+/// may be anybody's, in the name of somebody else.
 const TRIES: u32 = 5;
+const TRIES_AT_FIRST: u32 = 2;
 
 /// How long an acknowledgement is waited for at first, and at most, in milliseconds.
 const FIRST_WAIT: u64 = 1_000;
@@ -48,6 +50,8 @@ pub struct Transfer {
     terms: Terms,
     /// Whether the phone has agreed to the terms, if there is anything to agree to.
     agreed: bool,
+    /// Whether it has acknowledged anything.
+    answered: bool,
     /// The last block that it has, and the last that it was sent.
     acked: u64,
     sent: u64,
@@ -62,9 +66,10 @@ impl Transfer {
     /// Begins to send a file of `bytes` at `now`, in milliseconds of any clock that goes forward.
     pub fn begin(bytes: u64, terms: Terms, now: u64) -> (Self, Step) {
         let agreed = terms.option_ack().is_none();
-        let (acked, sent, end) = (0, 0, now + LONGEST);
+        let (answered, tries, repeated) = (false, 0, false);
+        let (acked, sent, deadline, end) = (0, 0, now, now + LONGEST);
         let mut transfer =
-            Self { bytes, terms, agreed, acked, sent, tries: 0, repeated: false, deadline: now, end };
+            Self { bytes, terms, agreed, answered, acked, sent, tries, repeated, deadline, end };
         let step = transfer.send(now);
         (transfer, step)
     }
@@ -98,7 +103,8 @@ impl Transfer {
             return Step::Wait;
         }
         self.tries += 1;
-        if self.tries > TRIES { Step::End(Ending::Silent) } else { self.send(now) }
+        let most = if self.answered { TRIES } else { TRIES_AT_FIRST };
+        if self.tries > most { Step::End(Ending::Silent) } else { self.send(now) }
     }
 
     /// An acknowledgement that comes twice is no reason to send twice (RFC 1123 §4.2.3.1), but where several blocks
@@ -121,13 +127,14 @@ impl Transfer {
     }
 
     fn go_on(&mut self, now: u64) -> Step {
-        (self.tries, self.repeated) = (0, false);
+        (self.answered, self.tries, self.repeated) = (true, 0, false);
         self.send(now)
     }
 
     fn send(&mut self, now: u64) -> Step {
         let usual = (FIRST_WAIT << self.tries.min(8)).min(LONGEST_WAIT);
-        self.deadline = now + self.terms.patience.unwrap_or(usual);
+        let wished = self.terms.patience.filter(|_| self.answered);
+        self.deadline = now + wished.unwrap_or(usual);
         if let Some(greeting) = self.terms.option_ack().filter(|_| !self.agreed) {
             return Step::Greet(greeting);
         }

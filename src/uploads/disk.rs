@@ -1,9 +1,9 @@
 //! Files of devices: each is written beside its place, brought to the disk, and put there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -11,26 +11,52 @@ use bytes::Bytes;
 use super::{MOST_OF_ONE, Refusal, Upload};
 use crate::id::Id;
 
-/// Removes what was being written, and gives the size of the rest, in bytes.
-pub(super) fn tidy(folder: &Path) -> io::Result<u64> {
-    let mut used = 0;
+/// Removes what was being written. What cannot be removed stays, with a warning.
+pub(super) fn tidy(folder: &Path) -> io::Result<()> {
     for device in devices(folder)? {
         let own = folder.join(device.to_string());
-        for entry in fs::read_dir(own)?.filter_map(Result::ok) {
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
-                fs::remove_file(entry.path())?;
-            } else {
-                used += entry.metadata()?.len();
-            }
+        if let Err(error) = tidy_one(&own) {
+            tracing::warn!(%error, path = %own.display(), "uploads that are not whole stay there");
         }
     }
-    Ok(used)
+    Ok(())
+}
+
+fn tidy_one(own: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(own)? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if !name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "something strange among the uploads stays there");
+        }
+    }
+    Ok(())
+}
+
+/// The size of all that was sent, in bytes. What cannot be read counts for nothing, with a warning.
+pub(super) fn used(folder: &Path) -> io::Result<u64> {
+    let own = devices(folder)?.into_iter().map(|device| folder.join(device.to_string()));
+    let size = |own: PathBuf| {
+        let size = size(&own);
+        let warn =
+            |error: &io::Error| tracing::warn!(%error, path = %own.display(), "uploads cannot be counted");
+        size.inspect_err(warn).unwrap_or_default()
+    };
+    Ok(own.map(size).sum())
+}
+
+fn size(own: &Path) -> io::Result<u64> {
+    Ok(list(own)?.iter().map(|upload| upload.bytes).sum())
 }
 
 /// The devices that have sent something.
 pub(super) fn devices(folder: &Path) -> io::Result<Vec<Id>> {
-    let entries = absent(fs::read_dir(folder))?;
-    let names = entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
+    let entries = absent(fs::read_dir(folder)).map_err(named)?.into_iter().flatten().filter_map(Result::ok);
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
 
@@ -72,7 +98,8 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<Upload>> {
     let mut found = Vec::new();
     for entry in absent(fs::read_dir(folder))?.into_iter().flatten().filter_map(Result::ok) {
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if let (false, Some(about)) = (name.starts_with('.'), absent(entry.metadata())?) {
+        let about = absent(entry.metadata())?.filter(Metadata::is_file);
+        if let (false, Some(about)) = (name.starts_with('.'), about) {
             found.push(Upload { name, bytes: about.len(), received: seconds(about.mtime()) });
         }
     }
@@ -82,24 +109,32 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<Upload>> {
 
 /// The bytes of a file, and when they were taken, in Unix seconds.
 pub(super) fn read(path: &Path) -> io::Result<Option<(Bytes, u64)>> {
-    let Some(body) = absent(fs::read(path))? else { return Ok(None) };
-    let received = absent(fs::metadata(path))?.map_or(0, |about| seconds(about.mtime()));
-    Ok(Some((body.into(), received)))
+    let Some(about) = file(path)? else { return Ok(None) };
+    let body = absent(fs::read(path))?;
+    Ok(body.map(|body| (body.into(), seconds(about.mtime()))))
 }
 
 /// Removes a file, and gives its size.
 pub(super) fn remove(path: &Path) -> io::Result<Option<u64>> {
     let _alone = placing();
-    let Some(about) = absent(fs::metadata(path))? else { return Ok(None) };
+    let Some(about) = file(path)? else { return Ok(None) };
     let removed = absent(fs::remove_file(path))?.map(|()| about.len());
     path.parent().map_or(Ok(()), sync).map(|()| removed)
 }
 
-/// Removes all of a device, and gives its size.
-pub(super) fn remove_folder(folder: &Path) -> io::Result<u64> {
+/// Removes all of a device, as far as that can be done, and gives the size of what is there no more.
+pub(super) fn remove_folder(folder: &Path) -> u64 {
     let _alone = placing();
-    let bytes = list(folder)?.iter().map(|upload| upload.bytes).sum();
-    absent(fs::remove_dir_all(folder)).map(|_| bytes)
+    let before = size(folder).unwrap_or_default();
+    if let Err(error) = absent(fs::remove_dir_all(folder)) {
+        tracing::warn!(%error, path = %folder.display(), "what a device has sent could not be removed");
+    }
+    before.saturating_sub(size(folder).unwrap_or_default())
+}
+
+/// What is known of a file, if it is one.
+fn file(path: &Path) -> io::Result<Option<Metadata>> {
+    Ok(absent(fs::symlink_metadata(path))?.filter(Metadata::is_file))
 }
 
 fn seconds(time: i64) -> u64 {

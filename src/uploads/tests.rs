@@ -77,6 +77,51 @@ async fn a_name_leads_to_what_was_taken_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_file_can_have_is_not_there() {
+    let (_folder, uploads) = uploads(10);
+    uploads.take(device(1), "a.log", body(1)).await.unwrap();
+    let name = "a".repeat(256);
+    assert!(uploads.read(device(1), &name).await.unwrap().is_none());
+    assert!(!uploads.remove(device(1), &name).await.unwrap());
+}
+
+#[tokio::test]
+async fn strange_things_in_the_folder_are_passed_over() {
+    let (folder, uploads) = uploads(10);
+    uploads.take(device(1), "a.log", body(8)).await.unwrap();
+    let all = folder.path().join("uploads");
+    let own = all.join(device(1).to_string());
+    std::fs::create_dir(own.join(".x")).unwrap();
+    std::fs::create_dir(own.join("b.log")).unwrap();
+    std::fs::write(all.join(device(2).to_string()), "no folder").unwrap();
+    let again = Uploads::open(&all, 10).unwrap();
+    assert_eq!(names(&again, device(1)).await, ["a.log"]);
+    assert!(again.read(device(1), "b.log").await.unwrap().is_none());
+    assert!(!again.remove(device(1), "b.log").await.unwrap());
+    again.take(device(1), "c.log", body(2)).await.unwrap();
+    std::fs::remove_dir_all(&all).unwrap();
+    std::fs::write(&all, "no folder").unwrap();
+    let refused = Uploads::open(&all, 10).unwrap_err().to_string();
+    assert!(refused.contains(&all.display().to_string()), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_used_is_what_is_on_the_disk() {
+    let (folder, uploads) = uploads(10);
+    for number in 1..=2 {
+        uploads.take(device(number), "a.log", body(5)).await.unwrap();
+    }
+    let all = folder.path().join("uploads");
+    std::fs::remove_dir_all(all.join(device(1).to_string())).unwrap();
+    std::fs::write(all.join(device(3).to_string()), "cannot be removed as a folder").unwrap();
+    uploads.forget(&[device(3), device(2)]).await;
+    assert!(names(&uploads, device(2)).await.is_empty());
+    assert!(matches!(uploads.take(device(4), "a.log", body(6)).await, Err(Refusal::Full)));
+    uploads.count().await.unwrap();
+    uploads.take(device(4), "a.log", body(10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn only_the_owner_of_the_process_may_read_them() {
     use std::os::unix::fs::PermissionsExt as _;
     let (folder, uploads) = uploads(10);

@@ -129,22 +129,39 @@ fn what_is_lost_is_sent_again_and_what_comes_twice_is_no_harm() {
     }
 }
 
-#[test]
-fn a_phone_that_says_nothing_is_given_up_within_half_a_minute() {
-    let (mut transfer, first) = Transfer::begin(2000, terms(&[]), 0);
-    assert_eq!(first, Step::Send(1..=1));
+/// How often something is sent to a phone that says nothing, once more included, and when it is given up.
+fn silence(transfer: &mut Transfer) -> (u32, u64) {
     let mut sent = 1;
-    let ended = loop {
+    loop {
         let now = transfer.deadline();
         assert_eq!(transfer.waited(now - 1), Step::Wait);
         match transfer.waited(now) {
-            Step::Send(blocks) => assert_eq!(blocks, 1..=1),
-            step => break (step, now),
+            Step::Send(_) | Step::Greet(_) => sent += 1,
+            step => {
+                assert_eq!(step, Step::End(Ending::Silent));
+                return (sent, now);
+            }
         }
-        sent += 1;
-    };
-    assert_eq!(ended.0, Step::End(Ending::Silent));
-    assert!(sent == 6 && ended.1 < 30_000, "{sent} times until {}", ended.1);
+    }
+}
+
+#[test]
+fn a_phone_that_says_nothing_any_more_is_given_up_within_half_a_minute() {
+    let (mut transfer, first) = Transfer::begin(2000, terms(&[]), 0);
+    assert_eq!(first, Step::Send(1..=1));
+    assert_eq!(transfer.heard(&Packet::Ack(1), 0), Step::Send(2..=2));
+    assert_eq!(silence(&mut transfer), (6, 19_000));
+}
+
+#[test]
+fn whoever_has_never_said_a_word_is_given_up_soon_whatever_patience_was_wished() {
+    for wishes in [&[][..], &[("timeout", 30)], &[("timeout", 30), ("windowsize", 64)]] {
+        let (mut transfer, _) = Transfer::begin(2000, terms(wishes), 0);
+        assert_eq!(silence(&mut transfer), (3, 7_000), "{wishes:?}");
+    }
+    let (mut transfer, _) = Transfer::begin(2000, terms(&[("timeout", 30)]), 0);
+    assert_eq!(transfer.heard(&Packet::Ack(0), 10), Step::Send(1..=1));
+    assert_eq!(transfer.deadline(), 30_010);
 }
 
 #[test]
