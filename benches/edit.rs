@@ -51,9 +51,10 @@ fn main() {
     println!("served before: {}", Latencies::of(&daemon, fleet, || thread::sleep(Duration::from_secs(10))));
     let mut known = Duration::ZERO;
     let during = Latencies::of(&daemon, fleet, || {
+        let campaign = daemon.newest();
         let begun = Instant::now();
         fs::write(&template, shipped.clone() + EDIT).unwrap();
-        daemon.wait_for_stale(fleet.devices / 100);
+        daemon.wait_for_stale(&campaign, fleet.devices / 100);
         known = begun.elapsed();
     });
     println!("who is stale is known: {known:?} after the edit");
@@ -149,9 +150,17 @@ impl Daemon {
         }
     }
 
-    fn wait_for_stale(&self, wanted: u64) {
+    /// The newest campaign.
+    fn newest(&self) -> Value {
+        self.ask("resync")[0]["id"].take()
+    }
+
+    /// Waits for a campaign after this one that so many phones are in.
+    fn wait_for_stale(&self, before: &Value, wanted: u64) {
         let begun = Instant::now();
-        while self.ask("resync")[0]["phones"]["concerned"].as_u64().unwrap_or(0) < wanted {
+        let concerned = |newest: &Value| newest["phones"]["concerned"].as_u64().unwrap_or(0);
+        let is_known = |newest: &Value| newest["id"] != *before && concerned(newest) >= wanted;
+        while !is_known(&self.ask("resync")[0]) {
             assert!(begun.elapsed() < Duration::from_mins(5), "{}", self.ask("resync"));
             thread::sleep(Duration::from_millis(100));
         }
