@@ -152,7 +152,7 @@ impl Daemon {
 
     /// The newest campaign.
     fn newest(&self) -> Value {
-        self.ask("resync")[0]["id"].take()
+        self.ask("resync")[0]["id"].clone()
     }
 
     /// Waits for a campaign after this one that so many phones are in.
