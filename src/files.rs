@@ -53,8 +53,6 @@ pub struct Given {
     pub events: Events,
     /// The files, in the order they are asked for.
     pub files: Vec<GivenFile>,
-    /// Names under which its phone may send something.
-    pub uploads: Vec<String>,
     /// False when changes wait until somebody asks for a sync.
     pub auto_sync: bool,
     /// What of its documents the phone cannot do.
@@ -290,7 +288,6 @@ impl Files {
             model: entry.path(),
             events: events(device, entry),
             files,
-            uploads: uploads(device, entry),
             auto_sync: assembled.auto_sync,
             warnings: assembled.warnings,
             stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
@@ -309,11 +306,6 @@ fn give_file(
     let rendered = render(set, entry, file, settings).map_err(Refusal::Template)?;
     let etag = format!("\"{}\"", rendered.digest);
     Ok(GivenFile { name, rendered, etag, secret: file.secret, optional: file.optional })
-}
-
-fn uploads(device: &Device, entry: Entry<'_>) -> Vec<String> {
-    let names = entry.uploads().iter();
-    names.filter_map(|name| name.of(entry.model, device.id(), device.mac())).collect()
 }
 
 /// The family's events, unless the device names its own: what the event is called, and what follows for either.

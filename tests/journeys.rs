@@ -23,6 +23,15 @@ fn phone_in_step(daemon: &Daemon) -> (Shop, String, Phone) {
     (shop, device, phone)
 }
 
+fn second_in_step(daemon: &Daemon, shop: &Shop) -> (String, Phone) {
+    let other = shop.device("805ec0123499", "yealink/t54w", "other");
+    let mut second = daemon.phone("805ec0123499", "other");
+    second.register();
+    second.boot();
+    shop.wait_for(&other, "the second phone's fetches are noted", in_step);
+    (other, second)
+}
+
 fn in_step(provisioning: &Value) -> bool {
     let files = provisioning["files"].as_array().unwrap();
     let must = |file: &&Value| file["optional"] == false;
@@ -141,11 +150,7 @@ fn a_change_at_the_very_moment_of_a_fetch_is_told() {
 fn only_the_phones_that_a_change_concerns_are_told() {
     let daemon = Daemon::start();
     let (shop, _, phone) = phone_in_step(&daemon);
-    let other = shop.device("805ec0123499", "yealink/t54w", "other");
-    let mut second = daemon.phone("805ec0123499", "other");
-    second.register();
-    second.boot();
-    shop.wait_for(&other, "the second phone's fetches are noted", in_step);
+    let (other, second) = second_in_step(&daemon, &shop);
     shop.administrator.patch(&other, &json!({"name": "Only this one"}));
     assert!(second.notified().is_some());
     phone.left_in_peace();
@@ -239,11 +244,7 @@ fn a_user_that_is_renamed_changes_the_keys_that_show_the_user_and_only_those() {
 fn a_layout_of_the_account_follows_its_users_and_only_phones_that_show_them_are_told() {
     let daemon = Daemon::start();
     let (shop, device, phone) = phone_in_step(&daemon);
-    let other = shop.device("805ec0123499", "yealink/t54w", "other");
-    let mut second = daemon.phone("805ec0123499", "other");
-    second.register();
-    second.boot();
-    shop.wait_for(&other, "the second phone's fetches are noted", in_step);
+    let (_, second) = second_in_step(&daemon, &shop);
     let profiles = json!({"desk": {"models": ["yealink"], "fill": {"users": "others", "from": 1}}});
     shop.administrator.patch(&shop.path(""), &json!({"provision": {"profiles": profiles}}));
     shop.administrator.patch(&device, &json!({"provision": {"profile": "desk"}}));
@@ -359,11 +360,7 @@ fn a_vendor_edits_a_template_and_exactly_the_phones_whose_bytes_change_are_told(
     write_pack(pack.path(), text);
     let mut daemon = Daemon::with_packs(vec![pack.path().to_owned()]);
     let (shop, device, phone) = phone_in_step(&daemon);
-    let other = shop.device("805ec0123499", "yealink/t54w", "other");
-    let mut second = daemon.phone("805ec0123499", "other");
-    second.register();
-    second.boot();
-    shop.wait_for(&other, "the second phone's fetches are noted", in_step);
+    let (_, second) = second_in_step(&daemon, &shop);
 
     write_pack(pack.path(), "#!version:1.0.0.1\naccount.1.label = {{ lines[0].lable }}\n");
     let mut findings = Value::Null;

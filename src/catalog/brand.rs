@@ -90,6 +90,11 @@ impl Model {
             Count::ExpansionKeys => self.expansion_keys,
         }
     }
+
+    /// How many combo keys it can have: its own that can be line keys, and those of all modules.
+    pub fn combo_keys(&self) -> u32 {
+        u32::from(self.keys) + u32::from(self.expansion_modules) * u32::from(self.expansion_keys)
+    }
 }
 
 /// A model of phone: numbers are what the hardware has.

@@ -28,9 +28,7 @@ pub fn standing_for_families<'s>(set: &'s Set, preferred: &[&str]) -> Vec<Entry<
 }
 
 fn all_keys(entry: Entry<'_>) -> u32 {
-    let model = entry.model;
-    let modules = u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
-    u32::from(model.keys) + u32::from(model.feature_keys) + modules
+    entry.model.combo_keys() + u32::from(entry.model.feature_keys)
 }
 
 /// The files of a phone of this model that has a sample's documents, by their names.

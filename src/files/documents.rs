@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::rosters::{Roster, Rosters};
-
 use crate::account::Account;
 use crate::catalog::Entry;
 use crate::device::Device;
@@ -55,7 +54,6 @@ impl Documents {
         instead: &Instead,
     ) -> Result<Self, StoreError> {
         let mut documents = Self::bare(store, device).await?;
-        documents.put(device, instead);
         let named = device.users();
         documents.add_users(store, device, named.clone()).await?;
         documents.put(device, instead);

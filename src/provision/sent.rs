@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
 use super::{Answered, Asked, Decision, Shelf};
-use crate::catalog::Asker;
+use crate::catalog::{Asker, Entry, Pattern};
 use crate::files::Given;
 use crate::template::Set;
 use crate::uploads::{MAX_UPLOAD, Refusal};
@@ -99,13 +99,17 @@ impl Shelf {
     async fn sender(&self, asked: &Asked<'_>, set: &Set) -> Result<Sender, &'static str> {
         let asker = set.catalog().sender(asked.name).ok_or("nobody sends such a file")?;
         let given = self.admitted(asked, set, asker).await?;
-        let is_it = |name: &String| name.eq_ignore_ascii_case(asked.name);
-        if let Some(name) = given.uploads.iter().find(|name| is_it(name)).cloned() {
-            return Ok(Sender { given, name, overrides: false });
-        }
-        let name = overrides(set, &given, asker).into_iter().find(is_it);
+        let entry = set.catalog().at(&given.model);
+        let mac = if let Asker::Mac(mac) = asker { Some(mac) } else { None };
+        let called = |entry: Entry<'_>, patterns: &[Pattern]| {
+            let mut names = patterns.iter().filter_map(|name| name.of(entry.model, given.device, mac));
+            names.find(|name| name.eq_ignore_ascii_case(asked.name))
+        };
+        let upload = entry.and_then(|entry| called(entry, entry.uploads()));
+        let overrides = upload.is_none();
+        let name = upload.or_else(|| entry.and_then(|entry| called(entry, entry.overrides())));
         let name = name.ok_or("the device's model does not send this file")?;
-        Ok(Sender { given, name, overrides: true })
+        Ok(Sender { given, name, overrides })
     }
 
     async fn is_at_home(&self, asked: &Asked<'_>, sender: &Sender) -> Result<(), &'static str> {
@@ -118,16 +122,6 @@ impl Shelf {
 const NOT_AT_HOME: &str = "no line of the device is registered from this address";
 const TOO_SLOW: &str = "it comes too slowly";
 const TOO_LONG: &str = "it is too long";
-
-/// The names of what is fetched again, of the phone that was meant.
-fn overrides(set: &Set, given: &Given, asker: Asker) -> Vec<String> {
-    let Some(entry) = set.catalog().at(&given.model) else { return Vec::new() };
-    let mac = match asker {
-        Asker::Mac(mac) => Some(mac),
-        Asker::Device(_) => None,
-    };
-    entry.overrides().iter().filter_map(|name| name.of(entry.model, given.device, mac)).collect()
-}
 
 /// Whether what comes is the whole of something, as it is, of a length that is taken.
 fn acceptable(headers: &HeaderMap) -> Result<(), &'static str> {

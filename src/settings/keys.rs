@@ -102,9 +102,7 @@ fn place(
         share(&mut combo, std::mem::take(&mut feature));
     }
     if let Some((fill, owner)) = fill {
-        let room =
-            u32::from(model.keys) + u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
-        meaning.fill(&mut combo, (fill, owner), room);
+        meaning.fill(&mut combo, (fill, owner), model.combo_keys());
     }
     let mut fit = |row, keys: Vec<Meant>| fit(entry, row, keys, warnings);
     let own = fit(Row::Own, row(&mut combo, model.keys, 0, 0));
@@ -112,12 +110,9 @@ fn place(
     let feature_row = fit(Row::Feature, row(&mut feature, model.feature_keys, 0, 0));
     let left = combo.values().chain(feature.values()).filter(|(kind, _)| *kind != KeyKind::None).count();
     if left > 0 {
-        let room =
-            u32::from(model.keys) + u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
-        warnings.push(format!(
-            "{left} keys have no place: a {} has {room} combo keys and {} others",
-            model.name, model.feature_keys
-        ));
+        let (name, room, others) = (&model.name, model.combo_keys(), model.feature_keys);
+        warnings
+            .push(format!("{left} keys have no place: a {name} has {room} combo keys and {others} others"));
     }
     Placed { own, feature: feature_row, expansion }
 }

@@ -44,8 +44,7 @@ pub struct Fill {
 
 /// True for a `provision` that says how keys of other documents are laid out, or that shows all users.
 pub fn lays_out(body: &Body) -> bool {
-    let provision = at(body, "provision").and_then(Value::as_object);
-    provision.is_some_and(|provision| {
+    provision(body).is_some_and(|provision| {
         MEMBERS.iter().any(|name| provision.get(*name).is_some_and(|value| !is_empty(value)))
             || shows_everybody(provision)
     })
@@ -76,10 +75,7 @@ impl Layout {
         let mut missing = Vec::new();
         let profiles = profiles(device, owner, accounts, &mut missing);
         let profile = profiles.into_iter().find(|profile| is_meant(&models(profile)));
-        let bodies = [Some(&device.document.body), owner.map(|owner| &owner.document.body)];
-        let near = bodies.into_iter().flatten().filter_map(provision);
-        let far = accounts.iter().filter_map(|account| provision(&account.document.body));
-        let sources: Vec<&Body> = near.chain(profile).chain(far).collect();
+        let sources: Vec<&Body> = near(device, owner).chain(profile).chain(far(accounts)).collect();
         let keys = |name: &str| {
             let mut keys = BTreeMap::new();
             for key in sources.iter().flat_map(|source| keys_in(source, name)) {
@@ -96,6 +92,17 @@ fn provision(body: &Body) -> Option<&Body> {
     at(body, "provision").and_then(Value::as_object)
 }
 
+/// What the device and its owner say, the nearer first.
+fn near<'a>(device: &'a Device, owner: Option<&'a User>) -> impl Iterator<Item = &'a Body> {
+    let owner = owner.map(|owner| &owner.document.body);
+    [Some(&device.document.body), owner].into_iter().flatten().filter_map(provision)
+}
+
+/// What the accounts say, the nearest first.
+fn far(accounts: &[Account]) -> impl Iterator<Item = &Body> {
+    accounts.iter().filter_map(|account| provision(&account.document.body))
+}
+
 /// The profiles that the nearest document names, in its order, as the nearest account has them.
 fn profiles<'a>(
     device: &'a Device,
@@ -103,9 +110,8 @@ fn profiles<'a>(
     accounts: &'a [Account],
     missing: &mut Vec<String>,
 ) -> Vec<&'a Body> {
-    let near = [Some(&device.document.body), owner.map(|owner| &owner.document.body)].into_iter().flatten();
-    let bodies = near.chain(accounts.iter().map(|account| &account.document.body));
-    let named = bodies.filter_map(|body| provision(body)?.get("profile")).find(|named| !is_unset(named));
+    let sources = near(device, owner).chain(far(accounts));
+    let named = sources.filter_map(|source| source.get("profile")).find(|named| !is_unset(named));
     let names: Vec<&str> = match named {
         Some(Value::String(name)) => vec![name],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -113,10 +119,8 @@ fn profiles<'a>(
     };
     let mut found = Vec::new();
     for name in names {
-        let own = |account: &'a Account| {
-            provision(&account.document.body)?.get("profiles")?.get(name).and_then(Value::as_object)
-        };
-        match accounts.iter().find_map(own) {
+        let own = |source: &'a Body| source.get("profiles")?.get(name).and_then(Value::as_object);
+        match far(accounts).find_map(own) {
             Some(profile) => found.push(profile),
             None => missing.push(name.to_owned()),
         }
@@ -154,19 +158,15 @@ fn fill(source: &Body) -> Option<Fill> {
 
 /// The users that keys may show which a device has or inherits, whatever its model and whichever of them count.
 pub fn named_users(device: &Device, owner: Option<&User>, accounts: &[Account]) -> BTreeSet<Id> {
-    let near = [Some(&device.document.body), owner.map(|owner| &owner.document.body)].into_iter().flatten();
-    let far = accounts.iter().map(|account| &account.document.body);
     let profiles = profiles(device, owner, accounts, &mut Vec::new());
-    let sources = near.chain(far).filter_map(provision).chain(profiles);
+    let sources = near(device, owner).chain(far(accounts)).chain(profiles);
     let keys = sources.flat_map(|source| ["combo_keys", "feature_keys"].map(|name| keys_in(source, name)));
     keys.flatten().filter_map(|key| key.user()).collect()
 }
 
 /// True for a device that shows every user of its account: by a rule for its keys, or in its phonebook.
 pub fn shows_all_users(device: &Device, owner: Option<&User>, accounts: &[Account]) -> bool {
-    let near = [Some(&device.document.body), owner.map(|owner| &owner.document.body)].into_iter().flatten();
-    let mut bodies = near.chain(accounts.iter().map(|account| &account.document.body)).filter_map(provision);
-    bodies.any(shows_everybody)
+    near(device, owner).chain(far(accounts)).any(shows_everybody)
         || profiles(device, owner, accounts, &mut Vec::new())
             .into_iter()
             .any(|profile| fill(profile).is_some())

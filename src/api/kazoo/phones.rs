@@ -91,9 +91,8 @@ fn child<'m>(
 /// Combo keys go on over the expansion modules.
 fn template(entry: Entry<'_>) -> Value {
     let model = entry.model;
-    let expansion = u32::from(model.expansion_modules) * u32::from(model.expansion_keys);
     json!({
-        "combo_keys": {"iterate": u32::from(model.keys) + expansion},
+        "combo_keys": {"iterate": model.combo_keys()},
         "feature_keys": {"iterate": model.feature_keys},
     })
 }
