@@ -26,6 +26,7 @@ mod parameters;
 pub mod read_back;
 mod rows;
 mod token;
+mod untold;
 
 pub use marks::Place;
 
@@ -57,6 +58,7 @@ pub struct Set {
     texts: BTreeMap<String, String>,
     woven: BTreeMap<String, Woven>,
     catalogs: BTreeMap<String, String>,
+    untold: untold::Memory,
 }
 
 /// A file, and by its lines where they were written.
@@ -96,7 +98,8 @@ impl Set {
         }
         let digests = pack.catalogs.keys().map(|brand| (brand.clone(), pack.digest_of(brand))).collect();
         let catalogs = pack.catalogs.iter().map(|(brand, text)| (brand.clone(), text.text.clone())).collect();
-        Ok(Self { catalog, engines, digests, texts, woven, catalogs })
+        let untold = untold::Memory::default();
+        Ok(Self { catalog, engines, digests, texts, woven, catalogs, untold })
     }
 
     /// The catalog of this set.
