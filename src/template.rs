@@ -17,6 +17,7 @@ use crate::settings::Settings;
 
 mod escape;
 mod faults;
+pub mod guides;
 mod limits;
 pub mod lint;
 mod marks;
