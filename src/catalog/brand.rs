@@ -28,6 +28,8 @@ pub enum Format {
     Json,
     /// Records of comma-separated values, a line each (RFC 4180); values stand between quotes.
     Csv,
+    /// Cards of a phonebook, lines of `NAME:value` (vCard, RFC 6350).
+    Vcard,
     /// Lines of words as a command line reads them; a value with blanks stands between quotes.
     Lines,
 }

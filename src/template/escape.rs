@@ -16,6 +16,7 @@ pub(super) fn of(format: Format) -> tera::EscapeFn {
         Format::Xml => xml,
         Format::Json => json,
         Format::Csv => csv,
+        Format::Vcard => vcard,
         Format::Lines => words,
     }
 }
@@ -51,6 +52,17 @@ fn words(text: &str, out: &mut dyn Write) -> io::Result<()> {
 fn csv(text: &str, out: &mut dyn Write) -> io::Result<()> {
     substitute(text, out, |c| match c {
         '"' => Some("\"\""),
+        _ if breaks(c) => Some(" "),
+        _ => None,
+    })
+}
+
+/// Right behind the colon of a line (RFC 6350 §3.4); what would end it becomes a blank.
+fn vcard(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    substitute(text, out, |c| match c {
+        '\\' => Some("\\\\"),
+        ',' => Some("\\,"),
+        ';' => Some("\\;"),
         _ if breaks(c) => Some(" "),
         _ => None,
     })
@@ -132,6 +144,13 @@ mod tests {
             let field = escaped(Format::Csv, &text);
             prop_assert!(!field.contains(breaks) && !field.replace("\"\"", "").contains('"'));
             prop_assert_eq!(field.replace("\"\"", "\"").chars().count(), text.chars().count());
+        }
+
+        #[test]
+        fn a_line_of_a_card_is_never_left(text in ".*|[\\x00-\\x20\u{85}\u{2028}a\\\\,;:]*") {
+            let value = escaped(Format::Vcard, &text);
+            let bare = value.replace("\\\\", "").replace("\\,", "").replace("\\;", "");
+            prop_assert!(!value.contains(breaks) && !bare.contains(['\\', ',', ';']));
         }
 
         #[test]

@@ -16,8 +16,8 @@ pub(super) struct Parameter {
 }
 
 /// What a file says, in its order. Of XML these are the elements that an attribute or a number in their name tells
-/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none. JSON, lines of
-/// commands and of records have none that could be told apart.
+/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none. JSON, cards, lines
+/// of commands and of records have none that could be told apart.
 pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
     match format {
         Format::Xml => {
@@ -25,7 +25,7 @@ pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
         }
         Format::KeyValue | Format::Quoted => assigned(text, '='),
         Format::Colon => assigned(text, ':'),
-        Format::Json | Format::Csv | Format::Lines => Vec::new(),
+        Format::Json | Format::Csv | Format::Vcard | Format::Lines => Vec::new(),
         Format::Set => {
             let lines = numbered(text).filter_map(|(line, text)| Some((line, text.strip_prefix("SET ")?)));
             lines.filter_map(|(line, text)| parameter(line, "", text.trim_start().split_once(' ')?)).collect()

@@ -13,6 +13,7 @@ pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
         Format::Quoted => lines(text, |line| is_quoted(line, '='), "`NAME=\"value\"`"),
         Format::Set => lines(text, is_set, "`SET NAME \"value\"`"),
         Format::Csv => lines(text, is_record, "values in quotes with commas between them"),
+        Format::Vcard => lines(text, is_of_card, "`NAME:value`"),
         Format::Json => {
             let read = serde_json::from_str(text).map(|_: serde_json::Value| ());
             read.map_err(|error| (error.line(), error.to_string()))
@@ -58,6 +59,11 @@ fn is_record(line: &str) -> bool {
     even && bare.split('"').step_by(2).all(|between| !between.contains(' ') || between.trim().is_empty())
 }
 
+fn is_of_card(line: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-;=.,".contains(c);
+    line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_name))
+}
+
 fn is_in_quotes(value: &str) -> bool {
     let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     inside.is_some_and(|inside| !inside.contains('"'))
@@ -76,6 +82,7 @@ mod tests {
             (Format::Quoted, "# c\r\nNTP_ADDR=\"a\"\r\n", "# c\r\nNTP_ADDR=\"a\r\n"),
             (Format::Set, "## c\nSET SIPDOMAIN \"a b\"\n", "## c\nSIPDOMAIN \"a b\"\n"),
             (Format::Lines, "cli config\nset \"a b\" c\n", "cli\nset \"a b\n"),
+            (Format::Vcard, "BEGIN:VCARD\nTEL;TYPE=work:1\nEND:VCARD\n", "BEGIN:VCARD\nloose\n"),
             (Format::Csv, "name,number\n\"a \"\"b\"\", c\",\"1\"\n", "\"a\"\n\"b,\"1\""),
             (Format::Set, "SET LOG_CATEGORY \"\"", "\nSET LOG_CATEGORY a\" \"b"),
         ] {
