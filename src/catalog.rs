@@ -144,6 +144,15 @@ impl Catalog {
         who(file_name, &self.by_mac, &self.by_id)
     }
 
+    /// The name with which a path ends, and who asks for it: its last part, or that with the folder it is in.
+    pub fn asked_for<'p>(&self, path: &'p str) -> Option<(&'p str, Asker)> {
+        let slash = |before: usize| path[..before].rfind('/');
+        let last = slash(path.len());
+        let folder = last.and_then(slash);
+        let names = [last, folder].map(|slash| &path[slash.map_or(0, |at| at + 1)..]);
+        names.into_iter().find_map(|name| Some((name, self.asker(name)?)))
+    }
+
     /// Who sends a file, when the whole name is one under which some phone sends something.
     pub fn sender(&self, file_name: &str) -> Option<Asker> {
         who(file_name, &self.sent_by_mac, &self.sent_by_id)
@@ -267,6 +276,20 @@ mod tests {
             ["snomD999-000413ABCDEF.htm", "000413ABCDEF.htm", "snomD785-000413ABCDE.htm", "snomD785.htm", ""]
         {
             assert_eq!(catalog.asker(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_phone_may_be_the_folder_of_a_name_that_is_the_same_for_all() {
+        let catalog =
+            Catalog::parse([("snom", SNOM.replace("snom{model}-{MAC}.htm", "{mac}/book.xml").as_str())]);
+        let catalog = catalog.unwrap();
+        let mac = "000413abcdef".parse().ok().map(Asker::Mac);
+        for path in ["/000413ABCDEF/book.xml", "/phones/000413abcdef/Book.xml", "000413abcdef/book.xml"] {
+            assert_eq!(catalog.asked_for(path).map(|(_, asker)| asker), mac, "{path}");
+        }
+        for unknown in ["/book.xml", "/000413abcdef/more/book.xml", "/000413abcdef/", "/", ""] {
+            assert_eq!(catalog.asked_for(unknown), None, "{unknown}");
         }
     }
 

@@ -235,9 +235,9 @@ impl Shelf {
 
     /// The file of its own that a phone asks for. Path and User-Agent must agree.
     async fn rendered(&self, asked: &Asked<'_>, set: &Set) -> Result<(Arc<Given>, usize), &'static str> {
-        let asker = set.catalog().asker(asked.name).ok_or("nobody asks for such a file")?;
+        let (name, asker) = set.catalog().asked_for(asked.path).ok_or("nobody asks for such a file")?;
         let given = self.admitted(asked, set, asker).await?;
-        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(asked.name));
+        let at = given.files.iter().position(|file| file.name.eq_ignore_ascii_case(name));
         at.map(|at| (given, at)).ok_or("the device's model does not ask for this file")
     }
 

@@ -194,6 +194,11 @@ impl Brand {
             if family.files.is_empty() {
                 return Err(format!("families.{id}.files is empty: its phones could never fetch anything"));
             }
+            let sent =
+                [&self.uploads, &self.overrides].into_iter().chain(&family.uploads).chain(&family.overrides);
+            if sent.flatten().any(Pattern::is_in_folder) {
+                return Err(format!("families.{id}: what phones send has a name without a folder"));
+            }
             let counted = |(_, range): &(&String, &Range)| matches!(range, Range::Count(_));
             if let Some((name, _)) =
                 family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}"))

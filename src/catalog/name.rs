@@ -34,8 +34,8 @@ const MARKS: [(&str, Mark); 5] = [
 ];
 
 /// A file name with exactly one phone in it: `{mac}`, its MAC address in lower case, or `{MAC}` in upper case, `{mac-}`
-/// and `{MAC-}` with dashes, or `{id}`, the device's id; and optionally `{model}`, the model's name. Names are compared
-/// without regard to case.
+/// and `{MAC-}` with dashes, or `{id}`, the device's id; and optionally `{model}`, the model's name. The phone may be
+/// the folder of a name that is the same for all: `{mac}/phonebook.xml`. Names are compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern {
@@ -53,10 +53,11 @@ impl TryFrom<String> for Pattern {
             .find_map(|(name, mark)| text.split_once(name).map(|(before, after)| (before, after, mark)))
             .ok_or_else(|| format!("the file name {text:?} has neither {{mac}} nor {{id}} in it"))?;
         let rest = format!("{before}{after}").replace("{model}", "");
-        if rest.contains(['{', '}', '/']) {
+        let in_folder = rest.strip_prefix('/').filter(|name| before.is_empty() && !name.is_empty());
+        if in_folder.unwrap_or(&rest).contains(['{', '}', '/']) {
             return Err(format!(
                 "the file name {text:?} may hold one of {{mac}}, {{MAC}}, {{mac-}}, {{MAC-}} and {{id}} once, {{model}}, \
-                 and no folder"
+                 and no folder but that"
             ));
         }
         Ok(Self { before: before.to_owned(), after: after.to_owned(), mark })
@@ -75,6 +76,11 @@ impl Pattern {
             Mark::Id => device.to_string(),
         };
         Some(format!("{}{mark}{}", self.before, self.after).replace("{model}", &model.name))
+    }
+
+    /// True when the phone is the folder that the file is in.
+    pub fn is_in_folder(&self) -> bool {
+        self.after.starts_with('/')
     }
 
     /// True when only a phone with a MAC address can ask for it.
@@ -159,13 +165,23 @@ mod tests {
         assert_eq!(named("cfg{mac}.xml", Some(mac)).unwrap(), "cfg000413abcdef.xml");
         assert_eq!(named("hipve-{mac-}.xml", Some(mac)).unwrap(), "hipve-00-04-13-ab-cd-ef.xml");
         assert_eq!(named("{MAC-}.xml", Some(mac)).unwrap(), "00-04-13-AB-CD-EF.xml");
+        assert_eq!(named("{mac}/book.xml", Some(mac)).unwrap(), "000413abcdef/book.xml");
         assert_eq!(named("cfg{mac}.xml", None), None);
         assert_eq!(named("soft-{id}.xml", None).unwrap(), format!("soft-{}.xml", "d0".repeat(16)));
     }
 
     #[test]
     fn a_pattern_that_does_not_say_whose_file_it_is_is_refused() {
-        for wrong in ["phone.cfg", "{mac}/{mac}.cfg", "{mac}{serial}.cfg", "a/{mac}.cfg", "{id}{mac}.cfg"] {
+        for wrong in [
+            "phone.cfg",
+            "{mac}/{mac}.cfg",
+            "{mac}{serial}.cfg",
+            "a/{mac}.cfg",
+            "{mac}/a/b",
+            "{mac}/",
+            "a{mac}/b",
+            "{id}{mac}.cfg",
+        ] {
             assert!(Pattern::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
