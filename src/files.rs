@@ -268,7 +268,9 @@ impl Files {
     ) -> Result<Given, Refusal> {
         let set = self.set.load();
         let entry = entry(set.catalog(), device)?;
-        let mut assembled = settings::assemble(documents.parts(&self.site, device, entry))?;
+        let parts = documents.parts(&self.site, device, entry);
+        let mut assembled = settings::assemble(parts)?;
+        assembled.warnings.extend(set.untold(parts, &assembled.settings));
         if sight == Sight::Masked {
             assembled.settings.mask();
         }

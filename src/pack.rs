@@ -1,5 +1,6 @@
 //! What a vendor's knowledge consists of: catalog texts and template texts, shipped or from a folder.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_embed::RustEmbed;
@@ -18,6 +19,10 @@ struct ShippedTemplates;
 #[folder = "data/samples"]
 struct ShippedSamples;
 
+#[derive(RustEmbed)]
+#[folder = "data/parameters"]
+struct ShippedParameters;
+
 /// A text and where it came from, as people look for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
@@ -34,6 +39,8 @@ pub struct Pack {
     pub catalogs: BTreeMap<String, Text>,
     /// Template texts by name, such as `yealink/t4x/device.cfg`.
     pub templates: BTreeMap<String, Text>,
+    /// By brand id, the names of parameters that its guides have, one a line.
+    pub parameters: BTreeMap<String, Text>,
 }
 
 impl Pack {
@@ -42,13 +49,28 @@ impl Pack {
         let catalogs = texts::<ShippedCatalog>();
         let catalogs = catalogs.filter_map(|(name, text)| Some((brand_of(&name)?.to_owned(), text)));
         let templates = texts::<ShippedTemplates>().filter(|(name, _)| is_template(name));
-        Self { catalogs: catalogs.collect(), templates: templates.collect() }
+        let parameters = texts::<ShippedParameters>();
+        let parameters = parameters.filter_map(|(name, text)| Some((listed_of(&name)?.to_owned(), text)));
+        Self {
+            catalogs: catalogs.collect(),
+            templates: templates.collect(),
+            parameters: parameters.collect(),
+        }
     }
 
-    /// Lays `other` over this pack.
+    /// Lays `other` over this pack. Names of parameters come to those that are there.
     pub fn overlay(&mut self, other: Self) {
         self.catalogs.extend(other.catalogs);
         self.templates.extend(other.templates);
+        for (brand, more) in other.parameters {
+            match self.parameters.entry(brand) {
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.text = format!("{}\n{}", known.text, more.text);
+                }
+                Entry::Vacant(place) => drop(place.insert(more)),
+            }
+        }
     }
 
     /// The brands that this pack has catalogs of.
@@ -94,6 +116,11 @@ pub fn brand_of(file_name: &str) -> Option<&str> {
     file_name.strip_suffix(".toml").filter(|brand| !brand.is_empty() && !brand.starts_with('.'))
 }
 
+/// The brand whose parameters a file lists; `None` for other files.
+pub fn listed_of(file_name: &str) -> Option<&str> {
+    file_name.strip_suffix(".txt").filter(|brand| !brand.is_empty() && !brand.starts_with('.'))
+}
+
 /// True for what is a template: not for notes (`*.md`), nor for what editors leave beside a file.
 pub fn is_template(name: &str) -> bool {
     let file_name = name.rsplit('/').next().unwrap_or_default();
@@ -123,7 +150,7 @@ mod tests {
     fn pack(templates: &[(&str, &str)]) -> Pack {
         let text = |text: &str| Text { text: text.to_owned(), origin: "test".to_owned() };
         let templates = templates.iter().map(|(name, body)| ((*name).to_owned(), text(body))).collect();
-        Pack { catalogs: BTreeMap::new(), templates }
+        Pack { templates, ..Pack::default() }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::id::Id;
 use crate::user::User;
 use crate::zone::UnknownZone;
 
+mod calls;
 mod codecs;
 mod encryption;
 mod firmware;
@@ -26,6 +27,7 @@ mod mask;
 mod site;
 mod time;
 
+pub use calls::{Calls, Forward};
 pub use encryption::{EncryptionSettings, check_shared};
 pub use firmware::url_of;
 pub use keys::KeySetting;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub codecs: Vec<String>,
     /// Clock, zone and summer time, in every vendor's notation.
     pub time: Time,
+    /// What becomes of calls to the phone.
+    pub calls: Calls,
     /// What a call sounds like before it is answered.
     pub tones: Tones,
     /// Language of the screen.
@@ -205,7 +209,8 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn owner(self) -> Option<&'a User> {
+    /// The user it belongs to, as far as it exists.
+    pub fn owner(self) -> Option<&'a User> {
         self.device.owner().and_then(|id| self.users.get(&id))
     }
 }
@@ -257,6 +262,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
         lines,
         codecs: codecs::of(&layers),
         time: time::of(&layers)?,
+        calls: calls::of(&layers),
         tones: site::tones(&layers, &language),
         language,
         ringtones: Ringtones {

@@ -18,6 +18,7 @@ use crate::settings::Settings;
 mod escape;
 mod faults;
 mod findings;
+pub mod guides;
 mod known;
 mod limits;
 pub mod lint;
@@ -28,6 +29,7 @@ mod parameters;
 pub mod read_back;
 mod rows;
 mod token;
+mod untold;
 mod uses;
 
 pub use marks::Place;
@@ -62,6 +64,7 @@ pub struct Set {
     texts: BTreeMap<String, String>,
     woven: BTreeMap<String, Woven>,
     catalogs: BTreeMap<String, String>,
+    untold: untold::Memory,
 }
 
 /// A file, and by its lines where they were written.
@@ -103,7 +106,8 @@ impl Set {
         let texts = pack.templates.iter().map(|(name, text)| (name.clone(), text.text.clone())).collect();
         let digests = pack.catalogs.keys().map(|brand| (brand.clone(), pack.digest_of(brand))).collect();
         let catalogs = pack.catalogs.iter().map(|(brand, text)| (brand.clone(), text.text.clone())).collect();
-        Ok(Self { catalog, engines, digests, texts, woven, catalogs })
+        let untold = untold::Memory::default();
+        Ok(Self { catalog, engines, digests, texts, woven, catalogs, untold })
     }
 
     /// The catalog of this set.

@@ -212,7 +212,7 @@ mod tests {
     fn a_catalog_that_is_wrong_is_found_with_line_and_column() {
         let text = "name = \"Acme\"\nmac_prefixes = 3\n".to_owned();
         let catalogs = BTreeMap::from([("acme".to_owned(), Text { text, origin: "test".to_owned() })]);
-        let found = compile(&Pack { catalogs, templates: BTreeMap::new() }).unwrap_err();
+        let found = compile(&Pack { catalogs, ..Pack::default() }).unwrap_err();
         assert_eq!((found[0].file.as_str(), found[0].line, found[0].column), ("acme.toml", 2, 16));
     }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use checksync::catalog::Entry;
 use checksync::cli::golden;
 use checksync::pack::{Pack, Text};
-use checksync::template::Set;
 use checksync::template::lint::{Sample, lint, shipped_samples as samples};
+use checksync::template::{Set, guides};
 use serde_json::Value;
 
 /// Models that stand for their families; for the others it is the one with the most keys.
@@ -54,6 +54,12 @@ fn every_family_gives_the_files_that_are_kept_as_golden() {
 #[test]
 fn the_shipped_set_is_without_findings_for_every_model_and_sample() {
     let findings = lint(&set(), &samples());
+    assert!(findings.is_empty(), "{}", lines(&findings));
+}
+
+#[test]
+fn every_parameter_is_one_that_a_list_of_its_vendor_has() {
+    let findings = guides::unknown(&set(), &Pack::shipped(), &samples(), |_| true);
     assert!(findings.is_empty(), "{}", lines(&findings));
 }
 

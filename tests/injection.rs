@@ -119,6 +119,7 @@ impl Content {
             Format::Quoted => content.lines(&text.replace("\r\n", "\n"), "=", true),
             Format::Colon => content.lines(text, ":", true),
             Format::Set => content.lines(text, " \"", true),
+            Format::Csv => content.records(text),
             Format::Lines => content.words(text),
             Format::Json => content.json(&serde_json::from_str(text).unwrap(), ""),
             Format::Xml => content.xml(well_formed(text).root(), ""),
@@ -129,6 +130,21 @@ impl Content {
     fn push(&mut self, name: impl Into<String>, value: &str) {
         self.names.push(name.into());
         self.values.push(value.to_owned());
+    }
+
+    /// Fields by their column.
+    fn records(&mut self, text: &str) {
+        for record in text.lines() {
+            let (mut fields, mut inside) = (vec![String::new()], false);
+            for c in record.chars() {
+                inside ^= c == '"';
+                match c {
+                    ',' if !inside => fields.push(String::new()),
+                    _ => fields.last_mut().unwrap().push(c),
+                }
+            }
+            fields.iter().enumerate().for_each(|(at, field)| self.push(at.to_string(), field));
+        }
     }
 
     /// Lines of a name and its value, which stands behind the first of these signs.

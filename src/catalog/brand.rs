@@ -26,6 +26,8 @@ pub enum Format {
     Xml,
     /// JSON (RFC 8259); values stand between quotes.
     Json,
+    /// Records of comma-separated values, a line each (RFC 4180); values stand between quotes.
+    Csv,
     /// Lines of words as a command line reads them; a value with blanks stands between quotes.
     Lines,
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::{Failure, golden, lines, say};
 use crate::catalog::Entry;
 use crate::pack::Pack;
+use crate::settings::assemble;
 use crate::template::lint::{self, Sample};
-use crate::template::{Finding, Set};
+use crate::template::{Finding, Set, guides};
 use crate::watch;
 
 /// The files of a first pack: where each is, and what is in it. `@` stands for the brand.
@@ -85,14 +86,19 @@ fn capital(brand: &str) -> String {
 
 impl Lint {
     pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let (set, brands) = load(self.dir.as_deref())?;
+        let (set, pack, brands) = read(self.dir.as_deref())?;
         let samples = lint::shipped_samples();
-        let found = lint::lint_brands(&set, &samples, |brand| brands.contains(brand));
+        let is_asked = |brand: &str| brands.contains(brand);
+        let mut found = lint::lint_brands(&set, &samples, is_asked);
+        found.extend(guides::unknown(&set, &pack, &samples, is_asked));
         if !found.is_empty() {
             return Err(lines(&found).into());
         }
         if let Some(dir) = &self.dir {
             self.compare(&dir.join("golden"), &standing(&set, &brands), (&set, &samples))?;
+        }
+        for note in self.dir.iter().flat_map(|_| notes(&set, &brands, &samples)) {
+            say(out, &format!("{note}\n"))?;
         }
         let models = set.catalog().entries().filter(|entry| brands.contains(entry.brand_id));
         let models = models.count();
@@ -170,11 +176,32 @@ impl Phone {
 
 /// The set with a pack over what is shipped, and the brands that are meant.
 pub(super) fn load(dir: Option<&Path>) -> Result<(Set, BTreeSet<String>), Failure> {
+    let (set, _, brands) = read(dir)?;
+    Ok((set, brands))
+}
+
+fn read(dir: Option<&Path>) -> Result<(Set, Pack, BTreeSet<String>), Failure> {
     let packs: Vec<PathBuf> = dir.map(Path::to_owned).into_iter().collect();
     let pack = watch::load(&packs)?;
     let below = if dir.is_some() { Pack::shipped() } else { Pack::default() };
     let set = Set::compile(&pack).map_err(|found: Vec<Finding>| lines(&found))?;
-    Ok((set, pack.brands_unlike(&below)))
+    let brands = pack.brands_unlike(&below);
+    Ok((set, pack, brands))
+}
+
+/// For each family, what its phones cannot be told of the fullest sample.
+fn notes(set: &Set, brands: &BTreeSet<String>, samples: &BTreeMap<String, Sample>) -> Vec<String> {
+    let Some(sample) = samples.get("full") else { return Vec::new() };
+    let of = |entry: Entry<'_>| {
+        let mut warnings = sample.with(entry, |parts| {
+            let made = assemble(parts).ok()?;
+            let untold = set.untold(parts, &made.settings);
+            Some(made.warnings.into_iter().chain(untold).collect::<Vec<_>>())
+        })?;
+        warnings.insert(0, format!("{}, with the sample full:", entry.path()));
+        Some(warnings.join("\n  ")).filter(|_| warnings.len() > 1)
+    };
+    standing(set, brands).into_iter().filter_map(of).collect()
 }
 
 fn standing<'s>(set: &'s Set, brands: &BTreeSet<String>) -> Vec<Entry<'s>> {

@@ -37,6 +37,15 @@ pub struct KeySetting {
     pub line: u16,
 }
 
+impl KeySetting {
+    /// The same key with nothing on it, and the vendor's code for that.
+    #[must_use]
+    pub fn cleared(&self, code: &str) -> Self {
+        let (_, none) = nothing();
+        Self { number: self.number, module: self.module, code: code.to_owned(), ..none }
+    }
+}
+
 /// All keys of a phone, placed.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
@@ -127,9 +136,7 @@ fn fit(entry: Entry<'_>, row: Row, keys: Vec<Meant>, warnings: &mut Vec<String>)
             let place = if key.module > 0 { format!(" of module {}", key.module) } else { String::new() };
             let (number, name) = (key.number, &entry.model.name);
             warnings.push(format!("key {number}{place} stays empty: a {name} has no {} keys", kind.name()));
-            let (_, none) = nothing();
-            let code = code(KeyKind::None).unwrap_or_default();
-            KeySetting { number, module: key.module, code, ..none }
+            key.cleared(&code(KeyKind::None).unwrap_or_default())
         }
     });
     fitted.collect()

@@ -40,14 +40,24 @@ impl<'a> Layers<'a> {
         [self.nearest].into_iter().chain(self.others.iter().copied())
     }
 
+    /// The values at a path, the most particular first.
+    pub(super) fn every(&self, path: &str) -> impl Iterator<Item = &'a Value> {
+        self.all().filter_map(move |body| at(body, path))
+    }
+
+    /// Whether one of them is `true`.
+    pub(super) fn any(&self, path: &str) -> bool {
+        self.every(path).any(|value| value.as_bool() == Some(true))
+    }
+
     /// The value at a path in the first layer that has one.
     pub(super) fn at(&self, path: &str) -> Option<&'a Value> {
-        self.all().find_map(|body| at(body, path))
+        self.every(path).next()
     }
 
     /// The text at a path in the first layer that has one. An empty text and `inherit` leave it to the next.
     pub(super) fn text(&self, path: &str) -> Option<&'a str> {
-        let texts = self.all().filter_map(|body| at(body, path)?.as_str());
+        let texts = self.every(path).filter_map(Value::as_str);
         texts.map(str::trim).find(|text| !text.is_empty() && *text != "inherit")
     }
 
@@ -58,13 +68,12 @@ impl<'a> Layers<'a> {
 
     /// The number at a path in the first layer that has one, when it fits.
     pub(super) fn number<N: TryFrom<u64>>(&self, path: &str) -> Option<N> {
-        let mut numbers = self.all().filter_map(|body| at(body, path)?.as_u64());
-        numbers.find_map(|number| N::try_from(number).ok())
+        self.every(path).filter_map(Value::as_u64).find_map(|number| N::try_from(number).ok())
     }
 
     /// The boolean at a path in the first layer that has one.
     pub(super) fn flag(&self, path: &str) -> Option<bool> {
-        self.all().find_map(|body| at(body, path)?.as_bool())
+        self.every(path).find_map(Value::as_bool)
     }
 
     /// Whether a change is told without anybody asking.

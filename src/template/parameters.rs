@@ -16,8 +16,8 @@ pub(super) struct Parameter {
 }
 
 /// What a file says, in its order. Of XML these are the elements that an attribute or a number in their name tells
-/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none. JSON and lines of
-/// commands have none that could be told apart.
+/// from others, and attributes that are called like parameters (`reg.1.address`); of one that cannot be read, none. JSON, lines of
+/// commands and of records have none that could be told apart.
 pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
     match format {
         Format::Xml => {
@@ -25,7 +25,7 @@ pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
         }
         Format::KeyValue | Format::Quoted => assigned(text, '='),
         Format::Colon => assigned(text, ':'),
-        Format::Json | Format::Lines => Vec::new(),
+        Format::Json | Format::Csv | Format::Lines => Vec::new(),
         Format::Set => {
             let lines = numbered(text).filter_map(|(line, text)| Some((line, text.strip_prefix("SET ")?)));
             lines.filter_map(|(line, text)| parameter(line, 0, text.trim_start().split_once(' ')?)).collect()
@@ -73,15 +73,15 @@ fn assigned(text: &str, sign: char) -> Vec<Parameter> {
 }
 
 /// Where each line of a text ends, in bytes.
-struct Lines(Vec<usize>);
+pub(super) struct Lines(Vec<usize>);
 
 impl Lines {
-    fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         Self(text.match_indices('\n').map(|(at, _)| at).collect())
     }
 
     /// The line of a byte, from 1.
-    fn at(&self, byte: usize) -> usize {
+    pub(super) fn at(&self, byte: usize) -> usize {
         self.0.partition_point(|end| *end < byte) + 1
     }
 }

@@ -10,6 +10,7 @@ pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
         Format::Colon => lines(text, |line| is_quoted(line, ':'), "`name: \"value\"`"),
         Format::Quoted => lines(text, |line| is_quoted(line, '='), "`NAME=\"value\"`"),
         Format::Set => lines(text, is_set, "`SET NAME \"value\"`"),
+        Format::Csv => lines(text, is_record, "values in quotes with commas between them"),
         Format::Json => {
             let read = serde_json::from_str(text).map(|_: serde_json::Value| ());
             read.map_err(|error| (error.line(), error.to_string()))
@@ -93,6 +94,13 @@ fn is_words(line: &str) -> bool {
     line.matches('"').count().is_multiple_of(2)
 }
 
+/// Fields between quotes, in which a quote stands twice (RFC 4180 §2).
+fn is_record(line: &str) -> bool {
+    let bare = line.replace("\"\"", "");
+    let even = bare.matches('"').count().is_multiple_of(2);
+    even && bare.split('"').step_by(2).all(|between| !between.contains(' ') || between.trim().is_empty())
+}
+
 fn is_in_quotes(value: &str) -> bool {
     let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     inside.is_some_and(|inside| !inside.contains('"'))
@@ -123,6 +131,7 @@ mod tests {
             (Format::Quoted, "# c\r\nNTP_ADDR=\"a\"\r\n", "# c\r\nNTP_ADDR=\"a\r\n"),
             (Format::Set, "## c\nSET SIPDOMAIN \"a b\"\n", "## c\nSIPDOMAIN \"a b\"\n"),
             (Format::Lines, "cli config\nset \"a b\" c\n", "cli\nset \"a b\n"),
+            (Format::Csv, "name,number\n\"a \"\"b\"\", c\",\"1\"\n", "\"a\"\n\"b,\"1\""),
             (Format::Set, "SET LOG_CATEGORY \"\"", "\nSET LOG_CATEGORY a\" \"b"),
         ] {
             assert_eq!(read_back(format, right), Ok(()), "{right}");

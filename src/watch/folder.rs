@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::pack::{Pack, Text, brand_of, is_template};
+use crate::pack::{Pack, Text, brand_of, is_template, listed_of};
 use crate::template::Finding;
 
 /// The longest catalog or template, in bytes.
@@ -77,6 +77,8 @@ impl Reader {
         pack.catalogs.extend(catalogs);
         pack.templates
             .extend(self.tree(&templates, DEPTH, |name| is_template(name).then(|| name.to_owned())));
+        let listed = |name: &str| listed_of(name).map(str::to_owned);
+        pack.parameters.extend(self.tree(&root.join("parameters"), 1, listed));
         Ok(pack)
     }
 

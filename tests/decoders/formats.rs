@@ -26,6 +26,7 @@ impl Values {
         match format {
             Format::Xml => self.element(roxmltree::Document::parse(text).unwrap().root_element(), ""),
             Format::Json => self.json(&serde_json::from_str(text).unwrap(), ""),
+            Format::Csv => self.lines(text, |line| line.split_once(',')),
             Format::KeyValue => self.lines(text, |line| line.split_once('=')),
             Format::Colon => self.lines(text, |line| line.split_once(':')),
             Format::Quoted => self.lines(text, |line| line.split_once('=')),

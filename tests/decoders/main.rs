@@ -2,8 +2,8 @@
 //! password, server and expiry, and each key with its code, value and label.
 //!
 //! Under which names a phone looks is written down in `facts/<brand>.toml`, from the vendors' guides and from what
-//! is public of their phones, not from the templates: a parameter that a template misspells is missed here.
-//! `NOT_YET` lists the families of which that is not so. See `table.rs` for the form.
+//! is public of their phones, not from the templates: a parameter that a template misspells is missed here. Each
+//! table names its source. See `table.rs` for the form.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -25,29 +25,6 @@ use table::{KeyFacts, Table};
 
 /// The samples whose files are read.
 const SAMPLES: [&str; 3] = ["plain", "full", "south"];
-
-/// Families whose table has the names of the shipped files: it holds them fast, and proves none. A family may be
-/// here without a table, too. None is added: whoever brings a family writes its table from another source.
-const NOT_YET: &[(&str, &str)] = &[
-    ("atlinks", "temporis"),
-    ("audiocodes", "400hd"),
-    ("audiocodes", "400hdk"),
-    ("elastix", "lxpx50"),
-    ("ericsson-lg", "ip8802"),
-    ("ericsson-lg", "lip68xx"),
-    ("escene", "es"),
-    ("intelbras", "tip"),
-    ("ipdialog", "siptone"),
-    ("rca", "ip1x5"),
-    ("tiptel", "ip28x"),
-    ("unidata", "wpu"),
-    ("well", "t2x"),
-    ("xorcom", "xp"),
-    ("yeastar", "ta"),
-];
-
-/// Why they are there.
-const WHY_NOT_YET: &str = "no independent table yet";
 
 fn set() -> Set {
     Set::compile(&Pack::shipped()).unwrap()
@@ -133,22 +110,18 @@ fn every_account_and_key_is_found_where_the_vendor_says_that_phones_look() {
 #[test]
 fn every_family_has_a_table_of_facts() {
     let (set, tables) = (set(), table::all());
-    let is_not_yet = |entry: &Entry<'_>| NOT_YET.contains(&(entry.brand_id, entry.family_id));
-    let names = |wanted: &dyn Fn(&Entry<'_>) -> bool| -> BTreeSet<_> {
-        let entries = set.catalog().entries().filter(|entry| wanted(entry));
-        entries.map(|entry| format!("{}/{}", entry.brand_id, entry.family_id)).collect()
-    };
-    let without = names(&|entry| tables.of(*entry).is_none() && !is_not_yet(entry));
+    let without: BTreeSet<_> = set
+        .catalog()
+        .entries()
+        .filter(|entry| tables.of(*entry).is_none())
+        .map(|entry| format!("{}/{}", entry.brand_id, entry.family_id))
+        .collect();
     assert!(
         without.is_empty(),
         "write into tests/decoders/facts/<brand>.toml by which names these families read an account's user, auth, \
-         password, server, expires and label, and their keys, from the vendor's guide: {without:?}"
+         password, server, expires and label, and their keys, from the vendor's guide or what is public of the \
+         phone, not from the template: {without:?}"
     );
-    for (brand, family) in NOT_YET {
-        let is_there =
-            set.catalog().entries().any(|entry| (entry.brand_id, entry.family_id) == (*brand, *family));
-        assert!(is_there, "take {brand}/{family} out of NOT_YET ({WHY_NOT_YET}): the catalog has none");
-    }
 }
 
 #[test]
@@ -194,6 +167,12 @@ fn a_misspelt_parameter_is_missed() {
         ("vvx450", "reg.1.auth.password", "reg.1.password", "password"),
         ("grp2614", "registerExpiration", "registrationExpiration", "expires"),
         ("d785", "<user_name", "<username", "user"),
+        ("ip286", "PickupValue = *8102", "PickupValue = *8", "key"),
+        ("xp0120p", "account.AuthName", "account.AuthenticationName", "auth"),
+        ("es620", "approveName", "ApproveName", "auth"),
+        ("siptone5", "<registertimer", "<registerTimer", "expires"),
+        ("440hd", "proxy_timeout", "register_timeout", "expires"),
+        ("lip6830", "_type dss", "_type shared", "key"),
     ] {
         let entry = set.catalog().entries().find(|entry| entry.model_id == model).unwrap();
         let table = tables.of(entry).unwrap();

@@ -38,7 +38,7 @@ pub(crate) enum Container<'a, 't> {
     Path(&'a [Token<'t>]),
     /// What stands in brackets of its own.
     Group(&'a [Token<'t>]),
-    /// What a function made, which pays for it.
+    /// What a function made, which pays for it, or a list that stands here.
     Made,
 }
 
@@ -55,6 +55,14 @@ pub(crate) fn container<'a, 't>(before: &'a [Token<'t>]) -> Option<Container<'a,
             Some(name) if name.is_name() && !piped => Some(Container::Made),
             Some(_) => None,
         };
+    }
+    if before.last()?.text == "]" {
+        let opens =
+            |at: &usize| before[*at].text == "[" && matched(&before[*at..]).len() == before.len() - at;
+        let at = (0..before.len()).rev().find(opens)?;
+        if !is_part(&before[..at]) {
+            return Some(Container::Made);
+        }
     }
     let path = path(before)?;
     let root = before.iter().position(|token| token.at == path[0].at)?;

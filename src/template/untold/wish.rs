@@ -1,0 +1,142 @@
+//! What documents can ask for, by its path, and how it is tried.
+
+use serde_json::Value;
+
+use super::super::lint::{Sample, shipped_samples};
+use crate::catalog::Entry;
+use crate::document::{at, put_at};
+use crate::settings::{Parts, Settings};
+
+/// A path of the documents, and the values with which it is tried.
+pub(super) struct Wish {
+    pub(super) path: &'static str,
+    /// The value that it is about, where phones may know one and not another.
+    pub(super) word: &'static str,
+    /// JSON, one unlike the other.
+    values: &'static [&'static str],
+    /// What has to be so for it to count: paths and JSON.
+    given: &'static [(&'static str, &'static str)],
+    /// Whether it is asked for only by a document of the device or of its owner, and not by an account, which says it for
+    /// those of its phones that have it.
+    own: bool,
+}
+
+const fn wish(path: &'static str, values: &'static [&'static str]) -> Wish {
+    Wish { path, word: "", values, given: &[], own: false }
+}
+
+const fn word(path: &'static str, word: &'static str, values: &'static [&'static str]) -> Wish {
+    Wish { word, ..wish(path, values) }
+}
+
+const fn own(path: &'static str, values: &'static [&'static str]) -> Wish {
+    Wish { own: true, ..wish(path, values) }
+}
+
+const fn call(path: &'static str, values: &'static [&'static str]) -> Wish {
+    Wish { given: &[("provision.calls.kept_by", r#""phone""#)], ..wish(path, values) }
+}
+
+const HOSTS: &[&str] = &[r#""one.example""#, r#""""#];
+const TEXTS: &[&str] = &[r#""One-1""#, r#""Two-2""#];
+
+/// All of them.
+pub(super) const WISHES: [Wish; 32] = [
+    call("call_forward", &[r#"{"enabled": true, "number": "100"}"#, r#"{"enabled": false}"#]),
+    call("do_not_disturb", &[r#"{"enabled": true}"#, r#"{"enabled": false}"#]),
+    call("provision.calls.forward_busy", &[r#""100""#, r#""""#]),
+    call("provision.calls.forward_no_answer", &[r#""100""#, r#""""#]),
+    word("media.encryption", "optional", &[r#"{"methods": ["srtp"]}"#, "{}"]),
+    word("media.encryption", "required", &[r#"{"enforce_security": true}"#, "{}"]),
+    word("provision.dtmf", "info", &[r#""info""#, r#""rfc2833""#]),
+    word("provision.dtmf", "inband", &[r#""inband""#, r#""rfc2833""#]),
+    word("provision.transport", "tcp", &[r#""tcp""#, r#""udp""#]),
+    word("provision.transport", "tls", &[r#""tls""#, r#""udp""#]),
+    word("sip.transport", "tcp", &[r#""tcp""#, r#""udp""#]),
+    word("sip.transport", "tls", &[r#""tls""#, r#""udp""#]),
+    wish("provision.backup_server", HOSTS),
+    wish("provision.contacts", &[r#"[{"name": "One", "number": "100"}]"#, "[]"]),
+    wish("provision.firmware_url", &[r#""http://one.example/one.rom""#, r#""""#]),
+    wish("provision.http_username", HOSTS),
+    wish("provision.outbound_proxy", HOSTS),
+    Wish {
+        given: &[
+            ("provision.combo_keys", r#"{"1": {"type": "blf", "value": "101"}}"#),
+            ("provision.feature_keys", r#"{"1": {"type": "blf", "value": "101"}}"#),
+        ],
+        ..wish("provision.pickup_code", &[r#""*8""#, r#""""#])
+    },
+    wish("provision.poll_minutes", &["0", "60", "1440", "10080"]),
+    wish("provision.syslog_server", HOSTS),
+    wish("provision.tones", &[r#""DE""#, r#""GB""#, r#""US""#]),
+    wish("sip.expire_seconds", &["600", "7200"]),
+    wish("sip.proxy", HOSTS),
+    own("language", &[r#""de-DE""#, r#""fr-FR""#, r#""en-US""#]),
+    own("provision.admin_password", TEXTS),
+    own("provision.hours24", &["true", "false"]),
+    own("provision.ntp_server", HOSTS),
+    own("provision.user_password", TEXTS),
+    own("provision.voicemail", &[r#""*97""#, r#""*98""#]),
+    own("ringtones.external", TEXTS),
+    own("ringtones.internal", TEXTS),
+    own("timezone", &[r#""Asia/Tokyo""#, r#""America/New_York""#, r#""UTC""#]),
+];
+
+impl Wish {
+    /// Whether the documents ask for it, and it came into the settings.
+    pub(super) fn is_asked(&self, parts: Parts<'_>, settings: &Settings) -> bool {
+        let owner = parts.owner().map(|user| &user.document.body);
+        let accounts = parts.accounts.iter().map(|account| &account.document.body).filter(|_| !self.own);
+        let mut bodies = [&parts.device.document.body].into_iter().chain(owner).chain(accounts);
+        self.is_in_force(settings) && bodies.any(|body| at(body, self.path).is_some_and(says))
+    }
+
+    /// Whether what the documents say of it came into the settings.
+    fn is_in_force(&self, settings: &Settings) -> bool {
+        let Some(line) = settings.lines.first() else { return false };
+        let calls = &settings.calls;
+        match self.path {
+            "call_forward" => !calls.forward.always.is_empty(),
+            "do_not_disturb" => calls.dnd,
+            "provision.calls.forward_busy" => !calls.forward.busy.is_empty(),
+            "provision.calls.forward_no_answer" => !calls.forward.no_answer.is_empty(),
+            "provision.pickup_code" => has_pickup(settings),
+            "provision.transport" | "sip.transport" => line.transport == self.word,
+            "media.encryption" => line.srtp == self.word,
+            "provision.dtmf" => line.dtmf == self.word,
+            _ => true,
+        }
+    }
+
+    /// The settings of a plain phone with each of the values.
+    pub(super) fn settings(&self, entry: Entry<'_>) -> Vec<Settings> {
+        let plain = shipped_samples().remove("plain");
+        let tried = self.values.iter().filter_map(|value| {
+            let mut sample = plain.clone()?;
+            "http://prov.example.com/".clone_into(&mut sample.phones_url);
+            for (path, value) in self.given.iter().chain(&[(self.path, *value)]) {
+                put_at(&mut sample.device, path, serde_json::from_str(value).ok()?);
+            }
+            settings(&sample, entry)
+        });
+        tried.collect()
+    }
+}
+
+fn settings(sample: &Sample, entry: Entry<'_>) -> Option<Settings> {
+    Some(sample.settings(entry).ok()?.settings)
+}
+
+fn has_pickup(settings: &Settings) -> bool {
+    let keys = settings.keys.iter().chain(&settings.feature_keys).chain(&settings.expansion_keys);
+    keys.into_iter().any(|key| !key.pickup.is_empty())
+}
+
+fn says(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(entries) => !entries.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
+        _ => true,
+    }
+}
