@@ -12,12 +12,14 @@ use tera::{Context, Tera};
 
 use crate::catalog::{Catalog, Entry, File, Format};
 use crate::id::Digest;
-use crate::pack::{self, Pack};
+use crate::pack::Pack;
 use crate::settings::Settings;
 
 mod escape;
 mod faults;
+mod findings;
 pub mod guides;
+mod known;
 mod limits;
 pub mod lint;
 mod marks;
@@ -28,10 +30,13 @@ pub mod read_back;
 mod rows;
 mod token;
 mod untold;
+mod uses;
 
 pub use marks::Place;
 
+use findings::Findings;
 use meter::Woven;
+use uses::Unit;
 
 /// The longest file that a phone is given, in bytes.
 pub const LONGEST: usize = 1 << 20;
@@ -77,26 +82,28 @@ impl Set {
                 message: error.message,
             }]
         })?;
-        let places = places(&catalog, pack);
-        let mut findings = limits::broken(pack, &places);
-        let texts = pack.templates.iter().map(|(name, text)| (name.clone(), text.text.clone()));
-        let texts: BTreeMap<String, String> = texts.collect();
+        let mut findings = Findings::default();
+        let uses = limits::uses(pack, &mut findings);
+        let units = uses::units(&uses, places(&catalog, pack));
+        limits::check(&uses, &units, &mut findings);
+        if !findings.is_empty() {
+            return Err(findings.told());
+        }
+        let texts =
+            units.iter().flat_map(|unit| &unit.names).filter_map(|name| pack.templates.get_key_value(*name));
+        let woven: BTreeMap<String, Woven> =
+            texts.map(|(name, text)| (name.clone(), meter::weave(&text.text))).collect();
         let mut engines = BTreeMap::new();
-        let woven: BTreeMap<String, Woven> = match findings[..] {
-            [] => texts.iter().map(|(name, text)| (name.clone(), meter::weave(text))).collect(),
-            _ => BTreeMap::new(),
-        };
-        for (place, format) in if findings.is_empty() { places } else { Places::new() } {
-            match engine(&woven, &place, format) {
-                Ok(tera) => drop(engines.insert((place, format), tera)),
-                Err(found) => findings.extend(found.into_iter().map(|found| placed(&woven, found))),
+        for unit in units {
+            match engine(&woven, &unit) {
+                Ok(tera) => engines.extend(unit.place.map(|place| (place, tera))),
+                Err(found) => found.into_iter().for_each(|found| findings.add(placed(&woven, found))),
             }
         }
-        findings.sort();
-        findings.dedup();
         if !findings.is_empty() {
-            return Err(findings);
+            return Err(findings.told());
         }
+        let texts = pack.templates.iter().map(|(name, text)| (name.clone(), text.text.clone())).collect();
         let digests = pack.catalogs.keys().map(|brand| (brand.clone(), pack.digest_of(brand))).collect();
         let catalogs = pack.catalogs.iter().map(|(brand, text)| (brand.clone(), text.text.clone())).collect();
         let untold = untold::Memory::default();
@@ -168,10 +175,13 @@ impl Set {
 }
 
 fn run(tera: &Tera, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
-    let mut body = Limited(Vec::with_capacity(8192));
+    let mut body = Limited { bytes: Vec::with_capacity(8192), is_full: false };
     meter::begin();
-    tera.render_to(&file.template, context, &mut body).map_err(|error| finding(&file.template, &error))?;
-    Ok(if file.format == Format::Quoted { crlf(&body.0) } else { body.0 })
+    if let Err(error) = tera.render_to(&file.template, context, &mut body) {
+        let found = finding(&file.template, &error);
+        return Err(if body.is_full { Finding { message: TOO_LONG.to_owned(), ..found } } else { found });
+    }
+    Ok(if file.format == Format::Quoted { crlf(&body.bytes) } else { body.bytes })
 }
 
 /// A finding in a woven text, at the place in the author's.
@@ -195,23 +205,20 @@ fn crlf(text: &[u8]) -> Vec<u8> {
     made
 }
 
-type Places = BTreeSet<(String, Format)>;
+/// By whose files they are and by format, the templates that the catalog names.
+type Places<'c> = BTreeMap<(String, Format), BTreeSet<&'c str>>;
 
 /// Families, and models with templates of their own, each with every format its files have.
-fn places(catalog: &Catalog, pack: &Pack) -> Places {
+fn places<'c>(catalog: &'c Catalog, pack: &Pack) -> Places<'c> {
     let mut places = Places::new();
     for entry in catalog.entries() {
-        let model = entry.path();
-        let own = pack
-            .templates
-            .keys()
-            .any(|name| name.strip_prefix(&model).is_some_and(|rest| rest.starts_with('/')));
-        let family = format!("{}/{}", entry.brand_id, entry.family_id);
+        let model = entry.path() + "/";
+        let next = pack.templates.range(model.clone()..).next();
+        let own = next.is_some_and(|(name, _)| name.starts_with(&model));
         for file in entry.files() {
-            places.insert((family.clone(), file.format));
-            if own {
-                places.insert((model.clone(), file.format));
-            }
+            let family = || format!("{}/{}", entry.brand_id, entry.family_id);
+            let place = if own { entry.path() } else { family() };
+            places.entry((place, file.format)).or_default().insert(file.template.as_str());
         }
     }
     places
@@ -229,17 +236,17 @@ fn folders(place: &str) -> Vec<String> {
     folders
 }
 
-/// Compiles what a place can see.
-fn engine(woven: &BTreeMap<String, Woven>, place: &str, format: Format) -> Result<Tera, Vec<Finding>> {
-    let brand = place.split('/').next().unwrap_or_default();
+/// Compiles what belongs together.
+fn engine(woven: &BTreeMap<String, Woven>, unit: &Unit<'_>) -> Result<Tera, Vec<Finding>> {
+    let named = unit.place.as_ref().map_or_else(|| unit.folders[0].trim_end_matches('/'), |(place, _)| place);
     let mut tera = Tera::new();
-    let whole = |error: tera::Error| findings(place, &error);
-    tera.set_fallback_prefixes(folders(place)).map_err(whole)?;
+    let whole = |error: tera::Error| findings(named, &error);
+    tera.set_fallback_prefixes(unit.folders.clone()).map_err(whole)?;
     tera.autoescape_on([""]);
-    tera.set_escape_fn(escape::of(format));
+    tera.set_escape_fn(escape::of(unit.place.as_ref().map_or(Format::KeyValue, |(_, format)| *format)));
     meter::equip(&mut tera);
-    let seen = woven.iter().filter(|(name, _)| pack::is_seen_by(brand, name));
-    tera.add_raw_templates(seen.map(|(name, woven)| (name, &woven.text))).map_err(whole)?;
+    let texts = unit.names.iter().filter_map(|name| Some((*name, &woven.get(*name)?.text)));
+    tera.add_raw_templates(texts).map_err(whole)?;
     Ok(tera)
 }
 
@@ -248,15 +255,20 @@ fn missing(template: &str) -> Finding {
     Finding { file: template.to_owned(), line: 0, column: 0, message }
 }
 
+/// What went wrong in a rendering: one report.
 fn finding(template: &str, error: &tera::Error) -> Finding {
-    findings(template, error).swap_remove(0)
+    let text = error.to_string();
+    read_report(template, text.strip_prefix("error: ").unwrap_or(&text))
 }
+
+/// How many reports of one engine are read.
+const REPORTS: usize = 1000;
 
 /// Tera reports as `error: what`, `--> file:line:column`, and the source line; several reports may come in one.
 fn findings(template: &str, error: &tera::Error) -> Vec<Finding> {
     let text = error.to_string();
     let reports = text.split("error: ").map(str::trim).filter(|report| !report.is_empty());
-    let mut found: Vec<Finding> = reports.map(|report| read_report(template, report)).collect();
+    let mut found: Vec<Finding> = reports.take(REPORTS).map(|report| read_report(template, report)).collect();
     if found.is_empty() {
         found.push(missing(template));
     }
@@ -272,15 +284,21 @@ fn read_report(template: &str, report: &str) -> Finding {
     Finding { file, line, column, message: message.trim().to_owned() }
 }
 
+const TOO_LONG: &str = "the file grows beyond 1 MiB: write less, or loop over less";
+
 /// A writer that refuses more than [`LONGEST`] bytes, which stops the rendering.
-struct Limited(Vec<u8>);
+struct Limited {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
 
 impl io::Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(io::Error::other("the file grows beyond 1 MiB: write less, or loop over less"));
+        if self.bytes.len() + bytes.len() > LONGEST {
+            self.is_full = true;
+            return Err(io::Error::other(TOO_LONG));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

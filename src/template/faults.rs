@@ -6,6 +6,9 @@ use super::parameters::{Parameter, contradictions, parameters};
 use super::read_back::read_back;
 use crate::catalog::{Entry, File, Model, Range};
 
+/// How many parameters are told that are there twice.
+const MANY: usize = 100;
+
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -23,7 +26,7 @@ pub(super) fn faults(entry: Entry<'_>, file: &File, text: &str) -> Vec<Fault> {
     let mut found: Vec<Fault> = first_line(file, text).into_iter().collect();
     let twice = contradictions(&parameters).into_iter();
     let twice = twice.filter(|(parameter, _)| !entry.brand.repeated.contains(&parameter.name));
-    found.extend(twice.map(|(parameter, before)| Fault {
+    found.extend(twice.take(MANY).map(|(parameter, before)| Fault {
         line: parameter.line,
         says: format!("`{}` is there twice, first in line {before}: say it once", parameter.name),
     }));

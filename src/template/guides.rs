@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use roxmltree::{Document, Node};
 
 use super::lint::Sample;
-use super::parameters::parameters;
+use super::parameters::{Lines, parameters};
 use super::{Finding, Place, Set};
 use crate::catalog::{Entry, File, Format};
 use crate::pack::Pack;
@@ -134,16 +134,16 @@ fn names(format: Format, text: &str) -> Vec<Named> {
 
 /// Elements that say something, and attributes that are called like parameters.
 fn of_xml(document: &Document<'_>) -> Vec<Named> {
+    let lines = Lines::of(document.input_text());
     let mut found = Vec::new();
     for node in document.descendants().filter(Node::is_element) {
         let dotted = node.attributes().filter(|attribute| attribute.name().contains('.'));
         let before = found.len();
-        found.extend(dotted.map(|attribute| {
-            let line = document.text_pos_at(attribute.range().start).row as usize;
-            (line, vec![attribute.name().to_owned()])
-        }));
+        found.extend(
+            dotted.map(|attribute| (lines.at(attribute.range().start), vec![attribute.name().to_owned()])),
+        );
         if found.len() == before && node.text().is_some_and(|text| !text.trim().is_empty()) {
-            found.push((document.text_pos_at(node.range().start).row as usize, of_element(node)));
+            found.push((lines.at(node.range().start), of_element(node)));
         }
     }
     found

@@ -1,11 +1,13 @@
 //! Tries a set on sample documents: what fails here would have failed at a phone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde::Deserialize;
 use tera::Context;
 
 use super::faults::{Fault, faults};
+use super::findings::Findings;
 use super::marks::{Marked, Place};
 use super::names::Contract;
 use super::{Finding, Set, meter};
@@ -43,11 +45,25 @@ pub struct Sample {
     pub phones_url: String,
 }
 
-/// What trying a whole set may cost: a minute, or little more, in the worst of packs.
-const MOST: u64 = 100 * meter::MOST;
+/// What trying a whole set may cost: so much, and more for each file that is tried, but half a minute or little more in
+/// the worst of packs. What is shipped costs a third of what it may for each file.
+const MOST: [u64; 3] = [20 * meter::MOST, meter::MOST / 100, 150 * meter::MOST];
+
+/// What bringing the settings of a model together costs.
+const ASSEMBLED: u64 = 200_000;
+
+/// What reading a byte of a file back costs.
+const READ: u64 = 20;
 
 /// How many faults of one file are told.
 const MANY: usize = 20;
+
+/// How many faults are told apart.
+const KNOWN: usize = 20_000;
+
+/// How often it is looked where in a template faults were written, and how often in all, once for each aside.
+const PLACED: usize = 8;
+const PLACED_IN_ALL: usize = 200;
 
 const ACCOUNT: Id = Id::from_bytes([0xa0; 16]);
 const DEVICE: Id = Id::from_bytes([0xd0; 16]);
@@ -115,75 +131,73 @@ pub fn lint_brands(
     samples: &BTreeMap<String, Sample>,
     is_asked: impl Fn(&str) -> bool,
 ) -> Vec<Finding> {
-    let mut findings = misspelt(set, samples, &is_asked);
     let mut tried = Tried::default();
-    for entry in set.catalog().entries().filter(|entry| is_asked(entry.brand_id)) {
-        for (name, sample) in samples {
-            match sample.settings(entry) {
-                Ok(assembled) => tried.model(set, entry, &assembled.settings),
-                Err(error) => findings.push(whole(name, &error.to_string())),
-            }
+    misspelt(set, samples, &is_asked, &mut tried.findings);
+    let asked = || set.catalog().entries().filter(|entry| is_asked(entry.brand_id));
+    let files: usize = asked().map(|entry| entry.files().count() * samples.len()).sum();
+    tried.may = MOST[2].min(MOST[0] + MOST[1].saturating_mul(files as u64));
+    for (entry, (name, sample)) in asked().flat_map(|entry| samples.iter().map(move |sample| (entry, sample)))
+    {
+        tried.spent += ASSEMBLED;
+        match sample.settings(entry) {
+            Ok(assembled) => tried.model(set, entry, &assembled.settings),
+            Err(error) => tried.findings.add(whole(name, &error.to_string())),
+        }
+        if tried.spent > tried.may {
+            let says = "to try all of its models takes more work than a pack may: let templates do less";
+            tried.findings.add(whole(&format!("{}.toml", entry.brand_id), says));
+            break;
         }
     }
-    findings.append(&mut tried.findings);
-    findings.extend(tried.faults.into_iter().map(|((_, fault), seen)| seen.finding(set, &fault)));
-    findings.sort();
-    findings.dedup_by(|a, b| (&a.file, a.line, a.column) == (&b.file, b.line, b.column));
-    findings
+    tried.findings.told()
 }
 
-fn misspelt(set: &Set, samples: &BTreeMap<String, Sample>, is_asked: impl Fn(&str) -> bool) -> Vec<Finding> {
-    let Some(entry) = set.catalog().entries().next() else { return Vec::new() };
+fn misspelt(
+    set: &Set,
+    samples: &BTreeMap<String, Sample>,
+    is_asked: impl Fn(&str) -> bool,
+    found: &mut Findings,
+) {
+    let Some(entry) = set.catalog().entries().next() else { return };
     let settings = samples.values().filter_map(|sample| sample.settings(entry).ok());
     let contract = Contract::of(settings.filter_map(|made| serde_json::to_value(made.settings).ok()));
     let is_asked = |brand: &str| brand == "shared" || is_asked(brand);
     let texts = set.texts.iter().filter(|(name, _)| name.split('/').next().is_some_and(is_asked));
-    contract.check(texts.map(|(name, text)| (name.as_str(), text.as_str())))
+    contract.check(texts.map(|(name, text)| (name.as_str(), text.as_str())), found);
 }
 
 /// What has been tried of a set, and what came of it.
 #[derive(Default)]
 struct Tried<'s> {
-    findings: Vec<Finding>,
-    /// By template and by what is wrong, where it was first seen.
-    faults: BTreeMap<Known<'s>, Seen<'s>>,
+    findings: Findings,
+    /// Faults that were seen before: by template, and the hash of what is wrong.
+    known: BTreeSet<(Template<'s>, u64)>,
+    /// How often it was looked where in a template faults were written.
+    placed: BTreeMap<Template<'s>, usize>,
     spent: u64,
+    /// What may be spent.
+    may: u64,
     /// Files of families that fail only after much work: once is enough.
-    dear: BTreeSet<(&'s str, &'s str, &'s str)>,
-}
-
-/// A file that has a fault.
-struct Seen<'s> {
-    entry: Entry<'s>,
-    file: &'s File,
-    context: Context,
-    body: Vec<u8>,
-    line: usize,
+    dear: BTreeSet<Template<'s>>,
 }
 
 impl<'s> Tried<'s> {
-    fn model(&mut self, set: &'s Set, entry: Entry<'s>, settings: &Settings) {
+    fn model(&mut self, set: &Set, entry: Entry<'s>, settings: &Settings) {
         let mut masked = settings.clone();
         masked.mask();
         let [context, masked] = [settings, &masked].map(Context::from_serialize);
         let (Ok(context), Ok(masked)) = (context, masked) else { return };
         for file in entry.files() {
-            if self.spent > MOST {
-                let message =
-                    "to try all of its models takes more work than a pack may: let templates do less";
-                self.findings.push(whole(&format!("{}.toml", entry.brand_id), message));
+            if self.spent > self.may {
                 return;
             }
-            let place = (entry.brand_id, entry.family_id, file.template.as_str());
+            let place = template((entry, file));
             if self.dear.contains(&place) {
                 continue;
             }
-            match self.file(set, (entry, file), &context, &masked) {
-                Ok(found) => self.faults.extend(found),
-                Err(finding) => {
-                    self.findings.push(finding);
-                    self.dear.extend((meter::spent() > meter::MOST / 2).then_some(place));
-                }
+            if let Err(finding) = self.file(set, (entry, file), &context, &masked) {
+                self.findings.add(finding);
+                self.dear.extend((meter::spent() > meter::MOST / 2).then_some(place));
             }
         }
     }
@@ -196,13 +210,14 @@ impl<'s> Tried<'s> {
 
     fn file(
         &mut self,
-        set: &'s Set,
+        set: &Set,
         named: Named<'s>,
         context: &Context,
         masked: &Context,
-    ) -> Result<Vec<(Known<'s>, Seen<'s>)>, Finding> {
+    ) -> Result<(), Finding> {
         let (entry, file) = named;
         let body = self.render(set, named, context)?;
+        self.spent += READ * body.len() as u64;
         let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
         let mut found = faults(entry, file, text);
         if self.render(set, named, context)? != body {
@@ -211,11 +226,43 @@ impl<'s> Tried<'s> {
         if !file.secret {
             found.extend(told(&self.render(set, named, masked)?));
         }
-        let (template, faults) = (file.template.as_str(), &self.faults);
-        let new = found.into_iter().map(|fault| ((template, fault.says), fault.line));
-        let new = new.filter(|(key, _)| !faults.contains_key(key)).take(MANY);
-        let seen = |line| Seen { entry, file, context: context.clone(), body: body.clone(), line };
-        Ok(new.map(|(key, line)| (key, seen(line))).collect())
+        let new = self.unknown(template(named), found);
+        if let Some(lines) = (!new.is_empty()).then(|| self.lines(set, named, context, &body)).flatten() {
+            for fault in new {
+                self.findings.add(finding(set, named, &lines, &fault));
+            }
+        }
+        Ok(())
+    }
+
+    /// The faults of a template that were not seen before.
+    fn unknown(&mut self, template: Template<'s>, found: Vec<Fault>) -> Vec<Fault> {
+        let is_new = |fault: &Fault| {
+            let mut hasher = DefaultHasher::new();
+            fault.says.hash(&mut hasher);
+            self.known.len() < KNOWN && self.known.insert((template, hasher.finish()))
+        };
+        found.into_iter().filter(is_new).take(MANY).collect()
+    }
+
+    /// Which places of templates wrote the lines of a file; `None` where that was asked too often.
+    fn lines(
+        &mut self,
+        set: &Set,
+        (entry, file): Named<'s>,
+        context: &Context,
+        body: &[u8],
+    ) -> Option<Vec<Vec<Place>>> {
+        let all: usize = self.placed.values().sum();
+        let times = self.placed.entry(template((entry, file))).or_default();
+        if *times >= PLACED || (all >= PLACED_IN_ALL && *times > 0) {
+            return None;
+        }
+        *times += 1;
+        let marked = Marked::of(set, entry, file.format).ok();
+        let lines = marked.map(|marked| marked.origins(file, context, body)).unwrap_or_default();
+        self.spent += meter::spent();
+        Some(lines)
     }
 }
 
@@ -228,22 +275,23 @@ fn told(body: &[u8]) -> Option<Fault> {
 }
 
 type Named<'s> = (Entry<'s>, &'s File);
-type Known<'s> = (&'s str, String);
 
-impl Seen<'_> {
-    /// Says where in the templates the line was written.
-    fn finding(&self, set: &Set, fault: &str) -> Finding {
-        let marked = Marked::of(set, self.entry, self.file.format).ok();
-        let lines =
-            marked.map(|marked| marked.origins(self.file, &self.context, &self.body)).unwrap_or_default();
-        let written = self.line.checked_sub(1).and_then(|line| lines.get(line));
-        let message = format!("what it makes for {} is not right: {fault}", self.entry.path());
-        match written.and_then(|places| places.first()) {
-            Some(Place { file, line, column }) => {
-                Finding { file: file.clone(), line: *line, column: *column, message }
-            }
-            None => whole(&set.resolved(self.entry, &self.file.template), &message),
+/// Brand, family and name of a template.
+type Template<'s> = (&'s str, &'s str, &'s str);
+
+fn template((entry, file): Named<'_>) -> Template<'_> {
+    (entry.brand_id, entry.family_id, file.template.as_str())
+}
+
+/// Says where in the templates the line of a fault was written.
+fn finding(set: &Set, (entry, file): Named<'_>, lines: &[Vec<Place>], fault: &Fault) -> Finding {
+    let written = fault.line.checked_sub(1).and_then(|line| lines.get(line));
+    let message = format!("what it makes for {} is not right: {}", entry.path(), fault.says);
+    match written.and_then(|places| places.first()) {
+        Some(Place { file, line, column }) => {
+            Finding { file: file.clone(), line: *line, column: *column, message }
         }
+        None => whole(&set.resolved(entry, &file.template), &message),
     }
 }
 

@@ -3,15 +3,15 @@
 //! A mark, one private character, is put before each text and each value of every template; the file is made once
 //! with and once without them. Where it is the same but for the marks, they say what stands where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use tera::Context;
+use tera::{Context, Tera};
 
 use super::token::{Token, inside, tags, tokens};
-use super::{Finding, Set, engine, meter, run};
+use super::uses::Unit;
+use super::{Finding, Set, engine, folders, meter, run};
 use crate::catalog::{Entry, File, Format};
-use crate::pack;
 
 /// The first of the characters that nobody has given a meaning (Unicode, Supplementary Private Use Area-A).
 const FIRST: u32 = 0xF_0000;
@@ -31,7 +31,7 @@ pub struct Place {
 
 /// Templates with marks, compiled as the files of one model need them.
 pub(super) struct Marked {
-    engine: tera::Tera,
+    engine: Tera,
     places: Vec<Place>,
     format: Format,
 }
@@ -41,11 +41,14 @@ impl Marked {
     pub(super) fn of(set: &Set, entry: Entry<'_>, format: Format) -> Result<Self, Finding> {
         let mut places = Vec::new();
         let mut texts = BTreeMap::new();
-        for (name, text) in set.texts.iter().filter(|(name, _)| pack::is_seen_by(entry.brand_id, name)) {
+        let place = set.place_of(entry, format);
+        let names = set.engines.get(&(place.clone(), format)).into_iter().flat_map(Tera::get_template_names);
+        let names: BTreeSet<&str> = names.collect();
+        for (name, text) in names.iter().filter_map(|name| set.texts.get_key_value(*name)) {
             texts.insert(name.clone(), meter::weave(&marked(name, text, &mut places)));
         }
-        let place = set.place_of(entry, format);
-        let engine = engine(&texts, &place, format).map_err(|mut found| found.swap_remove(0))?;
+        let unit = Unit { folders: folders(&place), place: Some((place, format)), names };
+        let engine = engine(&texts, &unit).map_err(|mut found| found.swap_remove(0))?;
         Ok(Self { engine, places, format })
     }
 

@@ -10,13 +10,15 @@ use std::collections::BTreeMap;
 use tera::value::Key;
 use tera::{Kwargs, Map, State, StringInput, Tera, TeraResult, Value};
 
+mod shape;
 mod weave;
 
+pub(super) use shape::{Container, container, is_part};
 pub(super) use weave::{Woven, weave};
 
 /// What one rendering may cost: a second, or little more, in the worst of templates. The dearest file that is
 /// shipped costs less than a hundredth of it.
-pub(super) const MOST: u64 = 400_000_000;
+pub(super) const MOST: u64 = 100_000_000;
 
 /// The largest value that a template may make, in bytes. A list counts 16 for each of its elements, and what is
 /// in them.
@@ -31,6 +33,19 @@ const CALL: u64 = 100;
 /// What each round of a loop costs beside what stands in it.
 const ROUND: u64 = 20;
 
+/// What entering a template, a block or a component costs beside its text.
+const ENTER: u64 = 600;
+
+/// What an argument of a component costs beside what it is.
+const ARGUMENT: u64 = 200;
+
+/// What a byte of a text costs that is looked through, or looked for.
+const LOOK: u64 = 4;
+
+/// The longest path of an attribute, in bytes.
+const PATH: u64 = 200;
+
+const TOO_LONG: &str = "the path of an attribute is longer than 200 bytes";
 const TOO_MUCH: &str =
     "this takes more work than a file may: loop over less, and not in loops over each other";
 const TOO_LARGE: &str = "a value of more than 512 KiB is made here: write it out in parts instead";
@@ -53,7 +68,7 @@ pub(super) fn spent() -> u64 {
 /// Counts work; an error where it is too much.
 pub(super) fn charge(work: u64) -> Result<(), &'static str> {
     let spent = SPENT.get().saturating_add(work);
-    SPENT.set(spent);
+    SPENT.set(spent.min(MOST + 1));
     if spent > MOST { Err(TOO_MUCH) } else { Ok(()) }
 }
 
@@ -61,10 +76,13 @@ pub(super) fn charge(work: u64) -> Result<(), &'static str> {
 /// little, or in no order, as they are bounded and ordered here.
 pub(super) fn equip(tera: &mut Tera) {
     tera.register_filter("metered", metered);
+    tera.register_filter("looked", looked);
+    tera.register_filter("path", path);
     tera.register_filter("looped", looped);
     tera.register_function("entered", entered);
     tera.register_filter("replace", replace);
     tera.register_filter("join", join);
+    tera.register_filter("indent", indent);
     tera.register_filter("group_by", group_by);
 }
 
@@ -72,29 +90,48 @@ fn charged(work: u64) -> TeraResult<()> {
     charge(work).map_err(tera::Error::message)
 }
 
-/// Gives a value back as it is, once its size is paid for: `times` over, or with the square of its length.
+/// Gives a value back as it is, once its size is paid for: `times` over, or once for each of its elements.
 fn metered(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
-    let mut work = size(&value)?.saturating_mul(kwargs.get("times")?.unwrap_or(1));
+    let mut times = kwargs.get("times")?.unwrap_or(1);
     if kwargs.get("squared")?.unwrap_or(false) {
-        let length = value.len().unwrap_or(0) as u64;
-        work = work.saturating_add(length.saturating_mul(length).saturating_mul(16));
+        times = 4 + value.len().unwrap_or(0) as u64;
     }
-    charged(CALL.saturating_add(work))?;
+    charged(CALL.saturating_add(size(&value)?.saturating_mul(times)))?;
     Ok(value)
+}
+
+/// Gives a value back as it is, once a text is paid for; and so is the text that it stands in, `of`.
+fn looked(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let within = kwargs.get::<&Value>("of")?.map_or(0, length);
+    charged(CALL.saturating_add(LOOK.saturating_mul(within.saturating_add(length(&value)))))?;
+    Ok(value)
+}
+
+fn length(value: &Value) -> u64 {
+    value.as_str().map_or(0, str::len) as u64
+}
+
+/// Gives the path of an attribute back as it is. It is followed in each element of a list, so it is short.
+fn path(value: Value, _: Kwargs, _: &State) -> TeraResult<Value> {
+    if length(&value) > PATH { Err(tera::Error::message(TOO_LONG)) } else { Ok(value) }
 }
 
 /// Gives back what is to be looped over, once each round is paid for: `cost` for what stands in the loop.
 fn looped(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
     let rounds = value.len().unwrap_or(0) as u64;
     let cost = kwargs.get::<u64>("cost")?.unwrap_or(CALL);
-    charged(size(&value)?.saturating_add(rounds.saturating_mul(cost.saturating_add(ROUND))))?;
+    charged(
+        length(&value).saturating_add(CALL).saturating_add(rounds.saturating_mul(cost.saturating_add(ROUND))),
+    )?;
     Ok(value)
 }
 
 /// Writes nothing, once a template, a block or a component is paid for, and the component's arguments.
 fn entered(kwargs: Kwargs, _: &State) -> TeraResult<Value> {
-    let arguments = kwargs.get::<Value>("with")?.map_or(Ok(0), |with| size(&with))?;
-    charged(kwargs.get::<u64>("cost")?.unwrap_or(CALL).saturating_add(arguments))?;
+    let with = kwargs.get::<&Value>("with")?;
+    let count = with.and_then(Value::len).unwrap_or(0) as u64;
+    let cost = kwargs.get::<u64>("cost")?.unwrap_or(CALL).saturating_add(ENTER + ARGUMENT * count);
+    charged(with.map_or(Ok(0), size)?.saturating_add(cost))?;
     Ok(Value::from(""))
 }
 
@@ -122,13 +159,14 @@ fn take(value: &Value, left: &mut u64, depth: u32) -> Result<(), &'static str> {
 
 fn bounded(length: Option<usize>) -> TeraResult<()> {
     let length = length.map_or(u64::MAX, |length| length as u64);
-    if length > LARGEST { Err(tera::Error::message(TOO_LARGE)) } else { charged(length) }
+    if length > LARGEST { Err(tera::Error::message(TOO_LARGE)) } else { charged(length.saturating_mul(4)) }
 }
 
 /// Tera's `replace`, which looks at how long its result would be first.
 fn replace(value: StringInput, kwargs: Kwargs, _: &State) -> TeraResult<String> {
     let (from, to) = (kwargs.must_get::<&str>("from")?, kwargs.must_get::<&str>("to")?);
     let text = value.as_str();
+    bounded(Some(from.len().max(text.len())))?;
     let grown = text.matches(from).count().checked_mul(to.len());
     bounded(grown.and_then(|grown| grown.checked_add(text.len())))?;
     Ok(text.replace(from, to))
@@ -140,6 +178,26 @@ fn join(values: &[Value], kwargs: Kwargs, _: &State) -> TeraResult<String> {
     bounded(separator.len().checked_mul(values.len()))?;
     let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
     Ok(texts.join(separator))
+}
+
+/// Tera's `indent`, which looks at how long its result would be first.
+fn indent(value: StringInput, kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let (text, width) = (value.as_str(), kwargs.get::<usize>("width")?.unwrap_or(4));
+    let sign = kwargs.get::<&str>("indentation")?.unwrap_or(" ");
+    let (first, blank) = (kwargs.get("first")?.unwrap_or(false), kwargs.get("blank")?.unwrap_or(false));
+    if sign.chars().count() != 1 {
+        return Err(tera::Error::message("`indentation` is exactly one character"));
+    }
+    let before = width.checked_mul(sign.len());
+    let grown = before.and_then(|before| before.checked_mul(text.lines().count().max(1)));
+    bounded(grown.and_then(|grown| grown.checked_add(text.len())))?;
+    let before = sign.repeat(width);
+    let line = |(at, line): (usize, &str)| {
+        let bare = (at == 0 && !first) || (at > 0 && line.is_empty() && !blank);
+        if bare { line.to_owned() } else { format!("{before}{line}") }
+    };
+    let lines: Vec<String> = text.lines().enumerate().map(line).collect();
+    Ok(lines.join("\n") + if text.ends_with('\n') { "\n" } else { "" })
 }
 
 /// Tera's `group_by`, with the groups in the order in which their first elements stand.

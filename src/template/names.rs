@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Finding;
+use super::findings::Findings;
 use super::token::{Token, tokens};
 
 /// Names that mean something to the engine, or are no names at all.
@@ -62,23 +62,31 @@ impl Contract {
         Self { shapes: settings.into_iter().collect() }
     }
 
-    /// The names in these templates that do not exist.
+    /// Finds the names in these templates that do not exist.
     pub(super) fn check<'t>(
         &self,
         templates: impl Iterator<Item = (&'t str, &'t str)> + Clone,
-    ) -> Vec<Finding> {
+        found: &mut Findings,
+    ) {
         let mut everywhere = BTreeSet::new();
         for (_, text) in templates.clone() {
             everywhere.extend(defined(&tokens(text)));
         }
-        templates.flat_map(|(name, text)| self.check_one(name, &tokens(text), &everywhere)).collect()
+        for (name, text) in templates {
+            self.check_one(name, &tokens(text), &everywhere, found);
+        }
     }
 
-    fn check_one(&self, file: &str, tokens: &[Token<'_>], everywhere: &BTreeSet<String>) -> Vec<Finding> {
+    fn check_one(
+        &self,
+        file: &str,
+        tokens: &[Token<'_>],
+        everywhere: &BTreeSet<String>,
+        found: &mut Findings,
+    ) {
         let mut locals = Locals::new();
-        let mut found = Vec::new();
         for at in 0..tokens.len() {
-            found.extend(unsafe_filter(file, &tokens[at..]));
+            unsafe_filter(file, &tokens[at..], found);
             if let Some((name, values)) = self.definition(&tokens[at..], &locals) {
                 locals.insert(name, values);
             }
@@ -89,9 +97,11 @@ impl Contract {
             if local {
                 continue;
             }
-            found.extend(self.follow(file, &tokens[at..], &locals).err());
+            if let Err(missing) = self.follow(&tokens[at..], &locals) {
+                let place = (missing.name.line, missing.name.column);
+                found.say(file, place, || missing.message());
+            }
         }
-        found
     }
 
     /// `for x in path` and `set x = path` say what `x` stands for.
@@ -132,22 +142,38 @@ impl Contract {
     }
 
     /// Follows a path; says where it leads nowhere.
-    fn follow<'c>(&'c self, file: &str, tokens: &[Token<'_>], locals: &Locals<'c>) -> Result<(), Finding> {
-        let first = &tokens[0];
-        let Some(mut values) = self.roots(first.text, locals) else {
-            return Err(finding(file, first, None, &names_of(&self.shapes.iter().collect::<Vec<_>>())));
+    fn follow<'c, 't>(&'c self, tokens: &[Token<'t>], locals: &Locals<'c>) -> Result<(), Missing<'c, 't>> {
+        let name = tokens[0];
+        let Some(mut values) = self.roots(name.text, locals) else {
+            return Err(Missing { name, path: Vec::new(), values: self.shapes.iter().collect() });
         };
-        let mut path = first.text.to_owned();
+        let mut path = vec![name.text];
         for part in parts(&tokens[..path_length(tokens)]) {
             let next = step(&values, part.text);
             let named = |value: &&Value| value.as_object().is_some_and(|object| !object.is_empty());
             if part.is_name() && next.is_empty() && values.iter().any(named) {
-                return Err(finding(file, part, Some(&path), &names_of(&values)));
+                return Err(Missing { name: *part, path, values });
             }
             values = next;
-            path = if part.is_name() { format!("{path}.{}", part.text) } else { path };
+            path.extend(part.is_name().then_some(part.text));
         }
         Ok(())
+    }
+}
+
+/// A name that is not in what its path led to.
+struct Missing<'c, 't> {
+    name: Token<'t>,
+    path: Vec<&'t str>,
+    values: Vec<&'c Value>,
+}
+
+impl Missing<'_, '_> {
+    fn message(&self) -> String {
+        let path = self.path.join(".");
+        let place = if path.is_empty() { path } else { format!(" in `{path}`") };
+        let names = Vec::from_iter(names_of(&self.values)).join(", ");
+        format!("there is no `{}`{place}; there are: {names}", self.name.text)
     }
 }
 
@@ -166,26 +192,13 @@ fn step<'c>(values: &[&'c Value], part: &str) -> Vec<&'c Value> {
 }
 
 /// Filters that mark their result as escaped already would let a value break out of its format.
-fn unsafe_filter(file: &str, tokens: &[Token<'_>]) -> Option<Finding> {
-    let [pipe, filter, ..] = tokens else { return None };
+fn unsafe_filter(file: &str, tokens: &[Token<'_>], found: &mut Findings) {
+    let [pipe, filter, ..] = tokens else { return };
     let marks = ["safe", "escape", "escape_html", "escape_xml", "newlines_to_br"].contains(&filter.text);
-    let message = format!(
-        "the filter `{}` is not allowed: values are escaped as the file's format wants it",
-        filter.text
-    );
-    (pipe.text == "|" && marks).then(|| Finding {
-        file: file.to_owned(),
-        line: filter.line,
-        column: filter.column,
-        message,
-    })
-}
-
-fn finding(file: &str, token: &Token<'_>, inside: Option<&str>, names: &BTreeSet<String>) -> Finding {
-    let place = inside.map_or_else(String::new, |path| format!(" in `{path}`"));
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let message = format!("there is no `{}`{place}; there are: {}", token.text, names.join(", "));
-    Finding { file: file.to_owned(), line: token.line, column: token.column, message }
+    if pipe.text == "|" && marks {
+        let says = "is not allowed: values are escaped as the file's format wants it";
+        found.say(file, (filter.line, filter.column), || format!("the filter `{}` {says}", filter.text));
+    }
 }
 
 /// True for a name that stands for a value: no word of the language, no field, filter, test, function or
@@ -255,8 +268,9 @@ mod tests {
     fn check(text: &str) -> Vec<String> {
         let with = json!({"device": {"name": "n", "mac": "m"}, "keys": [{"type": "line", "value": ""}], "time": {"dst": {"start": 1}}});
         let without = json!({"device": {"name": "n", "mac": "m"}, "keys": [], "time": {"dst": null}});
-        let found = Contract::of([with, without]).check([("a.cfg", text)].into_iter());
-        found.iter().map(|f| format!("{}:{} {}", f.line, f.column, f.message)).collect()
+        let mut found = Findings::default();
+        Contract::of([with, without]).check([("a.cfg", text)].into_iter(), &mut found);
+        found.told().iter().map(|f| format!("{}:{} {}", f.line, f.column, f.message)).collect()
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::catalog::Format;
 pub(super) struct Parameter {
     /// From 1.
     pub(super) line: usize,
-    /// What it stands in: a section, which may be there again, or the elements around it.
-    pub(super) within: String,
+    /// What it stands in: the line of a section, which may be there again, or where the element around it begins.
+    pub(super) within: usize,
     pub(super) name: String,
     pub(super) value: String,
 }
@@ -28,7 +28,7 @@ pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
         Format::Json | Format::Csv | Format::Vcard | Format::Lines => Vec::new(),
         Format::Set => {
             let lines = numbered(text).filter_map(|(line, text)| Some((line, text.strip_prefix("SET ")?)));
-            lines.filter_map(|(line, text)| parameter(line, "", text.trim_start().split_once(' ')?)).collect()
+            lines.filter_map(|(line, text)| parameter(line, 0, text.trim_start().split_once(' ')?)).collect()
         }
     }
 }
@@ -53,35 +53,50 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.starts_with('#'))
 }
 
-fn parameter(line: usize, within: &str, (name, value): (&str, &str)) -> Option<Parameter> {
+fn parameter(line: usize, within: usize, (name, value): (&str, &str)) -> Option<Parameter> {
     let text = |text: &str| text.trim().to_owned();
     let name = text(name);
-    (!name.is_empty()).then(|| Parameter { line, within: within.to_owned(), name, value: text(value) })
+    (!name.is_empty()).then(|| Parameter { line, within, name, value: text(value) })
 }
 
 fn assigned(text: &str, sign: char) -> Vec<Parameter> {
-    let mut section = String::new();
+    let mut section = 0;
     let mut found = Vec::new();
     for (line, text) in numbered(text) {
         if text.starts_with('[') {
-            section = format!("{text} in line {line}");
+            section = line;
         } else if !["include:", "exclude:"].iter().any(|word| text.starts_with(word)) {
-            found.extend(text.split_once(sign).and_then(|pair| parameter(line, &section, pair)));
+            found.extend(text.split_once(sign).and_then(|pair| parameter(line, section, pair)));
         }
     }
     found
 }
 
+/// Where each line of a text ends, in bytes.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn at(&self, byte: usize) -> usize {
+        self.0.partition_point(|end| *end < byte) + 1
+    }
+}
+
 fn elements(document: &roxmltree::Document<'_>) -> Vec<Parameter> {
     let mut found = Vec::new();
+    let lines = Lines::of(document.input_text());
     for node in document.descendants().filter(roxmltree::Node::is_element) {
-        let line = document.text_pos_at(node.range().start).row as usize;
+        let line = lines.at(node.range().start);
         let around = node.parent().map_or(0, |parent| parent.range().start);
         found.extend(leaf(node, line, around));
         let dotted = node.attributes().filter(|attribute| attribute.name().contains('.'));
         found.extend(dotted.map(|attribute| Parameter {
-            line: document.text_pos_at(attribute.range().start).row as usize,
-            within: String::new(),
+            line: lines.at(attribute.range().start),
+            within: usize::MAX,
             name: attribute.name().to_owned(),
             value: attribute.value().to_owned(),
         }));
@@ -103,7 +118,7 @@ fn leaf(node: roxmltree::Node<'_, '_>, line: usize, around: usize) -> Option<Par
     let others = others.map(|attribute| format!(" {}={}", attribute.name(), attribute.value()));
     let name = others.fold(tag.to_owned(), |name, other| name + &other);
     let value = node.attribute("value").or(node.text()).unwrap_or_default().to_owned();
-    Some(Parameter { line, within: around.to_string(), name, value })
+    Some(Parameter { line, within: around, name, value })
 }
 
 /// True for an attribute that numbers or names a parameter. What is called by a free text may be there again.

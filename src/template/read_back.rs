@@ -5,9 +5,7 @@ use crate::catalog::Format;
 /// Says in which line a file of this format is wrong, from 1, and why.
 pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
     match format {
-        Format::Xml => roxmltree::Document::parse(text)
-            .map(drop)
-            .map_err(|error| (error.pos().row as usize, error.to_string())),
+        Format::Xml => xml(text),
         Format::KeyValue => lines(text, is_setting, "`key = value`"),
         Format::Colon => lines(text, |line| is_quoted(line, ':'), "`name: \"value\"`"),
         Format::Quoted => lines(text, |line| is_quoted(line, '='), "`NAME=\"value\"`"),
@@ -22,6 +20,51 @@ pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
             lines(text, is_words, "words, in quotes that end on the same line where they have blanks")
         }
     }
+}
+
+/// The most attributes of an element. Each is compared with each other one when they are read.
+const ATTRIBUTES: usize = 2000;
+
+/// The most declarations of namespaces in a file. Each element in another looks at all of those around it.
+const NAMESPACES: usize = 100;
+
+fn xml(text: &str) -> Result<(), (usize, String)> {
+    if let Some(at) = crowded(text) {
+        let line = text[..at].matches('\n').count() + 1;
+        return Err((
+            line,
+            format!("an element has more than {ATTRIBUTES} attributes: write several elements"),
+        ));
+    }
+    if let Some((at, _)) = text.match_indices("xmlns").nth(NAMESPACES) {
+        let line = text[..at].matches('\n').count() + 1;
+        return Err((
+            line,
+            format!("more than {NAMESPACES} namespaces are declared: declare one in the first element"),
+        ));
+    }
+    let read = roxmltree::Document::parse(text).map(drop);
+    read.map_err(|error| (error.pos().row as usize, error.to_string()))
+}
+
+/// Where an element begins that has too many attributes.
+fn crowded(text: &str) -> Option<usize> {
+    let (mut begin, mut quote, mut count) = (None, None, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        match (begin, quote, byte) {
+            (_, Some(open), _) if byte == open => quote = None,
+            (_, Some(_), _) => {}
+            (None, _, b'<') => (begin, count) = (Some(at), 0),
+            (Some(_), _, b'>') => begin = None,
+            (Some(_), _, b'"' | b'\'') => quote = Some(byte),
+            (Some(_), _, b'=') => count += 1,
+            _ => {}
+        }
+        if count > ATTRIBUTES {
+            return begin;
+        }
+    }
+    None
 }
 
 fn lines(text: &str, is_right: impl Fn(&str) -> bool, form: &str) -> Result<(), (usize, String)> {
@@ -72,6 +115,18 @@ fn is_in_quotes(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_element_has_no_more_attributes_than_can_be_compared() {
+        let element = |count: usize| {
+            let attributes = (0..count).map(|n| format!(" a{n}=\"b='>'\"")).collect::<Vec<_>>().concat();
+            format!("<a>\n<b{attributes}/>c = d</a>")
+        };
+        assert_eq!(read_back(Format::Xml, &element(ATTRIBUTES)), Ok(()));
+        assert_eq!(read_back(Format::Xml, &element(ATTRIBUTES + 1)).unwrap_err().0, 2);
+        let declared = "<a xmlns=\"x\">".repeat(NAMESPACES + 1) + &"</a>".repeat(NAMESPACES + 1);
+        assert!(read_back(Format::Xml, &declared).unwrap_err().1.contains("namespaces"));
+    }
 
     #[test]
     fn each_format_knows_its_lines() {

@@ -211,3 +211,67 @@ fn groups_stand_in_the_order_of_their_elements() {
         assert_eq!(rendered(&set, "one", 0, "Desk").unwrap(), "z = 13\nb = 2\nc = 4\n");
     }
 }
+
+#[test]
+fn a_template_that_no_file_comes_to_is_found_to_be_wrong_once_and_is_no_part_of_what_files_are_made_of() {
+    let found = findings(&[("acme/b/lost.cfg", "x\n{% if %}"), ("shared/lost.cfg", "{{ 1 | shout }}")]);
+    let places: Vec<_> = found.iter().map(|found| (found.file.as_str(), found.line)).collect();
+    assert_eq!(places, [("shared/lost.cfg", 1)]);
+    let found = findings(&[("acme/b/lost.cfg", "x\n{% if %}"), ("shared/lost.cfg", "{{ 1 + }}")]);
+    let places: Vec<_> = found.iter().map(|found| (found.file.as_str(), found.line)).collect();
+    assert_eq!(places, [("acme/b/lost.cfg", 2), ("shared/lost.cfg", 1)]);
+    assert_eq!(findings(&[("nobody/lost.cfg", "{% if %}"), ("shared/fine.cfg", "{{ 1 }}")]), []);
+}
+
+#[test]
+fn a_file_comes_to_what_its_template_extends_includes_and_calls_in_any_quotes() {
+    let set = Set::compile(&pack(&[
+        (
+            "acme/a/phone.cfg",
+            "{%- extends 'base.cfg' -%}{% block line %}{% include `lines.cfg` %}{% endblock %}",
+        ),
+        ("acme/lines.cfg", "{{ <row.one n={1}/> }}\n"),
+        ("shared/rows.cfg", "{% component row.one(n) %}row = {{ n }}{% endcomponent %}"),
+        ("shared/other.cfg", "{{ 1 }}"),
+    ]))
+    .unwrap();
+    assert_eq!(rendered(&set, "one", 0, "Desk").unwrap(), "family = brand\nrow = 1\n");
+    let names = |model: &str, format| {
+        let engine = &set.engines[&(model.to_owned(), format)];
+        let mut names: Vec<&str> = engine.get_template_names().collect();
+        names.sort_unstable();
+        names
+    };
+    let all = ["acme/a/phone.cfg", "acme/base.cfg", "acme/lines.cfg", "shared/rows.cfg"];
+    assert_eq!(names("acme/a", Format::KeyValue), all);
+    assert_eq!(names("acme/a/two", Format::KeyValue)[1], "acme/a/two/base.cfg");
+    assert_eq!(names("acme/a", Format::Xml), ["acme/a/phone.xml"]);
+}
+
+#[test]
+fn a_component_or_an_included_template_that_is_not_there_is_named_where_it_is_used() {
+    let found = findings(&[("acme/a/phone.xml", "<a>{% include \"no.cfg\" %}{{ <no/> }}</a>")]);
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["acme/a/phone.xml:1:15: Unknown template `no.cfg`", "acme/a/phone.xml:1:29: Unknown component `no`"]
+    );
+}
+
+#[test]
+fn indent_and_replace_are_those_of_the_engine() {
+    let shown = |expression: &str| {
+        let set = Set::compile(&pack(&[("acme/a/phone.cfg", expression)])).unwrap();
+        rendered(&set, "one", 0, "Desk").unwrap()
+    };
+    let plain = |expression: &str| tera::Tera::new().render_str(expression, &Context::new(), false).unwrap();
+    for arguments in
+        ["", "(width=2)", "(first=true)", "(blank=true, indentation=\"·\")", "(width=0, blank=true)"]
+    {
+        for text in ["", "a", "a\\nb", "a\\n\\n b\\n", "\\n\\n"] {
+            let expression =
+                format!("{{{{ \"{text}\" | indent{arguments} | replace(from=\"\\n\", to=\"/\") }}}}");
+            assert_eq!(shown(&expression), plain(&expression), "{expression}");
+        }
+    }
+}

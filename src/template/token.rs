@@ -18,6 +18,16 @@ impl Token<'_> {
         self.text.starts_with(|c: char| c.is_alphabetic() || c == '_')
     }
 
+    /// True for a string.
+    pub(super) fn is_text(&self) -> bool {
+        self.text.starts_with(['"', '\'', '`'])
+    }
+
+    /// True for a number.
+    pub(super) fn is_number(&self) -> bool {
+        self.text.starts_with(|c: char| c.is_ascii_digit())
+    }
+
     /// True for the end of a tag.
     pub(super) fn is_end(&self) -> bool {
         ["%}", "}}"].contains(&self.text)

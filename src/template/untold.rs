@@ -16,7 +16,7 @@ mod wish;
 use wish::WISHES;
 
 /// The most that the files of a phone may cost to render for this to be tried with them.
-const DEAR: u64 = meter::MOST / 40;
+const DEAR: u64 = meter::MOST / 10;
 
 /// Something that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -7,6 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::super::token::{Token, inside, tags, tokens};
+use super::shape::{
+    Container, OPERATORS, arguments, binds, container, ends_operand, is_part, matched, outside, primary,
+};
 
 /// What a byte of a template costs each time it is passed, and what looking into a list or a text does.
 const BYTE: u64 = 10;
@@ -95,7 +98,12 @@ impl<'t> Weaver<'t> {
                 self.expression(value);
             }
             [_, rest @ ..] if is(tag, "for") => self.each(tag, rest, after),
-            inner => self.expression(inner),
+            inner => {
+                if tag[0].text == "{{" && makes(inner) {
+                    self.wrap(inner, "metered");
+                }
+                self.expression(inner);
+            }
         }
     }
 
@@ -149,10 +157,14 @@ impl<'t> Weaver<'t> {
                 }
                 "|" => self.value(operand, filtered(inner.get(at + 1))),
                 "==" | "!=" | "<" | ">" | "<=" | ">=" | "is" => self.value(operand, " | metered"),
-                "in" | "..." => self.value(primary(&inner[at + 1..]).last(), " | metered"),
-                "[" if operand.is_some() || before.is_some_and(|token| token.text == "?") => {
-                    self.part(&inner[at..]);
+                "in" if !binds(&inner[..at]) => {
+                    let denied = before.is_some_and(|token| token.text == "not");
+                    let sought = if denied { at.checked_sub(2).map(|at| &inner[at]) } else { operand };
+                    self.value(sought, " | metered");
+                    self.value(primary(&inner[at + 1..]).last(), " | metered");
                 }
+                "..." => self.value(primary(&inner[at + 1..]).last(), " | metered(times=4)"),
+                "[" if is_part(&inner[..at]) => self.part(&inner[..at], &inner[at..]),
                 "[" => self.list(&inner[at..]),
                 "(" if before.is_some_and(Token::is_name) => self.call(&inner[..at], &inner[at..]),
                 _ => {}
@@ -166,11 +178,29 @@ impl<'t> Weaver<'t> {
         }
     }
 
+    /// `a[b]` looks through a text from its beginning, and at the whole of a text that it looks for in a map;
     /// `a[from:to]` gives a list as long as it likes.
-    fn part(&mut self, from: &[Token<'_>]) {
+    fn part(&mut self, before: &[Token<'_>], from: &[Token<'_>]) {
         let part = matched(from);
-        if part.iter().any(|token| token.text == ":") {
-            self.value(part.last(), " | metered");
+        let [open, within @ .., _] = part else { return };
+        let sliced = outside(within, ":");
+        let first = &within[..sliced.unwrap_or(within.len())];
+        let mut looked = "looked".to_owned();
+        match container(before) {
+            Some(Container::Path(of)) => {
+                let of = self.text.get(of[0].at..of[of.len() - 1].end()).unwrap_or_default();
+                looked = format!("looked(of={of})");
+            }
+            Some(Container::Group(group)) => self.wrap(group, "looked"),
+            Some(Container::Made) | None => {}
+        }
+        match first {
+            [] => self.put(open.end(), Rank::Open, format!("none | {looked}")),
+            [only] if sliced.is_none() && only.is_text() => {}
+            _ => self.wrap(first, &looked),
+        }
+        if sliced.is_some() {
+            self.value(part.last(), " | metered(times=4)");
         }
     }
 
@@ -186,13 +216,32 @@ impl<'t> Weaver<'t> {
         self.wrap(&within[of..until], &format!("looped(cost={})", CALL_OF_ELEMENT + cost(text)));
     }
 
-    /// A function's result, but not a filter's or a test's, which stand behind their value.
+    /// What a filter, a test or a function is told besides its value.
+    fn told(&mut self, from: &[Token<'_>]) {
+        let [_, within @ .., _] = matched(from) else { return };
+        let mut left = within;
+        while !left.is_empty() {
+            let end = outside(left, ",").unwrap_or(left.len());
+            match &left[..end] {
+                [name, sign, value @ ..] if sign.text == "=" && name.text == "attribute" => {
+                    self.wrap(value, "path");
+                }
+                [_, sign, only] if sign.text == "=" && (only.is_text() || only.is_number()) => {}
+                [_, sign, value @ ..] if sign.text == "=" => self.wrap(value, "metered"),
+                _ => {}
+            }
+            left = left.get(end + 1..).unwrap_or_default();
+        }
+    }
+
+    /// What is told it; and a function's result, but not a filter's or a test's, which stand behind their value.
     fn call(&mut self, before: &[Token<'_>], from: &[Token<'_>]) {
+        self.told(from);
         let behind = before.len().checked_sub(2).map_or("", |at| before[at].text);
         let negated = behind == "not" && before.len() > 2 && before[before.len() - 3].text == "is";
         let word = before.last().is_some_and(|token| OPERATORS.contains(&token.text));
         if !(["|", "is"].contains(&behind) || negated || word) {
-            self.value(matched(from).last(), " | metered");
+            self.value(matched(from).last(), made_by(before.last()));
         }
     }
 
@@ -216,88 +265,33 @@ impl<'t> Weaver<'t> {
     }
 }
 
+/// True for what writes a list or a map that stands in it.
+fn makes(inner: &[Token<'_>]) -> bool {
+    let opens = |at: usize| match inner[at].text {
+        "{" => true,
+        "[" => !is_part(&inner[..at]),
+        _ => false,
+    };
+    inner.first().is_some_and(|first| first.text != "<") && (0..inner.len()).any(opens)
+}
+
 /// What an element of a list costs beside its text.
 const CALL_OF_ELEMENT: u64 = 200;
 
-/// Words that stand between or before values.
-const OPERATORS: [&str; 9] = ["and", "or", "not", "in", "is", "if", "else", "elif", "for"];
-
-/// The names that a component's arguments have in it.
-fn arguments(inner: &[Token<'_>]) -> String {
-    let (mut names, mut depth) = (Vec::new(), 0_usize);
-    for pair in inner.windows(2) {
-        match pair[0].text {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        let begins = ["(", ",", "@", "..."].contains(&pair[0].text);
-        if depth == 1 && begins && pair[1].is_name() {
-            names.push(pair[1].text);
-        }
-    }
-    names.join(", ")
-}
-
-/// What a filter pays for its value; more where it does more with it.
+/// What a filter pays for its value: nothing but for a text where it only looks at it, and more where it does more
+/// with it.
 fn filtered(filter: Option<&Token<'_>>) -> &'static str {
     match filter.map_or("", |filter| filter.text) {
-        "indent" => " | metered(times=1000)",
-        "split" | "sort" | "title" | "reverse" => " | metered(times=30)",
+        "abs" | "default" | "first" | "float" | "get" | "int" | "last" | "length" | "nth" | "pluralize"
+        | "round" => " | looked",
+        "split" | "sort" | "title" | "reverse" | "group_by" => " | metered(times=30)",
         "unique" => " | metered(squared=true)",
-        _ => " | metered",
+        _ => " | metered(times=4)",
     }
 }
 
-fn ends_operand(token: &Token<'_>) -> bool {
-    let value = token.text.starts_with(|c: char| c.is_alphanumeric() || "_\"'`)]}".contains(c));
-    value && !OPERATORS.contains(&token.text)
-}
-
-/// What begins with a bracket, up to the one that closes it.
-fn matched<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
-    let mut depth = 0_usize;
-    for (at, token) in tokens.iter().enumerate() {
-        match token.text {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 {
-            return &tokens[..=at];
-        }
-    }
-    tokens
-}
-
-/// Where a word stands that is in no bracket.
-fn outside(tokens: &[Token<'_>], word: &str) -> Option<usize> {
-    let mut at = 0;
-    while let Some(token) = tokens.get(at) {
-        if token.text == word {
-            return Some(at);
-        }
-        at += if ["(", "[", "{"].contains(&token.text) { matched(&tokens[at..]).len() } else { 1 };
-    }
-    None
-}
-
-/// The value that begins here, with the fields, parts and arguments that hang on it.
-fn primary<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
-    let sign = tokens.iter().take_while(|token| ["-", "not"].contains(&token.text)).count();
-    let mut at = sign;
-    at += match tokens.get(at).map(|token| token.text) {
-        None => return tokens,
-        Some("(" | "[" | "{") => matched(&tokens[at..]).len(),
-        Some("<") => tokens[at..].iter().position(|token| token.text == ">").map_or(1, |end| end + 1),
-        Some(_) => 1,
-    };
-    loop {
-        match tokens.get(at).map(|token| token.text) {
-            Some("." | "?.") => at += 2,
-            Some("(" | "[") => at += matched(&tokens[at..]).len(),
-            Some("?") => at += 1,
-            _ => return &tokens[..at.min(tokens.len())],
-        }
-    }
+/// What is paid for what a function made: what a block wrote goes on to be written.
+fn made_by(function: Option<&Token<'_>>) -> &'static str {
+    let is_super = function.is_some_and(|function| function.text == "super");
+    if is_super { " | metered(times=50)" } else { " | metered(times=4)" }
 }
