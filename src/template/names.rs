@@ -88,6 +88,7 @@ impl Contract {
         for at in 0..tokens.len() {
             unsafe_filter(file, &tokens[at..], found);
             if let Some((name, values)) = self.definition(&tokens[at..], &locals) {
+                self.hidden(file, &tokens[at + 1], found);
                 locals.insert(name, values);
             }
             if !begins_a_path(tokens, at) {
@@ -101,6 +102,15 @@ impl Contract {
                 let place = (missing.name.line, missing.name.column);
                 found.say(file, place, || missing.message());
             }
+        }
+    }
+
+    /// Says that a local name takes the place of one of the contract, which would be read as if it were that.
+    fn hidden(&self, file: &str, name: &Token<'_>, found: &mut Findings) {
+        if self.shapes.iter().any(|shape| shape.get(name.text).is_some()) {
+            found.say(file, (name.line, name.column), || {
+                format!("`{}` hides what every template sees under this name: take another", name.text)
+            });
         }
     }
 
@@ -290,6 +300,14 @@ mod tests {
         assert_eq!(check("{% for key in keys %}{{ key.vlaue }}{% endfor %}").len(), 1);
         assert_eq!(check("{% set d = device %}{% if d.nmae %}{% endif %}").len(), 1);
         assert_eq!(check("{{ keys[0].type }}{{ keys[0].tpye }}").len(), 1);
+    }
+
+    #[test]
+    fn a_local_name_that_hides_one_of_the_contract_is_found() {
+        let told = ["1:8 `device` hides what every template sees under this name: take another"];
+        assert_eq!(check("{% set device = {'a': 1} %}{% if device.key %}{% endif %}"), told);
+        assert_eq!(check("{% for keys in [keys] %}{% endfor %}").len(), 1);
+        assert_eq!(check("{% set own = device %}{% for key in keys %}{{ key.type }}{% endfor %}"), [""; 0]);
     }
 
     #[test]
