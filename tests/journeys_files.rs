@@ -282,3 +282,48 @@ fn a_phone_is_told_of_the_firmware_that_is_pinned_for_its_model_and_fetches_it()
     let wrong = json!({"provision": {"firmware": {"acme/one": 2}}});
     assert_eq!(shop.administrator.call("PATCH", &shop.path(""), &wrong).0, 400);
 }
+
+#[test]
+fn a_file_whose_name_all_phones_share_is_told_apart_by_its_folder() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "grandstream/grp2614", "front");
+    let contacts = json!({"provision": {"contacts": [{"name": "Ann & Co", "number": "101"}]}});
+    shop.administrator.patch(&shop.path(""), &contacts);
+    let phone = daemon.phone(MAC, "front");
+    for path in ["/805ec0123456/phonebook.xml", "/phones/805EC0123456/phonebook.xml"] {
+        let book = phone.fetch(path);
+        assert!(book.status == 200 && book.body.contains("Ann &amp; Co"), "{path}: {}", book.body);
+    }
+    for path in ["/phonebook.xml", "/805ec0123457/phonebook.xml", "/805ec0123456/phonebook.xml/"] {
+        assert_eq!(phone.fetch(path).status, 404, "{path}");
+    }
+    let seen = shop.administrator.get(&format!("{device}/config/805ec0123456%2Fphonebook.xml"));
+    assert!(seen["body"].as_str().unwrap().contains("Ann &amp; Co"), "{seen}");
+}
+
+#[test]
+fn what_a_phone_cannot_be_told_is_a_warning_and_what_it_can_stands_in_its_file() {
+    let daemon = Daemon::start();
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "yealink/t46s", "front");
+    let other = shop.device("805ec0123499", "panasonic/kx-hdv230", "back");
+    let calls = json!({"kept_by": "phone", "forward_busy": "102"});
+    let change = json!({"provision": {"calls": calls}, "call_forward": {"enabled": true, "number": "101"}});
+    for device in [&device, &other] {
+        shop.administrator.patch(device, &change);
+    }
+    let warnings = |device: &str| shop.provisioning(device)["warnings"].clone();
+    assert_eq!(warnings(&device), json!([]));
+    let told = warnings(&other);
+    let told: Vec<&str> = told.as_array().unwrap().iter().filter_map(|told| told.as_str()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("call_forward is not told to it: ") && told[1].contains("forward_busy"),
+        "{told:?}"
+    );
+    let file = daemon.phone(MAC, "front").fetch("/805ec0123456.cfg").body;
+    for line in ["account.1.always_fwd.target = 101\n", "account.1.busy_fwd.target = 102\n"] {
+        assert!(file.contains(line), "{line} is missing in\n{file}");
+    }
+}

@@ -75,6 +75,7 @@ impl Set {
 
     fn untold_keys<'s>(&self, entry: Entry<'_>, settings: &'s Settings) -> Vec<&'s KeySetting> {
         let mut untold = Vec::new();
+        let mut with = None;
         for (row, kind) in [Row::Own, Row::Feature, Row::Expansion].into_iter().enumerate() {
             let none = entry.key_code(kind, KeyKind::None).unwrap_or_default();
             for (at, key) in keys(settings, kind).iter().enumerate().filter(|(_, key)| is_asked(key)) {
@@ -82,7 +83,8 @@ impl Set {
                 let is_told = self.untold.of(entry, asked, || {
                     let mut without = settings.clone();
                     keys_mut(&mut without, kind)[at] = key.cleared(none);
-                    self.makes_a_difference(entry, [settings, &without])
+                    let with = with.get_or_insert_with(|| self.files(entry, settings).ok());
+                    with.is_none() || self.files(entry, &without).ok() != *with
                 });
                 untold.extend((!is_told).then_some(key));
             }
@@ -91,13 +93,8 @@ impl Set {
     }
 
     /// Whether these settings make different files. Where that cannot be tried, they do.
-    fn makes_a_difference<'s>(
-        &self,
-        entry: Entry<'_>,
-        tried: impl IntoIterator<Item = &'s Settings>,
-    ) -> bool {
-        let made: Result<BTreeSet<_>, _> =
-            tried.into_iter().map(|settings| self.files(entry, settings)).collect();
+    fn makes_a_difference(&self, entry: Entry<'_>, tried: &[Settings]) -> bool {
+        let made: Result<BTreeSet<_>, _> = tried.iter().map(|settings| self.files(entry, settings)).collect();
         made.map_or(true, |made| made.len() != 1)
     }
 
