@@ -23,6 +23,9 @@ pub use encryption::{Encryption, KeyError};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 
+/// The longest file name a phone asks for, with its folder, in bytes.
+pub const LONGEST_NAME: usize = 128;
+
 /// What may stand after what, in file names.
 type Names = HashMap<String, HashSet<String>>;
 
@@ -150,7 +153,10 @@ impl Catalog {
         let last = slash(path.len());
         let folder = last.and_then(slash);
         let names = [last, folder].map(|slash| &path[slash.map_or(0, |at| at + 1)..]);
-        names.into_iter().find_map(|name| Some((name, self.asker(name)?)))
+        names
+            .into_iter()
+            .filter(|name| name.len() <= LONGEST_NAME)
+            .find_map(|name| Some((name, self.asker(name)?)))
     }
 
     /// Who sends a file, when the whole name is one under which some phone sends something.

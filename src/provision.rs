@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 use tracing::info;
 
-use crate::catalog::{Asker, Encryption};
+use crate::catalog::{Asker, Encryption, LONGEST_NAME};
 use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
 use crate::statics::{Name, StaticFile, Statics};
@@ -40,9 +40,6 @@ use taking::Taking;
 
 /// How long after its request a refusal is answered.
 const REFUSAL: Duration = Duration::from_millis(15);
-
-/// The longest file name a phone asks for.
-const LONGEST_NAME: usize = 128;
 
 /// The longest path a phone asks for.
 const LONGEST_PATH: usize = 2048;

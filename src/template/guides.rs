@@ -13,6 +13,10 @@ use super::{Finding, Place, Set};
 use crate::catalog::{Entry, File, Format};
 use crate::pack::Pack;
 
+/// The longest name that is looked at, in bytes, and the most elements around it.
+const LONGEST: usize = 200;
+const DEEPEST: usize = 20;
+
 /// The most numbers in a name that are tried as `{n}`.
 const NUMBERS: u32 = 5;
 
@@ -59,7 +63,8 @@ fn unknown_in(
     let Ok(settings) = sample.settings(entry).map(|made| made.settings) else { return Vec::new() };
     let Ok(body) = set.render(entry, file, &settings) else { return Vec::new() };
     let text = String::from_utf8_lossy(&body);
-    let is_unknown = |(_, names): &Named| !names.iter().any(|name| is_listed(name, known));
+    let is_unknown =
+        |(_, names): &Named| names[0].len() <= LONGEST && !names.iter().any(|name| is_listed(name, known));
     let unknown: Vec<Named> = names(file.format, &text).into_iter().filter(is_unknown).collect();
     if unknown.is_empty() {
         return Vec::new();
@@ -157,7 +162,7 @@ fn of_element(node: Node<'_, '_>) -> Vec<String> {
     let mut names = vec![told(node, ways[0])];
     for way in ways {
         let mut path: Vec<String> =
-            node.ancestors().filter(Node::is_element).map(|node| told(node, way)).collect();
+            node.ancestors().take(DEEPEST).filter(Node::is_element).map(|node| told(node, way)).collect();
         path.reverse();
         names.extend([path.get(1..).unwrap_or_default().join("/"), path.join("/")]);
     }

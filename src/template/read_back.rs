@@ -50,7 +50,17 @@ fn xml(text: &str) -> Result<(), (usize, String)> {
 /// Where an element begins that has too many attributes.
 fn crowded(text: &str) -> Option<usize> {
     let (mut begin, mut quote, mut count) = (None, None, 0);
+    let mut after = 0;
     for (at, byte) in text.bytes().enumerate() {
+        if at < after {
+            continue;
+        }
+        if begin.is_none() && byte == b'<' {
+            after = passed_over(text.as_bytes(), at);
+            if after > at {
+                continue;
+            }
+        }
         match (begin, quote, byte) {
             (_, Some(open), _) if byte == open => quote = None,
             (_, Some(_), _) => {}
@@ -65,6 +75,17 @@ fn crowded(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Behind a comment, an instruction or a text as it is that begins here; here where none does.
+fn passed_over(text: &[u8], at: usize) -> usize {
+    let pairs: [(&[u8], &[u8]); 3] = [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")];
+    let Some((open, close)) = pairs.into_iter().find(|(open, _)| text[at..].starts_with(open)) else {
+        return at;
+    };
+    let inside = &text[at + open.len()..];
+    let end = inside.windows(close.len()).position(|window| window == close);
+    end.map_or(text.len(), |end| at + open.len() + end + close.len())
 }
 
 fn lines(text: &str, is_right: impl Fn(&str) -> bool, form: &str) -> Result<(), (usize, String)> {
@@ -126,6 +147,15 @@ mod tests {
         assert_eq!(read_back(Format::Xml, &element(ATTRIBUTES + 1)).unwrap_err().0, 2);
         let declared = "<a xmlns=\"x\">".repeat(NAMESPACES + 1) + &"</a>".repeat(NAMESPACES + 1);
         assert!(read_back(Format::Xml, &declared).unwrap_err().1.contains("namespaces"));
+    }
+
+    #[test]
+    fn what_is_no_element_hides_none_with_too_many_attributes() {
+        let many = " a=\"\"".repeat(ATTRIBUTES + 1);
+        for before in ["", "<!-- ' -->", "<?x ' ?>", "<!-- <a b='> -->"] {
+            assert!(crowded(&format!("{before}<a{many}/>")).is_some(), "{before}");
+        }
+        assert_eq!(crowded("<a><![CDATA[ <b '\" ]]></a><!-- open"), None);
     }
 
     #[test]

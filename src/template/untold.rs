@@ -1,12 +1,12 @@
 //! What documents ask for and a phone is not told, because its templates write nothing of it.
 //!
-//! Nothing of this is declared anywhere. A plain phone of the model is given a setting in clearly different ways, and a key
-//! is taken away: where the files stay as they are, the phone cannot be told. What was found is remembered for the model.
+//! Nothing of this is declared anywhere. A plain phone of the model is given a setting in clearly different ways, or a
+//! key: where the files stay as they are, the phone cannot be told. What was found is remembered for the model.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::RwLock;
 
-use super::{Finding, Set, meter};
+use super::{Set, meter};
 use crate::catalog::{Entry, Row};
 use crate::device::KeyKind;
 use crate::settings::{KeySetting, Parts, Settings};
@@ -15,35 +15,28 @@ mod wish;
 
 use wish::WISHES;
 
-/// The most that the files of a phone may cost to render for this to be tried with them.
-const DEAR: u64 = meter::MOST / 10;
+/// What the trials for one phone may cost together. What is beyond is tried with the next phone of its model.
+const MOST: u64 = meter::MOST;
 
 /// Something that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Asked {
     /// The place of a wish in the list.
     Wish(usize),
-    /// By a key.
-    Key { row: usize, module: u16, number: u16, kind: &'static str },
+    /// By a key, with a value or without.
+    Key { row: usize, module: u16, number: u16, kind: &'static str, has_value: bool },
 }
 
 /// Of each model, what of it is told.
 #[derive(Debug, Default)]
 pub(super) struct Memory(RwLock<HashMap<String, HashMap<Asked, bool>>>);
 
-impl Memory {
-    /// What is remembered, else what is found out now.
-    fn of(&self, entry: Entry<'_>, asked: Asked, find_out: impl FnOnce() -> bool) -> bool {
-        let model = entry.path();
-        let known = self.0.read().ok().and_then(|known| known.get(&model)?.get(&asked).copied());
-        known.unwrap_or_else(|| {
-            let is_told = find_out();
-            if let Ok(mut known) = self.0.write() {
-                known.entry(model).or_default().insert(asked, is_told);
-            }
-            is_told
-        })
-    }
+/// The trials for one phone.
+struct Trials<'s> {
+    set: &'s Set,
+    entry: Entry<'s>,
+    model: String,
+    spent: u64,
 }
 
 impl Set {
@@ -52,10 +45,9 @@ impl Set {
     pub fn untold(&self, parts: Parts<'_>, settings: &Settings) -> Vec<String> {
         let entry = parts.entry;
         let name = &entry.model.name;
+        let mut trials = Trials { set: self, entry, model: entry.path(), spent: 0 };
         let asked = WISHES.iter().enumerate().filter(|(_, wish)| wish.is_asked(parts, settings));
-        let untold = asked.filter(|(at, wish)| {
-            !self.untold.of(entry, Asked::Wish(*at), || self.makes_a_difference(entry, &wish.settings(entry)))
-        });
+        let untold = asked.filter(|(at, wish)| !trials.is_told(Asked::Wish(*at), || wish.settings(entry)));
         let mut said: Vec<String> = untold
             .map(|(_, wish)| {
                 let word = if wish.word.is_empty() { String::new() } else { format!(" ({})", wish.word) };
@@ -65,47 +57,87 @@ impl Set {
                 )
             })
             .collect();
-        said.extend(self.untold_keys(entry, settings).into_iter().map(|key| {
+        said.extend(trials.keys(settings).into_iter().map(|key| {
             let place = if key.module > 0 { format!(" of module {}", key.module) } else { String::new() };
             let (number, kind) = (key.number, key.kind);
             format!("key {number}{place} stays as it is: a {name} cannot be told of a {kind} key there")
         }));
         said
     }
+}
 
-    fn untold_keys<'s>(&self, entry: Entry<'_>, settings: &'s Settings) -> Vec<&'s KeySetting> {
+impl Trials<'_> {
+    /// What is remembered, else what is found out now: whether these settings make different files. Where that cannot be
+    /// tried they do, and it is not remembered.
+    fn is_told(&mut self, asked: Asked, tried: impl FnOnce() -> Vec<Settings>) -> bool {
+        let memory = &self.set.untold.0;
+        let known = memory.read().ok().and_then(|known| known.get(&self.model)?.get(&asked).copied());
+        if let Some(known) = known {
+            return known;
+        }
+        let made: Option<BTreeSet<_>> = tried().iter().map(|settings| self.files(settings)).collect();
+        let Some(made) = made else { return true };
+        if let Ok(mut known) = memory.write() {
+            known.entry(self.model.clone()).or_default().insert(asked, made.len() != 1);
+        }
+        made.len() != 1
+    }
+
+    fn keys<'k>(&mut self, settings: &'k Settings) -> Vec<&'k KeySetting> {
         let mut untold = Vec::new();
-        let mut with = None;
-        for (row, kind) in [Row::Own, Row::Feature, Row::Expansion].into_iter().enumerate() {
-            let none = entry.key_code(kind, KeyKind::None).unwrap_or_default();
-            for (at, key) in keys(settings, kind).iter().enumerate().filter(|(_, key)| is_asked(key)) {
-                let asked = Asked::Key { row, module: key.module, number: key.number, kind: key.kind };
-                let is_told = self.untold.of(entry, asked, || {
-                    let mut without = settings.clone();
-                    keys_mut(&mut without, kind)[at] = key.cleared(none);
-                    let with = with.get_or_insert_with(|| self.files(entry, settings).ok());
-                    with.is_none() || self.files(entry, &without).ok() != *with
-                });
+        for (row, of) in [Row::Own, Row::Feature, Row::Expansion].into_iter().enumerate() {
+            for (at, key) in keys(settings, of).iter().enumerate().filter(|(_, key)| is_asked(key)) {
+                let (module, number, kind) = (key.module, key.number, key.kind);
+                let asked = Asked::Key { row, module, number, kind, has_value: !key.value.is_empty() };
+                let entry = self.entry;
+                let is_told = self.is_told(asked, || with_and_without(entry, settings, (of, at)));
                 untold.extend((!is_told).then_some(key));
             }
         }
         untold
     }
 
-    /// Whether these settings make different files. Where that cannot be tried, they do.
-    fn makes_a_difference(&self, entry: Entry<'_>, tried: &[Settings]) -> bool {
-        let made: Result<BTreeSet<_>, _> = tried.iter().map(|settings| self.files(entry, settings)).collect();
-        made.map_or(true, |made| made.len() != 1)
+    /// The phone's files; none where they cannot be made, or cost more than is left. One that need not be there is empty
+    /// where it cannot be made.
+    fn files(&mut self, settings: &Settings) -> Option<Vec<Vec<u8>>> {
+        let mut files = Vec::new();
+        for file in self.entry.files() {
+            if self.spent > MOST {
+                return None;
+            }
+            let body = self.set.render(self.entry, file, settings);
+            self.spent += meter::spent();
+            files.push(if file.optional { body.unwrap_or_default() } else { body.ok()? });
+        }
+        Some(files)
     }
+}
 
-    /// No files where they cost too much; those of others are none either.
-    fn files(&self, entry: Entry<'_>, settings: &Settings) -> Result<Vec<Vec<u8>>, Option<Finding>> {
-        let file = |file| {
-            let body = self.render(entry, file, settings)?;
-            if meter::spent() > DEAR { Err(None) } else { Ok(body) }
-        };
-        entry.files().map(file).collect()
-    }
+/// A plain phone of the model with one key such as this, and without.
+fn with_and_without(entry: Entry<'_>, settings: &Settings, (row, at): (Row, usize)) -> Vec<Settings> {
+    let Some(mut without) = wish::plain(entry) else { return Vec::new() };
+    let none = entry.key_code(row, KeyKind::None).unwrap_or_default();
+    *keys_mut(&mut without, row) = keys(settings, row).iter().map(|key| key.cleared(none)).collect();
+    let key = &keys(settings, row)[at];
+    let value = match key.kind {
+        _ if key.value.is_empty() => "",
+        "url" => "http://one.example/",
+        "multicast" => "224.0.1.75:10000",
+        _ => "7358",
+    };
+    let code = if key.kind == KeyKind::Custom.name() { "1" } else { &key.code };
+    let (kind, number, module) = (key.kind, key.number, key.module);
+    let mut with = without.clone();
+    keys_mut(&mut with, row)[at] = KeySetting {
+        kind,
+        number,
+        module,
+        code: code.into(),
+        value: value.into(),
+        label: "Zulu".into(),
+        ..key.cleared("")
+    };
+    vec![with, without]
 }
 
 fn keys(settings: &Settings, row: Row) -> &[KeySetting] {
@@ -116,7 +148,7 @@ fn keys(settings: &Settings, row: Row) -> &[KeySetting] {
     }
 }
 
-fn keys_mut(settings: &mut Settings, row: Row) -> &mut [KeySetting] {
+fn keys_mut(settings: &mut Settings, row: Row) -> &mut Vec<KeySetting> {
     match row {
         Row::Own => &mut settings.keys,
         Row::Feature => &mut settings.feature_keys,
@@ -210,6 +242,19 @@ mod tests {
         let set = self::set("nothing = 1\n");
         let told = untold(&set, &sample(json!({"timezone": "UTC"})));
         assert!(told[0].starts_with("timezone is not told"), "{told:?}");
+    }
+
+    #[test]
+    fn whether_a_key_is_told_depends_on_its_place_and_not_on_the_phone_that_came_first() {
+        let set = set(
+            "{% for key in keys %}{% if lines | length < 2 or key.number > 2 %}k{{ key.number }} = {{ key.value }}\n{% endif %}{% endfor %}",
+        );
+        let dial = json!({"type": "speed_dial", "value": "1"});
+        let lines = json!([{"sip": {"username": "b"}, "name": "B"}]);
+        let two = json!({"provision": {"combo_keys": {"1": dial}, "lines": lines}});
+        let one = json!({"provision": {"combo_keys": {"1": dial}}});
+        assert_eq!(untold(&set, &sample(two)), [""; 0]);
+        assert_eq!(untold(&set, &sample(one)), [""; 0]);
     }
 
     #[test]

@@ -40,6 +40,9 @@ const fn call(path: &'static str, values: &'static [&'static str]) -> Wish {
 const HOSTS: &[&str] = &[r#""one.example""#, r#""""#];
 const TEXTS: &[&str] = &[r#""One-1""#, r#""Two-2""#];
 
+/// What the schema gives a device that says nothing, in seconds.
+const EXPIRES: u32 = 300;
+
 /// All of them.
 pub(super) const WISHES: [Wish; 32] = [
     call("call_forward", &[r#"{"enabled": true, "number": "100"}"#, r#"{"enabled": false}"#]),
@@ -104,16 +107,16 @@ impl Wish {
             "provision.transport" | "sip.transport" => line.transport == self.word,
             "media.encryption" => line.srtp == self.word,
             "provision.dtmf" => line.dtmf == self.word,
+            "sip.expire_seconds" => line.expires != EXPIRES,
             _ => true,
         }
     }
 
     /// The settings of a plain phone with each of the values.
     pub(super) fn settings(&self, entry: Entry<'_>) -> Vec<Settings> {
-        let plain = shipped_samples().remove("plain");
+        let plain = plain_sample();
         let tried = self.values.iter().filter_map(|value| {
             let mut sample = plain.clone()?;
-            "http://prov.example.com/".clone_into(&mut sample.phones_url);
             for (path, value) in self.given.iter().chain(&[(self.path, *value)]) {
                 put_at(&mut sample.device, path, serde_json::from_str(value).ok()?);
             }
@@ -121,6 +124,16 @@ impl Wish {
         });
         tried.collect()
     }
+}
+
+/// The settings of a plain phone.
+pub(super) fn plain(entry: Entry<'_>) -> Option<Settings> {
+    settings(&plain_sample()?, entry)
+}
+
+fn plain_sample() -> Option<Sample> {
+    let phones_url = "http://prov.example.com/".to_owned();
+    shipped_samples().remove("plain").map(|plain| Sample { phones_url, ..plain })
 }
 
 fn settings(sample: &Sample, entry: Entry<'_>) -> Option<Settings> {
