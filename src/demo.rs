@@ -43,7 +43,7 @@ pub struct PlantedDevice {
     pub mac: Mac,
     /// `brand/family/model`.
     pub model: String,
-    /// The names of the files it asks for, in that order.
+    /// The names of the files it always asks for, in that order.
     pub files: Vec<String>,
 }
 
@@ -120,7 +120,8 @@ async fn find(store: &dyn Store, catalog: &Catalog, account: Id) -> Result<Plant
 fn describe(catalog: &Catalog, device: &Device) -> Option<PlantedDevice> {
     let entry = catalog.find(&device.make())?;
     let mac = device.mac()?;
-    let files = entry.files().filter_map(|file| file.name.of(entry.model, device.id(), Some(mac))).collect();
+    let files = entry.files().filter(|file| !file.optional);
+    let files = files.filter_map(|file| file.name.of(entry.model, device.id(), Some(mac))).collect();
     let name = device.document.text("name").unwrap_or_default().to_owned();
     Some(PlantedDevice { id: device.id(), name, mac, model: entry.path(), files })
 }
@@ -242,7 +243,8 @@ mod tests {
             let given = files.by_mac(device.mac).await.unwrap();
             assert_eq!(given.warnings, Vec::<String>::new(), "{}", device.name);
             assert_eq!(given.model, device.model);
-            assert!(given.files.iter().map(|file| &file.name).eq(&device.files));
+            let announced = given.files.iter().filter(|file| !file.optional);
+            assert!(announced.map(|file| &file.name).eq(&device.files));
             assert!(ouis.contains(&device.mac.oui()), "{}", device.mac);
         }
     }
