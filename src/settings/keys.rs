@@ -38,6 +38,12 @@ pub struct KeySetting {
 }
 
 impl KeySetting {
+    /// Which key it is, in words: `key 3 of module 1`.
+    pub fn spoken(&self) -> String {
+        let place = if self.module > 0 { format!(" of module {}", self.module) } else { String::new() };
+        format!("key {}{place}", self.number)
+    }
+
     /// The same key with nothing on it, and the vendor's code for that.
     #[must_use]
     pub fn cleared(&self, code: &str) -> Self {
@@ -133,9 +139,8 @@ fn fit(entry: Entry<'_>, row: Row, keys: Vec<Meant>, warnings: &mut Vec<String>)
         Some(_) if kind == KeyKind::Custom => key,
         Some(code) => KeySetting { code, ..key },
         None => {
-            let place = if key.module > 0 { format!(" of module {}", key.module) } else { String::new() };
-            let (number, name) = (key.number, &entry.model.name);
-            warnings.push(format!("key {number}{place} stays empty: a {name} has no {} keys", kind.name()));
+            let (key, name) = (&key, &entry.model.name);
+            warnings.push(format!("{} stays empty: a {name} has no {} keys", key.spoken(), kind.name()));
             key.cleared(&code(KeyKind::None).unwrap_or_default())
         }
     });

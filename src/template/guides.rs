@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roxmltree::{Document, Node};
 
-use super::lint::Sample;
+use super::lint::{Sample, written};
 use super::parameters::{Lines, parameters};
-use super::{Finding, Place, Set};
+use super::{Finding, Set};
 use crate::catalog::{Entry, File, Format};
 use crate::pack::Pack;
+use crate::settings::Settings;
 
 /// The longest name that is looked at, in bytes, and the most elements around it.
 const LONGEST: usize = 200;
@@ -34,18 +35,16 @@ pub fn unknown(
     let lists = pack.parameters.iter().filter(|(brand, _)| is_asked(brand));
     let lists: BTreeMap<&str, BTreeSet<&str>> =
         lists.map(|(brand, text)| (brand.as_str(), list(&text.text))).collect();
-    let mut found = BTreeMap::new();
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for entry in set.catalog().entries() {
         let Some(known) = lists.get(entry.brand_id) else { continue };
-        for sample in samples.values() {
+        for settings in samples.values().filter_map(|sample| sample.settings(entry).ok()) {
             for file in entry.files().filter(|file| !file.optional) {
-                for (name, finding) in unknown_in(set, (entry, file), sample, known) {
-                    found.entry((entry.brand_id, name)).or_insert(finding);
-                }
+                let mut is_new = |name: &str| seen.insert((entry.brand_id, name.to_owned()));
+                found.extend(unknown_in(set, (entry, file), &settings.settings, known, &mut is_new));
             }
         }
     }
-    let mut found: Vec<Finding> = found.into_values().collect();
     found.sort();
     found
 }
@@ -57,30 +56,23 @@ fn list(text: &str) -> BTreeSet<&str> {
 fn unknown_in(
     set: &Set,
     (entry, file): (Entry<'_>, &File),
-    sample: &Sample,
+    settings: &Settings,
     known: &BTreeSet<&str>,
-) -> Vec<(String, Finding)> {
-    let Ok(settings) = sample.settings(entry).map(|made| made.settings) else { return Vec::new() };
-    let Ok(body) = set.render(entry, file, &settings) else { return Vec::new() };
+    is_new: &mut dyn FnMut(&str) -> bool,
+) -> Vec<Finding> {
+    let Ok(body) = set.render(entry, file, settings) else { return Vec::new() };
     let text = String::from_utf8_lossy(&body);
     let is_unknown =
         |(_, names): &Named| names[0].len() <= LONGEST && !names.iter().any(|name| is_listed(name, known));
-    let unknown: Vec<Named> = names(file.format, &text).into_iter().filter(is_unknown).collect();
+    let unknown = names(file.format, &text).into_iter().filter(is_unknown);
+    let unknown = unknown.map(|(line, names)| (line, numbered(&names[0])));
+    let unknown: Vec<(usize, String)> = unknown.filter(|(_, name)| is_new(name)).collect();
     if unknown.is_empty() {
         return Vec::new();
     }
-    let lines = set.origins(entry, file, &settings).map(|(_, lines)| lines).unwrap_or_default();
-    let finding = |(line, names): Named| {
-        let name = numbered(&names[0]);
-        let written = line.checked_sub(1).and_then(|at| lines.get(at)?.first());
-        let message = says(entry, &name, known);
-        let Place { file, line, column } = written.cloned().unwrap_or_else(|| Place {
-            file: set.resolved(entry, &file.template),
-            line: 0,
-            column: 0,
-        });
-        (name, Finding { file, line, column, message })
-    };
+    let lines = set.origins(entry, file, settings).map(|(_, lines)| lines).unwrap_or_default();
+    let finding =
+        |(line, name): (usize, String)| written(set, (entry, file), &lines, line, says(entry, &name, known));
     unknown.into_iter().map(finding).collect()
 }
 

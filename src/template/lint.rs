@@ -229,7 +229,8 @@ impl<'s> Tried<'s> {
         let new = self.unknown(template(named), found);
         if let Some(lines) = (!new.is_empty()).then(|| self.lines(set, named, context, &body)).flatten() {
             for fault in new {
-                self.findings.add(finding(set, named, &lines, &fault));
+                let message = format!("what it makes for {} is not right: {}", entry.path(), fault.says);
+                self.findings.add(written(set, named, &lines, fault.line, message));
             }
         }
         Ok(())
@@ -283,10 +284,15 @@ fn template((entry, file): Named<'_>) -> Template<'_> {
     (entry.brand_id, entry.family_id, file.template.as_str())
 }
 
-/// Says where in the templates the line of a fault was written.
-fn finding(set: &Set, (entry, file): Named<'_>, lines: &[Vec<Place>], fault: &Fault) -> Finding {
-    let written = fault.line.checked_sub(1).and_then(|line| lines.get(line));
-    let message = format!("what it makes for {} is not right: {}", entry.path(), fault.says);
+/// A finding where in the templates a line of a file, from 1, was written.
+pub(super) fn written(
+    set: &Set,
+    (entry, file): Named<'_>,
+    lines: &[Vec<Place>],
+    line: usize,
+    message: String,
+) -> Finding {
+    let written = line.checked_sub(1).and_then(|line| lines.get(line));
     match written.and_then(|places| places.first()) {
         Some(Place { file, line, column }) => {
             Finding { file: file.clone(), line: *line, column: *column, message }

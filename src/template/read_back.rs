@@ -29,17 +29,16 @@ const ATTRIBUTES: usize = 2000;
 const NAMESPACES: usize = 100;
 
 fn xml(text: &str) -> Result<(), (usize, String)> {
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
     if let Some(at) = crowded(text) {
-        let line = text[..at].matches('\n').count() + 1;
         return Err((
-            line,
+            line(at),
             format!("an element has more than {ATTRIBUTES} attributes: write several elements"),
         ));
     }
     if let Some((at, _)) = text.match_indices("xmlns").nth(NAMESPACES) {
-        let line = text[..at].matches('\n').count() + 1;
         return Err((
-            line,
+            line(at),
             format!("more than {NAMESPACES} namespaces are declared: declare one in the first element"),
         ));
     }

@@ -47,7 +47,9 @@ impl Set {
         let name = &entry.model.name;
         let mut trials = Trials { set: self, entry, model: entry.path(), spent: 0 };
         let asked = WISHES.iter().enumerate().filter(|(_, wish)| wish.is_asked(parts, settings));
-        let untold = asked.filter(|(at, wish)| !trials.is_told(Asked::Wish(*at), || wish.settings(entry)));
+        let untold = asked.filter(|(at, wish)| {
+            !trials.is_told(Asked::Wish(*at), |trials| trials.differ(&wish.settings(entry)))
+        });
         let mut said: Vec<String> = untold
             .map(|(_, wish)| {
                 let word = if wish.word.is_empty() { String::new() } else { format!(" ({})", wish.word) };
@@ -58,43 +60,60 @@ impl Set {
             })
             .collect();
         said.extend(trials.keys(settings).into_iter().map(|key| {
-            let place = if key.module > 0 { format!(" of module {}", key.module) } else { String::new() };
-            let (number, kind) = (key.number, key.kind);
-            format!("key {number}{place} stays as it is: a {name} cannot be told of a {kind} key there")
+            format!("{} stays as it is: a {name} cannot be told of a {} key there", key.spoken(), key.kind)
         }));
         said
     }
 }
 
 impl Trials<'_> {
-    /// What is remembered, else what is found out now: whether these settings make different files. Where that cannot be
-    /// tried they do, and it is not remembered.
-    fn is_told(&mut self, asked: Asked, tried: impl FnOnce() -> Vec<Settings>) -> bool {
+    /// What is remembered, else what is found out now. What cannot be found out counts as told, and is not remembered.
+    fn is_told(&mut self, asked: Asked, find_out: impl FnOnce(&mut Self) -> Option<bool>) -> bool {
         let memory = &self.set.untold.0;
         let known = memory.read().ok().and_then(|known| known.get(&self.model)?.get(&asked).copied());
         if let Some(known) = known {
             return known;
         }
-        let made: Option<BTreeSet<_>> = tried().iter().map(|settings| self.files(settings)).collect();
-        let Some(made) = made else { return true };
+        let Some(is_told) = find_out(self) else { return true };
         if let Ok(mut known) = memory.write() {
-            known.entry(self.model.clone()).or_default().insert(asked, made.len() != 1);
+            known.entry(self.model.clone()).or_default().insert(asked, is_told);
         }
-        made.len() != 1
+        is_told
+    }
+
+    /// Whether these settings make different files.
+    fn differ(&mut self, tried: &[Settings]) -> Option<bool> {
+        let made: Option<BTreeSet<_>> = tried.iter().map(|settings| self.files(settings)).collect();
+        Some(made?.len() != 1)
     }
 
     fn keys<'k>(&mut self, settings: &'k Settings) -> Vec<&'k KeySetting> {
         let mut untold = Vec::new();
         for (row, of) in [Row::Own, Row::Feature, Row::Expansion].into_iter().enumerate() {
-            for (at, key) in keys(settings, of).iter().enumerate().filter(|(_, key)| is_asked(key)) {
+            let keys = keys(settings, of);
+            let mut bare = None;
+            for (at, key) in keys.iter().enumerate().filter(|(_, key)| is_asked(key)) {
                 let (module, number, kind) = (key.module, key.number, key.kind);
                 let asked = Asked::Key { row, module, number, kind, has_value: !key.value.is_empty() };
-                let entry = self.entry;
-                let is_told = self.is_told(asked, || with_and_without(entry, settings, (of, at)));
+                let is_told = self.is_told(asked, |trials| {
+                    let (without, files) = bare.get_or_insert_with(|| trials.bare(keys, of)).as_ref()?;
+                    let mut with = without.clone();
+                    keys_mut(&mut with, of)[at] = such_as(key);
+                    Some(trials.files(&with)? != *files)
+                });
                 untold.extend((!is_told).then_some(key));
             }
         }
         untold
+    }
+
+    /// A plain phone of the model with nothing on the keys of a row, and its files.
+    fn bare(&mut self, keys: &[KeySetting], row: Row) -> Option<(Settings, Vec<Vec<u8>>)> {
+        let mut bare = wish::plain(self.entry)?;
+        let none = self.entry.key_code(row, KeyKind::None).unwrap_or_default();
+        *keys_mut(&mut bare, row) = keys.iter().map(|key| key.cleared(none)).collect();
+        let files = self.files(&bare)?;
+        Some((bare, files))
     }
 
     /// The phone's files; none where they cannot be made, or cost more than is left. One that need not be there is empty
@@ -113,12 +132,8 @@ impl Trials<'_> {
     }
 }
 
-/// A plain phone of the model with one key such as this, and without.
-fn with_and_without(entry: Entry<'_>, settings: &Settings, (row, at): (Row, usize)) -> Vec<Settings> {
-    let Some(mut without) = wish::plain(entry) else { return Vec::new() };
-    let none = entry.key_code(row, KeyKind::None).unwrap_or_default();
-    *keys_mut(&mut without, row) = keys(settings, row).iter().map(|key| key.cleared(none)).collect();
-    let key = &keys(settings, row)[at];
+/// A key in the same place that does the same, for another.
+fn such_as(key: &KeySetting) -> KeySetting {
     let value = match key.kind {
         _ if key.value.is_empty() => "",
         "url" => "http://one.example/",
@@ -126,18 +141,7 @@ fn with_and_without(entry: Entry<'_>, settings: &Settings, (row, at): (Row, usiz
         _ => "7358",
     };
     let code = if key.kind == KeyKind::Custom.name() { "1" } else { &key.code };
-    let (kind, number, module) = (key.kind, key.number, key.module);
-    let mut with = without.clone();
-    keys_mut(&mut with, row)[at] = KeySetting {
-        kind,
-        number,
-        module,
-        code: code.into(),
-        value: value.into(),
-        label: "Zulu".into(),
-        ..key.cleared("")
-    };
-    vec![with, without]
+    KeySetting { kind: key.kind, value: value.into(), label: "Zulu".into(), ..key.cleared(code) }
 }
 
 fn keys(settings: &Settings, row: Row) -> &[KeySetting] {

@@ -1,5 +1,7 @@
 //! What documents can ask for, by its path, and how it is tried.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::super::lint::{Sample, shipped_samples};
@@ -114,9 +116,8 @@ impl Wish {
 
     /// The settings of a plain phone with each of the values.
     pub(super) fn settings(&self, entry: Entry<'_>) -> Vec<Settings> {
-        let plain = plain_sample();
         let tried = self.values.iter().filter_map(|value| {
-            let mut sample = plain.clone()?;
+            let mut sample = PLAIN.clone()?;
             for (path, value) in self.given.iter().chain(&[(self.path, *value)]) {
                 put_at(&mut sample.device, path, serde_json::from_str(value).ok()?);
             }
@@ -128,13 +129,13 @@ impl Wish {
 
 /// The settings of a plain phone.
 pub(super) fn plain(entry: Entry<'_>) -> Option<Settings> {
-    settings(&plain_sample()?, entry)
+    settings(PLAIN.as_ref()?, entry)
 }
 
-fn plain_sample() -> Option<Sample> {
+static PLAIN: LazyLock<Option<Sample>> = LazyLock::new(|| {
     let phones_url = "http://prov.example.com/".to_owned();
     shipped_samples().remove("plain").map(|plain| Sample { phones_url, ..plain })
-}
+});
 
 fn settings(sample: &Sample, entry: Entry<'_>) -> Option<Settings> {
     Some(sample.settings(entry).ok()?.settings)
