@@ -38,6 +38,8 @@ pub struct GivenFile {
     pub secret: bool,
     /// True when no phone is told because it is old.
     pub optional: bool,
+    /// True when the phone asks for it by POST.
+    pub posted: bool,
 }
 
 /// Everything a phone would be given now.
@@ -89,21 +91,16 @@ impl Given {
         self.files.iter().find(|file| file.name.eq_ignore_ascii_case(name))
     }
 
-    /// The digest of each file, by name.
-    pub fn digests(&self) -> BTreeMap<String, Digest> {
-        self.files.iter().map(|file| (file.name.clone(), file.rendered.digest)).collect()
-    }
-
-    /// The digests of those that a phone is told of.
+    /// The digest, by name, of each file that a phone is told of.
     pub fn announced(&self) -> BTreeMap<String, Digest> {
         let files = self.files.iter().filter(|file| !file.optional);
         files.map(|file| (file.name.clone(), file.rendered.digest)).collect()
     }
 
-    /// One digest for all of them.
+    /// One digest for all that the phone is told of.
     pub fn digest(&self) -> Digest {
-        let all: Vec<u8> = self.files.iter().flat_map(|file| *file.rendered.digest.as_bytes()).collect();
-        Digest::of(&all)
+        let told = self.files.iter().filter(|file| !file.optional);
+        Digest::of(&told.flat_map(|file| *file.rendered.digest.as_bytes()).collect::<Vec<_>>())
     }
 }
 
@@ -307,7 +304,8 @@ fn give_file(
     let render = if sight == Sight::Whole { render_sealed } else { render };
     let rendered = render(set, entry, file, settings).map_err(Refusal::Template)?;
     let etag = format!("\"{}\"", rendered.digest);
-    Ok(GivenFile { name, rendered, etag, secret: file.secret, optional: file.optional })
+    let File { secret, optional, posted, .. } = *file;
+    Ok(GivenFile { name, rendered, etag, secret, optional, posted })
 }
 
 /// The family's events, unless the device names its own: what the event is called, and what follows for either.

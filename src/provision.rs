@@ -25,6 +25,7 @@ use crate::uploads::Uploads;
 
 mod agents;
 mod noted;
+mod posted;
 mod registered;
 mod sent;
 mod statics;
@@ -148,7 +149,8 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>, payload: web::Pay
     let asked = Asked::of(&request);
     let answered = match *request.method() {
         Method::GET | Method::HEAD => shelf.give(&request, &asked).await,
-        Method::PUT | Method::POST => shelf.take(&request, &asked, payload).await,
+        Method::PUT => shelf.take(&request, &asked, payload).await,
+        Method::POST => shelf.posted(&request, &asked, payload).await,
         _ => Err("nobody asks so"),
     };
     match answered {
@@ -194,11 +196,9 @@ impl Shelf {
     async fn give(&self, request: &HttpRequest, asked: &Asked<'_>) -> Result<Answered, &'static str> {
         match self.find(asked).await? {
             Found::Rendered(given, at) => {
-                let file = &given.files[at];
-                let (response, decision) = serve(file, asked);
+                let (response, decision) = serve(&given.files[at], asked.if_none_match);
                 if *request.method() == Method::GET {
-                    self.agents.heard(given.device, asked.user_agent, (self.clock)() / 1000);
-                    self.note(&given, file);
+                    self.heard(asked, &given, at);
                 }
                 Ok((response, Some(given), decision))
             }
@@ -248,6 +248,12 @@ impl Shelf {
         Ok(given)
     }
 
+    /// Notes who has fetched what.
+    fn heard(&self, asked: &Asked<'_>, given: &Given, at: usize) {
+        self.agents.heard(given.device, asked.user_agent, (self.clock)() / 1000);
+        self.note(given, &given.files[at]);
+    }
+
     /// Tells the circle what the phone now has.
     fn note(&self, given: &Given, file: &GivenFile) {
         let at = (self.clock)();
@@ -274,12 +280,9 @@ fn reason(refusal: &Refusal, asker: Asker) -> &'static str {
 }
 
 /// `*` says nothing of what the phone holds, so that it is given the file.
-fn serve(file: &GivenFile, asked: &Asked<'_>) -> (HttpResponse, Decision) {
-    let unchanged = asked
-        .if_none_match
-        .split(',')
-        .map(str::trim)
-        .any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
+fn serve(file: &GivenFile, if_none_match: &str) -> (HttpResponse, Decision) {
+    let unchanged =
+        if_none_match.split(',').map(str::trim).any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == file.etag);
     let status = if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, file.etag.as_str()));
@@ -331,10 +334,9 @@ mod tests {
             etag: etag.clone(),
             secret: false,
             optional: false,
+            posted: false,
         };
-        let status = |if_none_match: &str| {
-            serve(&file, &Asked { if_none_match, ..Asked::by_name("a.cfg", None) }).0.status().as_u16()
-        };
+        let status = |if_none_match: &str| serve(&file, if_none_match).0.status().as_u16();
         assert_eq!([etag.clone(), format!("\"x\", W/{etag}")].map(|tags| status(&tags)), [304, 304]);
         assert_eq!(["", "*", "\"x\"", "\"x\", *"].map(status), [200; 4]);
     }

@@ -119,6 +119,7 @@ impl Content {
             Format::Quoted => content.lines(&text.replace("\r\n", "\n"), "=", true),
             Format::Colon => content.lines(text, ":", true),
             Format::Set => content.lines(text, " \"", true),
+            Format::Properties => content.lines(text, "=", false),
             Format::Csv => content.records(text),
             Format::Vcard => content.lines(text, ":", false),
             Format::Lines => content.words(text),

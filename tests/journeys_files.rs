@@ -327,3 +327,33 @@ fn what_a_phone_cannot_be_told_is_a_warning_and_what_it_can_stands_in_its_file()
         assert!(file.contains(line), "{line} is missing in\n{file}");
     }
 }
+
+#[test]
+fn a_file_that_is_asked_for_with_a_form_is_given_and_noted_as_by_get() {
+    let daemon = Daemon::configured(|config, folder| {
+        let pack = pack(folder);
+        let catalog = fs::read_to_string(pack.join("catalog/acme.toml")).unwrap();
+        let plain = "content_type = \"text/plain\" }";
+        let posted = catalog.replace(plain, "content_type = \"text/plain\", posted = true }");
+        fs::write(pack.join("catalog/acme.toml"), posted).unwrap();
+        config.packs = vec![pack];
+    });
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "acme/one", "front");
+    let phone = daemon.phone(MAC, "front");
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let post = |name: &str, form: &str| {
+        let url = format!("http://{}/{name}", daemon.phones());
+        let mut got = agent.post(url).header("if-none-match", "*").send(form).unwrap();
+        (got.status().as_u16(), got.body_mut().read_to_string().unwrap())
+    };
+    assert_eq!(shop.provisioning(&device)["in_step"], json!(false));
+    assert_eq!(post("805ec0123456.cfg", "Username=a&Password=b"), (200, "firmware = \n".to_owned()));
+    shop.wait_for(&device, "the fetch is noted", |standing| standing["in_step"] == json!(true));
+    assert_eq!(post("805ec0123456.cfg", "").0, 200, "a form may be empty");
+    assert_eq!(post("805ec0123456.cfg", &"a".repeat(20_000)).0, 404, "a form is short");
+    assert_eq!(post("805ec0123457.cfg", "").0, 404, "nobody has this MAC address");
+    assert_eq!(phone.fetch("/805ec0123456.cfg").status, 200);
+    shop.device("805ec0123499", "yealink/t46s", "back");
+    assert_eq!(post("805ec0123499.cfg", "").0, 404, "this one is not asked for so");
+}

@@ -18,7 +18,7 @@ pub enum Format {
     /// File Format"): without the quotes a `#` would begin a comment.
     Colon,
     /// Lines of `NAME="value"` that end with CR LF, as Panasonic's phones read them (KX-HDV Administrator Guide,
-    /// "Configuration File Specifications").
+    /// "Configuration File Specifications"), in sections as Bria has them (Bria 4 Provisioning Guide, "Data Format").
     Quoted,
     /// Lines of `SET NAME "value"`, as Avaya's phones read them (J100 Series Administrator Guide, "46xxsettings").
     Set,
@@ -30,6 +30,8 @@ pub enum Format {
     Csv,
     /// Cards of a phonebook, lines of `NAME:value` (vCard, RFC 6350).
     Vcard,
+    /// Lines of `name=value` as `java.util.Properties` reads them, in ASCII.
+    Properties,
     /// Lines of words as a command line reads them; a value with blanks stands between quotes.
     Lines,
 }
@@ -53,6 +55,9 @@ pub struct File {
     /// phone is told because it is old.
     #[serde(default)]
     pub optional: bool,
+    /// True when the phone asks for it by POST: with a form by which its user logs in, or with what it says of itself.
+    #[serde(default)]
+    pub posted: bool,
     /// What its first line must be, where its phones ignore it otherwise.
     pub first_line: Option<String>,
 }

@@ -88,7 +88,10 @@ impl Shelf {
             return Err("the device sends too much");
         }
         let _one_of_a_few = self.taking.enter(device).ok_or("too much is sent at once")?;
-        let body = tokio::time::timeout(LONGEST, body(payload)).await.map_err(|_| TOO_SLOW)??;
+        let body = body(payload, MAX_UPLOAD).await?;
+        if body.is_empty() {
+            return Err("it is empty");
+        }
         let taken = self.uploads.take(device, &sender.name, body).await;
         let is_new = taken.map_err(|refusal| reason(&refusal))?;
         let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::NoContent() };
@@ -132,15 +135,19 @@ fn acceptable(headers: &HeaderMap) -> Result<(), &'static str> {
     if length.is_some_and(|length: u64| length > MAX_UPLOAD as u64) { Err(TOO_LONG) } else { Ok(()) }
 }
 
-async fn body(mut payload: web::Payload) -> Result<Bytes, &'static str> {
-    let mut body = BytesMut::new();
-    while let Some(piece) = tokio::time::timeout(IDLE, payload.next()).await.map_err(|_| TOO_SLOW)? {
-        body.extend_from_slice(&piece.map_err(|_| "it breaks off")?);
-        if body.len() > MAX_UPLOAD {
-            return Err(TOO_LONG);
+/// What comes, if it is no longer than so many bytes and comes in time.
+pub(super) async fn body(mut payload: web::Payload, most: usize) -> Result<Bytes, &'static str> {
+    let read = async {
+        let mut body = BytesMut::new();
+        while let Some(piece) = tokio::time::timeout(IDLE, payload.next()).await.map_err(|_| TOO_SLOW)? {
+            body.extend_from_slice(&piece.map_err(|_| "it breaks off")?);
+            if body.len() > most {
+                return Err(TOO_LONG);
+            }
         }
-    }
-    if body.is_empty() { Err("it is empty") } else { Ok(body.freeze()) }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(LONGEST, read).await.map_err(|_| TOO_SLOW)?
 }
 
 /// What the log says of what was not taken; the phone hears nothing of it.

@@ -17,6 +17,7 @@ pub(super) fn of(format: Format) -> tera::EscapeFn {
         Format::Json => json,
         Format::Csv => csv,
         Format::Vcard => vcard,
+        Format::Properties => properties,
         Format::Lines => words,
     }
 }
@@ -66,6 +67,21 @@ fn vcard(text: &str, out: &mut dyn Write) -> io::Result<()> {
         _ if breaks(c) => Some(" "),
         _ => None,
     })
+}
+
+/// Right behind the `=` of a line, as `java.util.Properties.load` says: a backslash stands twice, what is not ASCII as its UTF-16
+/// units, and a blank that would be passed over as one as well. What ends a line becomes a blank.
+fn properties(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    meter::charge(CHARACTER * text.len() as u64).map_err(io::Error::other)?;
+    for (at, c) in text.char_indices() {
+        match if breaks(c) { ' ' } else { c } {
+            '\\' => out.write_all(br"\\")?,
+            ' ' if at == 0 => out.write_all(br"\u0020")?,
+            c if c.is_ascii() => write!(out, "{c}")?,
+            c => c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))?,
+        }
+    }
+    Ok(())
 }
 
 /// Right between the quotes of a JSON text (RFC 8259 §7).
@@ -154,6 +170,15 @@ mod tests {
         }
 
         #[test]
+        fn java_reads_a_property_back(text in "[\\x00-\u{d7ff}]*|[\\x00-\\x20\u{85}\u{2028}a\\\\=:#!ü]*") {
+            let line = format!("a={}\nb=1\n", escaped(Format::Properties, &text));
+            prop_assert!(line.is_ascii());
+            let read = java_properties::read(line.as_bytes()).unwrap();
+            prop_assert_eq!(&read["a"], &text.replace(breaks, " "));
+            prop_assert_eq!(read.len(), 2);
+        }
+
+        #[test]
         fn a_word_never_leaves_its_line_or_its_quotes(text in ".*|[\\x00-\\x20\u{85}\u{2028}a\"'`\\\\]*") {
             let value = escaped(Format::Lines, &text);
             prop_assert!(!value.contains(['"', '\'', '\\', '`']) && !value.contains(breaks));
@@ -179,5 +204,10 @@ mod tests {
             let document = format!("<a b=\"{0}\">{0}</a>", escaped(Format::Xml, &text));
             prop_assert!(roxmltree::Document::parse(&document).is_ok());
         }
+    }
+
+    #[test]
+    fn a_property_has_what_lies_beyond_sixteen_bits_as_a_pair() {
+        assert_eq!(escaped(Format::Properties, " \u{1f600}\\"), r"\u0020\ud83d\ude00\\");
     }
 }

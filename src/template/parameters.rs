@@ -23,7 +23,7 @@ pub(super) fn parameters(format: Format, text: &str) -> Vec<Parameter> {
         Format::Xml => {
             roxmltree::Document::parse(text).map(|document| elements(&document)).unwrap_or_default()
         }
-        Format::KeyValue | Format::Quoted => assigned(text, '='),
+        Format::KeyValue | Format::Quoted | Format::Properties => assigned(text, '='),
         Format::Colon => assigned(text, ':'),
         Format::Json | Format::Csv | Format::Vcard | Format::Lines => Vec::new(),
         Format::Set => {

@@ -8,10 +8,11 @@ pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
         Format::Xml => xml(text),
         Format::KeyValue => lines(text, is_setting, "`key = value`"),
         Format::Colon => lines(text, |line| is_quoted(line, ':'), "`name: \"value\"`"),
-        Format::Quoted => lines(text, |line| is_quoted(line, '='), "`NAME=\"value\"`"),
+        Format::Quoted => lines(text, is_ini, "`NAME=\"value\"`"),
         Format::Set => lines(text, is_set, "`SET NAME \"value\"`"),
         Format::Csv => lines(text, is_record, "values in quotes with commas between them"),
         Format::Vcard => lines(text, is_of_card, "`NAME:value`"),
+        Format::Properties => lines(text, is_property, "`name=value` in ASCII, ended by no backslash"),
         Format::Json => {
             let read = serde_json::from_str(text).map(|_: serde_json::Value| ());
             read.map_err(|error| (error.line(), error.to_string()))
@@ -106,6 +107,21 @@ fn is_quoted(line: &str, sign: char) -> bool {
     })
 }
 
+/// A value in quotes or a number, or the head of a section.
+fn is_ini(line: &str) -> bool {
+    let is_number = |value: &str| !value.is_empty() && value.bytes().all(|c| c.is_ascii_digit());
+    let is_head = line.starts_with('[') && line.ends_with(']');
+    is_head || is_quoted(line, '=') || line.split_once('=').is_some_and(|(_, value)| is_number(value))
+}
+
+/// A name holds none of the signs that would end it; a last backslash would take the next line along.
+fn is_property(line: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && !name.contains([' ', ':', '\\', '!']);
+    let backslashes = line.len() - line.trim_end_matches('\\').len();
+    let is_set = line.split_once('=').is_some_and(|(name, _)| is_name(name));
+    line.is_ascii() && is_set && backslashes.is_multiple_of(2)
+}
+
 fn is_set(line: &str) -> bool {
     let setting = line.strip_prefix("SET ").and_then(|rest| rest.trim_start().split_once(' '));
     setting.is_some_and(|(name, value)| !name.contains('"') && is_in_quotes(value.trim()))
@@ -164,6 +180,8 @@ mod tests {
             (Format::Colon, "# c\nsip proxy ip: \"a#b\"\n", "# c\nsip proxy ip: a\n"),
             (Format::Colon, "a: \"\"", "\na: \"b\" c: \"d\""),
             (Format::Quoted, "# c\r\nNTP_ADDR=\"a\"\r\n", "# c\r\nNTP_ADDR=\"a\r\n"),
+            (Format::Quoted, "[DATA]\r\nSuccess=1\r\na:b=\"c d\"\r\n", "[DATA]\r\nSuccess=yes\r\n"),
+            (Format::Properties, "# c\na.b=c = \\\\\n", "a=b\nc=d\\\n"),
             (Format::Set, "## c\nSET SIPDOMAIN \"a b\"\n", "## c\nSIPDOMAIN \"a b\"\n"),
             (Format::Lines, "cli config\nset \"a b\" c\n", "cli\nset \"a b\n"),
             (Format::Vcard, "BEGIN:VCARD\nTEL;TYPE=work:1\nEND:VCARD\n", "BEGIN:VCARD\nloose\n"),

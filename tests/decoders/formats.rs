@@ -31,6 +31,11 @@ impl Values {
             Format::KeyValue => self.lines(text, |line| line.split_once('=')),
             Format::Colon => self.lines(text, |line| line.split_once(':')),
             Format::Quoted => self.lines(text, |line| line.split_once('=')),
+            Format::Properties => {
+                for (name, value) in java_properties::read(text.as_bytes()).unwrap() {
+                    self.put(&name, &value);
+                }
+            }
             Format::Set => self.lines(text, |line| line.strip_prefix("SET ")?.split_once(' ')),
             Format::Lines => self.words(text),
         }
