@@ -28,6 +28,7 @@ use crate::{watch, wire};
 mod admin;
 mod listeners;
 mod log;
+mod opened;
 mod phones;
 mod run;
 
@@ -131,16 +132,16 @@ impl App {
     }
 
     async fn on(store: Arc<dyn Store>, config: Config) -> Result<Self, AppError> {
+        let opened = opened::open(&config, &*store).await?;
+        let (bound, set) = (opened.bound, opened.set);
         let unix = wall_clock() / 1000;
         let given_key = config.api_key.as_ref().map(ApiKey::as_str);
         let doorman = api::Doorman::open(&*store, admin::at_the_door()).await?;
         let new_key =
             api::bootstrap(&*store, &doorman, given_key, random, unix).await?.filter(|_| given_key.is_none());
         let imports = api::Imports::resume(&*store).await;
-        let set = load(&config).await?;
         let planted =
             if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
-        let bound = listeners::bind(&config, &*store).await?;
         let (phones, admin) = (bound.phones.local_addr()?, bound.admin.local_addr()?);
         let (sip, sip_also) = listeners::of_sip(&bound.sip);
         let tftp = bound.tftp.as_ref().map(std::net::UdpSocket::local_addr).transpose()?;
@@ -168,14 +169,15 @@ impl App {
             circle,
             registrations,
             sightings,
-            statics: phones::statics(&config)?,
-            uploads: phones::uploads(&config).await?,
+            statics: opened.statics,
+            uploads: opened.uploads,
             base: phones::base(&phones_url).to_owned(),
             switchboard,
         };
         let stop_sip = Arc::new(tokio::sync::Notify::new());
-        let sip_side = sip_side(bound.sip, &ground, inbox, &config, stop_sip.clone()).await?;
-        let pnp = pnp_side(&config, sip, &ground, phones_url)?;
+        let sip_side =
+            sip_side((bound.sip, opened.identity), &ground, inbox, &config, stop_sip.clone()).await?;
+        let pnp = pnp_side(opened.pnp, &ground, phones_url);
         let shelf = phones::shelf(&ground);
         let servers = [
             phones::server(shelf.clone(), bound.phones, &config)?,
@@ -250,28 +252,16 @@ fn pace(config: &Config) -> Pace {
     }
 }
 
-async fn load(config: &Config) -> Result<crate::template::Set, AppError> {
-    let packs = config.packs.clone();
-    let loaded = tokio::task::spawn_blocking(move || watch::load(&packs).map(|pack| watch::compile(&pack)));
-    loaded.await.map_err(io::Error::other)??.map_err(AppError::Templates)
-}
-
 /// Tells phones that ask by multicast, where that is wanted.
-fn pnp_side(
-    config: &Config,
-    sip: SocketAddr,
-    ground: &Ground,
-    url: String,
-) -> Result<JoinHandle<()>, AppError> {
-    let Ok(interface) = config.pnp.parse() else { return Ok(tokio::spawn(async {})) };
-    let joined = wire::pnp::bind(interface);
-    let sockets = joined.map_err(|error| AppError::Pnp(wire::pnp::explain(interface, sip, &error)))?;
+fn pnp_side(sockets: Option<wire::pnp::Sockets>, ground: &Ground, url: String) -> JoinHandle<()> {
     let host = wire::pnp::Host { files: ground.files.clone(), sightings: ground.sightings.clone() };
-    Ok(tokio::spawn(async move {
-        if let Err(error) = wire::pnp::run(sockets, host, url, random()).await {
+    tokio::spawn(async move {
+        if let Some(sockets) = sockets
+            && let Err(error) = wire::pnp::run(sockets, host, url, random()).await
+        {
             tracing::error!(%error, "PnP has ended");
         }
-    }))
+    })
 }
 
 /// Whoever is reached through a proxy may be registered behind it, and nobody says so.
@@ -281,7 +271,7 @@ fn registrations(config: &Config) -> Registrations {
 }
 
 async fn sip_side(
-    listeners: Vec<wire::Listener>,
+    (listeners, identity): (Vec<wire::Listener>, Option<Arc<wire::Identity>>),
     ground: &Ground,
     orders: mpsc::Receiver<circle::Order>,
     config: &Config,
@@ -294,17 +284,11 @@ async fn sip_side(
         orders,
         source: config.source(),
         outbound_proxy: Some(config.outbound_proxy.clone()).filter(|proxy| !proxy.is_empty()),
-        identity: identity(config)?,
+        identity,
         secret: random(),
         stop,
     };
     Ok(wire::start(listeners, means).await?)
-}
-
-/// What phones see by TLS, where that is spoken.
-fn identity(config: &Config) -> Result<Option<Arc<wire::Identity>>, wire::TlsError> {
-    let secure = config.sip_listen.iter().any(|listen| listen.transport == crate::sip::Transport::Tls);
-    secure.then(|| wire::identity(&config.sip_tls_certificate, &config.sip_tls_key)).transpose()
 }
 
 fn workers(config: &Config) -> usize {

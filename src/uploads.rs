@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, Semaphore};
 
 use crate::id::Id;
 use crate::store::{Store, StoreError};
@@ -29,6 +29,9 @@ const LONGEST_NAME: usize = 255;
 
 /// The most of one device.
 pub const MOST_OF_ONE: usize = 32;
+
+/// How many are written at a time.
+const AT_ONCE: usize = 8;
 
 /// Something that a phone has sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +65,10 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Uploads {
     folder: PathBuf,
-    /// The most that all may take, and what they take, in bytes.
-    most: u64,
-    used: Mutex<u64>,
+    room: Arc<Room>,
     pace: Mutex<Pace>,
+    /// Turns to write something.
+    writing: Arc<Semaphore>,
     /// Shared by whoever changes something on the disk, and held alone by whoever counts what is there.
     changing: Arc<RwLock<()>>,
     /// What the next file is called while it is written.
@@ -77,9 +80,10 @@ impl Uploads {
     /// written when the last process ended is removed. Reads the disk; fails where the folder itself cannot be read.
     pub fn open(folder: &Path, most: u64) -> io::Result<Self> {
         disk::tidy(folder)?;
-        let used = Mutex::new(disk::used(folder)?);
-        let (folder, next) = (folder.to_owned(), AtomicU64::new(0));
-        Ok(Self { folder, most, used, pace: Mutex::default(), changing: Arc::default(), next })
+        let room = Arc::new(Room { most, used: Mutex::new(disk::used(folder)?) });
+        let (writing, changing, next) =
+            (Arc::new(Semaphore::new(AT_ONCE)), Arc::default(), AtomicU64::new(0));
+        Ok(Self { folder: folder.to_owned(), room, pace: Mutex::default(), writing, changing, next })
     }
 
     /// Whether a device may send something from an address at `unix` seconds; that it does is counted. Another address
@@ -97,16 +101,17 @@ impl Uploads {
         if body.len() > MAX_UPLOAD {
             return Err(Refusal::TooLong);
         }
-        let changes = self.changes().await;
-        self.reserve(new)?;
+        let turn = self.writing.clone().acquire_owned().await;
+        let (changes, room) = (self.changes().await, self.room.clone());
+        room.reserve(new)?;
         let write = move || {
-            let _until_it_is_written = changes;
-            disk::write(&folder, (&from, &to), &body)
+            let _until_it_is_written = (turn, changes);
+            let before = disk::write(&folder, (&from, &to), &body);
+            room.release(before.as_ref().map_or(new, |before| before.unwrap_or_default()));
+            before.map(|before| before.is_none())
         };
         let written = tokio::task::spawn_blocking(write).await;
-        let before = written.unwrap_or_else(|error| Err(io::Error::other(error).into()));
-        self.release(before.as_ref().map_or(new, |before| before.unwrap_or_default()));
-        before.map(|before| before.is_none())
+        written.unwrap_or_else(|error| Err(io::Error::other(error).into()))
     }
 
     /// What a device has sent, by name.
@@ -124,19 +129,29 @@ impl Uploads {
     /// Removes it. True when it was there.
     pub async fn remove(&self, device: Id, name: &str) -> io::Result<bool> {
         let Some(path) = self.path(device, name) else { return Ok(false) };
-        let _changes = self.changes().await;
-        let removed = blocking(move || disk::remove(&path)).await?;
-        self.release(removed.unwrap_or_default());
-        Ok(removed.is_some())
+        self.removing(move || disk::remove(&path)).await.map(|removed| removed.is_some())
     }
 
     /// Removes all that these devices have sent; what cannot be removed stays, with a warning.
     pub async fn forget(&self, devices: &[Id]) {
-        let _changes = self.changes().await;
         let folders: Vec<_> = devices.iter().map(|device| self.of(*device)).collect();
-        let removed =
-            blocking(move || Ok(folders.iter().map(|folder| disk::remove_folder(folder)).sum())).await;
-        self.release(removed.unwrap_or_default());
+        let remove = move || Ok(Some(folders.iter().map(|folder| disk::remove_folder(folder)).sum()));
+        let _removed = self.removing(remove).await;
+    }
+
+    /// Does something that makes so much room, to its end even if nobody waits for it any more.
+    async fn removing(
+        &self,
+        work: impl FnOnce() -> io::Result<Option<u64>> + Send + 'static,
+    ) -> io::Result<Option<u64>> {
+        let (changes, room) = (self.changes().await, self.room.clone());
+        blocking(move || {
+            let _until_it_is_removed = changes;
+            let removed = work()?;
+            room.release(removed.unwrap_or_default());
+            Ok(removed)
+        })
+        .await
     }
 
     /// Removes all that was sent by devices that are there no more, and counts anew what is left.
@@ -155,11 +170,14 @@ impl Uploads {
 
     /// Sets what is used to what is there.
     async fn count(&self) -> io::Result<()> {
-        let _nothing_changes = self.changing.write().await;
-        let folder = self.folder.clone();
-        let used = blocking(move || disk::used(&folder)).await?;
-        *self.used() = used;
-        Ok(())
+        let nothing_changes = self.changing.clone().write_owned().await;
+        let (folder, room) = (self.folder.clone(), self.room.clone());
+        blocking(move || {
+            let _until_it_is_counted = nothing_changes;
+            *room.used() = disk::used(&folder)?;
+            Ok(())
+        })
+        .await
     }
 
     async fn changes(&self) -> OwnedRwLockReadGuard<()> {
@@ -176,7 +194,17 @@ impl Uploads {
         let is_plain = is_plain && name.len() <= LONGEST_NAME;
         is_plain.then(|| self.of(device).join(name))
     }
+}
 
+/// How much room there is for all of it.
+#[derive(Debug)]
+struct Room {
+    /// The most that all may take, and what they take, in bytes.
+    most: u64,
+    used: Mutex<u64>,
+}
+
+impl Room {
     fn reserve(&self, bytes: u64) -> Result<(), Refusal> {
         let mut used = self.used();
         if *used + bytes > self.most {

@@ -173,6 +173,7 @@ fn a_person_does_not_give_his_device_away_nor_let_others_in_nor_lift_what_it_mus
             json!({"provision": {"lines": [{"device_id": someone}]}}),
             json!({"provision": {"contacts": "users"}}),
             json!({"provision": {"fill": {"users": "all"}}}),
+            json!({"provision": {"profile": "boss"}}),
         ] {
             let said = world.as_token(&me.token, "PATCH", &me.own, change).await;
             assert_eq!(said.status, 403, "{said:?}");
@@ -199,6 +200,8 @@ fn a_person_changes_of_himself_what_no_administrator_decides() {
             json!({"presence_id": "100"}),
             json!({"call_restriction": {"tollfree": {"action": "inherit"}}}),
             json!({"provision": {"fill": {"users": "all"}}}),
+            json!({"provision": {"contacts": "users"}}),
+            json!({"provision": {"profile": "boss"}}),
         ] {
             assert_eq!(me.status(&world, "PATCH", &me.user, change.clone()).await, 403, "{change}");
         }

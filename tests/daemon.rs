@@ -227,6 +227,36 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_first_start_that_fails_keeps_the_key_for_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let serve = |more: &[&str]| {
+        let mut command = serve(dir.path());
+        command.env_remove("CHECKSYNC_API_KEY").args(more);
+        command
+    };
+    for option in ["--pack", "--files-dir"] {
+        let text = refused(&mut serve(&[option, "no-such-folder"]));
+        assert!(text.contains("no-such-folder") && !text.contains("api key"), "{text}");
+    }
+    let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    refused(&mut serve(&["--tftp", &holder.local_addr().unwrap().to_string()]));
+    let daemon = Process::start(&mut serve(&[]));
+    let key = daemon.said.lines().find_map(|line| line.strip_prefix("api key ")).unwrap();
+    assert_eq!(key.split(' ').next().unwrap().len(), 64, "{key}");
+}
+
+#[test]
+fn a_large_file_that_is_being_read_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = dir.path().join("files");
+    std::fs::create_dir(&files).unwrap();
+    std::fs::File::create(files.join("large.rom")).unwrap().set_len(400 << 30).unwrap();
+    let mut daemon = Process::start(serve(dir.path()).arg("--files-dir").arg(files));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(daemon.signal("TERM").success());
+}
+
+#[test]
 fn a_damaged_database_is_a_refusal_that_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     Process::start(&mut serve(dir.path())).signal("TERM");

@@ -360,3 +360,23 @@ fn a_phone_that_was_off_leaves_the_waiting_list_when_it_has_fetched_all() {
     phone.register();
     phone.left_in_peace();
 }
+
+#[test]
+fn a_phone_that_was_off_is_not_waited_for_because_of_a_file_that_it_fetches_when_it_likes() {
+    let daemon = Daemon::start();
+    let (shop, mut phones) = phones(&daemon, 1);
+    let (device, phone) = &mut phones[0];
+    shop.administrator.patch(device, &json!({"provision": {"contacts": [{"name": "Ann", "number": "101"}]}}));
+    phone.notified().expect("a phonebook for the first time");
+    phone.boot();
+    assert_eq!(phone.fetch(&format!("/{}-phonebook.xml", mac(0))).status, 200);
+    shop.wait_for(device, "it is in step", in_step);
+    phone.unregister();
+    shop.administrator.call("POST", &format!("{device}/sync"), &json!({}));
+    shop.wait_for(device, "nobody knows where it is", |p| p["pending"]["stage"] == "nowhere");
+    std::thread::sleep(Duration::from_millis(1100));
+    phone.boot();
+    shop.wait_for(device, "it has started", in_step);
+    phone.register();
+    phone.left_in_peace();
+}

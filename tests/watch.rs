@@ -135,10 +135,10 @@ impl House {
         for phone in [PHONE, OTHER] {
             let device = self.store.device(phone).await.unwrap().unwrap();
             let given = self.files.of(&device).await.unwrap();
-            for (name, digest) in given.digests() {
+            for (name, digest) in given.announced() {
                 self.circle.fetched(phone, &name, digest, 1_700_000_000_000);
             }
-            while circle::held(&*self.store, phone).await.unwrap().is_stale(&given.digests())
+            while circle::held(&*self.store, phone).await.unwrap().is_stale(&given.announced())
                 || self.store.note(Table::Held, phone.as_bytes()).await.unwrap().is_none()
             {
                 tokio::time::sleep(Duration::from_millis(5)).await;

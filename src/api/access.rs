@@ -3,8 +3,8 @@
 //! | who | sees | changes |
 //! |---|---|---|
 //! | administrator | his account and those below | the same; switches on and off only those below |
-//! | person: himself | his user document, his list of devices | the document, but for `priv_level`, `enabled`, `username`, `presence_id`, `call_restriction` |
-//! | person: a device that he owns | the device | the device, but for `owner_id`, `hotdesk`, `call_restriction`; has it synchronised and called |
+//! | person: himself | his user document, his list of devices | the document, but for `priv_level`, `enabled`, `username`, `presence_id`, `call_restriction`, and of `provision` `contacts`, `fill`, `profile` |
+//! | person: a device that he owns | the device | the device, but for `owner_id`, `enabled`, `hotdesk`, `call_restriction`, and of `provision` `lines`, `contacts`, `fill`, `profile`; has it synchronised and called |
 //! | person: a device that he is signed in to | the device without its password and `provision` | nothing |
 //!
 //! A person makes and deletes nothing. In a list of devices he finds those that he may see; every other list is

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +12,9 @@ use super::{App, AppError, log};
 use crate::config::Config;
 use crate::demo;
 use crate::wire::Listen;
+
+/// How long what is still being read or written may take after the daemon has stopped.
+const LEFT_OVER: Duration = Duration::from_secs(1);
 
 /// Every connection is a file to the system, and of those a program may have 1,024 unless it asks for more.
 fn allow_connections() {
@@ -27,7 +31,7 @@ pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     allow_connections();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("checksync").build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut app = tokio::select! {
@@ -43,7 +47,10 @@ pub fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         };
         app.stop().await?;
         ended.map_or(Ok(()), |part| Err(AppError::Ended(part).into()))
-    })
+    });
+    // A large file that is being read for its sum is read in vain.
+    runtime.shutdown_timeout(LEFT_OVER);
+    ended
 }
 
 /// What whoever started the daemon needs to know, on standard output.

@@ -83,7 +83,7 @@ pub fn is_master(account: &Account) -> bool {
 }
 
 /// Whose a device is, whether it is in use, who may sign in to it, and whom it may not call; and what would show him
-/// accounts of other devices, or all users.
+/// accounts of other devices, or all users, of which a profile may tell as well.
 const DEVICE_LOCKED: &[&str] = &[
     "owner_id",
     "enabled",
@@ -92,11 +92,20 @@ const DEVICE_LOCKED: &[&str] = &[
     "provision.lines",
     "provision.contacts",
     "provision.fill",
+    "provision.profile",
 ];
 
-/// What an administrator decides about a person.
-const USER_LOCKED: &[&str] =
-    &["priv_level", "enabled", "username", "presence_id", "call_restriction", "provision.fill"];
+/// What an administrator decides about a person, and what his devices have of him that would show him all users.
+const USER_LOCKED: &[&str] = &[
+    "priv_level",
+    "enabled",
+    "username",
+    "presence_id",
+    "call_restriction",
+    "provision.contacts",
+    "provision.fill",
+    "provision.profile",
+];
 
 fn changed(locked: &[&'static str], before: &Body, after: &Body) -> Option<&'static str> {
     locked.iter().copied().find(|name| at(before, name) != at(after, name))

@@ -211,7 +211,7 @@ impl Keeper {
     fn in_step(&mut self, id: Id, held: &Held, standing: &Standing) {
         // What was fetched within the same second may have been fetched before.
         let since = self.queue.pending(id).map_or(0, |pending| pending.since.div_ceil(1000));
-        let given = standing.given.iter().flat_map(|given| given.digests().into_keys());
+        let given = standing.given.iter().flat_map(|given| given.announced().into_keys());
         let mut fetched = given.filter_map(|name| held.files.get(&name)).map(|file| file.fetched);
         if fetched.all(|fetched| fetched >= since) {
             self.queue.started(id, self.now());

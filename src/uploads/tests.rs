@@ -130,3 +130,19 @@ async fn only_the_owner_of_the_process_may_read_them() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&own), mode(&own.join("a.log"))), (0o700, 0o600));
 }
+
+#[tokio::test]
+async fn who_breaks_off_while_his_file_is_written_takes_no_room_from_others() {
+    let (_folder, uploads) = uploads(10);
+    for _ in 0..50 {
+        let sending = uploads.take(device(1), "log", body(2));
+        tokio::select! { biased; _taken = sending => {}, () = tokio::task::yield_now() => {} }
+    }
+    for _ in 0..500 {
+        if uploads.take(device(2), "log", body(8)).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("there is no room for a file that fits");
+}
