@@ -4,6 +4,7 @@
 //! there: what is not set is an empty string, 0 or an empty list, so that a misspelt one is an error.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -328,6 +329,12 @@ fn user_facts(user: &User) -> UserFacts {
         last_name: text("last_name"),
         presence_id: text("presence_id"),
     }
+}
+
+/// So many of something, in words: `1 key`, `2 keys`.
+fn counted<N: fmt::Display + From<u8> + PartialEq>(count: N, one: &str, many: &str) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
 }
 
 fn language(tag: &str) -> Language {

@@ -54,7 +54,7 @@ pub(super) fn of(
         if enabled {
             let name = &entry.model.name;
             warnings
-                .push(format!("its files are not encrypted: no encryption that a {name} undoes is known"));
+                .push(format!("its files are not encrypted: no encryption that the {name} undoes is known"));
         }
         return Ok(EncryptionSettings::default());
     };

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Parts;
 use super::layers::Layers;
 use super::layout::{Fill, Layout};
 use super::line::Line;
+use super::{Parts, counted};
 use crate::catalog::{Entry, Model, Row};
 use crate::device::{Key, KeyKind};
 use crate::id::Id;
@@ -112,7 +112,7 @@ fn place(
         keys.iter().map(|key| (key.position, meaning.of(key))).collect()
     };
     let (mut combo, mut feature) = (mean(combo), mean(feature));
-    meaning.line_keys(&mut combo);
+    meaning.line_keys(&mut combo, entry);
     if model.feature_keys == 0 {
         share(&mut combo, std::mem::take(&mut feature));
     }
@@ -125,9 +125,9 @@ fn place(
     let feature_row = fit(Row::Feature, row(&mut feature, model.feature_keys, 0, 0));
     let left = combo.values().chain(feature.values()).filter(|(kind, _)| *kind != KeyKind::None).count();
     if left > 0 {
-        let (name, room, others) = (&model.name, model.combo_keys(), model.feature_keys);
-        warnings
-            .push(format!("{left} keys have no place: a {name} has {room} combo keys and {others} others"));
+        let (left, name) = (counted(left, "key has", "keys have"), &model.name);
+        let (room, others) = (counted(model.combo_keys(), "combo key", "combo keys"), model.feature_keys);
+        warnings.push(format!("{left} no place: the {name} has {room} and {others} others"));
     }
     Placed { own, feature: feature_row, expansion }
 }
@@ -140,7 +140,7 @@ fn fit(entry: Entry<'_>, row: Row, keys: Vec<Meant>, warnings: &mut Vec<String>)
         Some(code) => KeySetting { code, ..key },
         None => {
             let (key, name) = (&key, &entry.model.name);
-            warnings.push(format!("{} stays empty: a {name} has no {} keys", key.spoken(), kind.name()));
+            warnings.push(format!("{} stays empty: the {name} has no {} keys", key.spoken(), kind.name()));
             key.cleared(&code(KeyKind::None).unwrap_or_default())
         }
     });
@@ -200,12 +200,17 @@ fn setting(kind: KeyKind, label: String, value: String) -> Meant {
 }
 
 impl Meaning<'_> {
-    /// A line key for each account that has none, where its key would be expected and nothing else is.
-    fn line_keys(&self, combo: &mut BTreeMap<u16, Meant>) {
-        for line in self.lines.iter().map(|line| line.number) {
+    /// A line key for each account that has none, where its key would be expected and nothing else is. That key stays
+    /// empty on a phone that has no line keys.
+    fn line_keys(&self, combo: &mut BTreeMap<u16, Meant>, entry: Entry<'_>) {
+        let room = entry.model.combo_keys();
+        for line in self.lines.iter().map(|line| line.number).filter(|line| u32::from(*line) <= room) {
             let has_one = |(kind, key): &Meant| *kind == KeyKind::Line && key.line == line;
             if line == 1 || !combo.values().any(has_one) {
-                let (kind, key) = setting(KeyKind::Line, String::new(), String::new());
+                let row = if line <= entry.model.keys { Row::Own } else { Row::Expansion };
+                let has_code = entry.key_code(row, KeyKind::Line).is_some();
+                let kind = if has_code { KeyKind::Line } else { KeyKind::None };
+                let (kind, key) = setting(kind, String::new(), String::new());
                 combo.entry(line - 1).or_insert((kind, KeySetting { line, ..key }));
             }
         }

@@ -5,8 +5,8 @@ use std::net::Ipv6Addr;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Parts;
 use super::layers::Layers;
+use super::{Parts, counted};
 use crate::account::Account;
 use crate::device::Further;
 use crate::document::at;
@@ -85,7 +85,9 @@ pub(super) fn all(parts: Parts<'_>, layers: &Layers<'_>, warnings: &mut Vec<Stri
     let room = usize::from(parts.entry.model.lines).max(1);
     if lines.len() > room {
         let (left, name) = (lines.len() - room, &parts.entry.model.name);
-        warnings.push(format!("{left} lines have no place: a {name} has {room} SIP accounts"));
+        let (left, room_for) =
+            (counted(left, "line has", "lines have"), counted(room, "SIP account", "SIP accounts"));
+        warnings.push(format!("{left} no place: the {name} has {room_for}"));
         lines.truncate(room);
     }
     (1..).zip(lines).map(|(number, line)| Line { number, ..line }).collect()

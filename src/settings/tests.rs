@@ -207,7 +207,22 @@ fn keys_that_have_no_place_are_told_and_not_dropped_in_silence() {
     let body = json!({"provision": {"endpoint_model": "apart", "combo_keys": keys, "feature_keys": {"1": {"type": "parking", "value": "1"}}}});
     let assembled = fixture().assemble(&body).unwrap();
     assert_eq!(summary(&assembled.settings.feature_keys), ["0.1 none  ", "0.2 parking Park 1 *31"]);
-    assert_eq!(assembled.warnings, ["2 keys have no place: a Apart has 2 combo keys and 2 others"]);
+    assert_eq!(assembled.warnings, ["2 keys have no place: the Apart has 2 combo keys and 2 others"]);
+}
+
+#[test]
+fn nobody_is_told_of_a_line_key_that_nobody_asked_for() {
+    let without = [
+        ("keys = 9", "keys = 0", ""),
+        ("[families.a]", "[key_codes]\nnone = 0\nblf = 16\n[families.a]", "0.1 none  "),
+    ];
+    for (before, after, first) in without {
+        let mut fixture = fixture();
+        fixture.catalog = Catalog::parse([("acme", CATALOG.replacen(before, after, 1).as_str())]).unwrap();
+        let assembled = fixture.assemble(&json!({"provision": {"endpoint_model": "many"}})).unwrap();
+        assert_eq!(assembled.warnings, [""; 0]);
+        assert_eq!(summary(&assembled.settings.keys).first().map_or("", String::as_str), first);
+    }
 }
 
 const CODES: &str = r"
@@ -239,7 +254,7 @@ fn a_key_has_the_vendors_code_and_one_that_the_phone_lacks_is_told_and_cleared()
     let expected =
         ["line 15 ", "dnd 5 ", "custom 50 x", none, "voicemail 99 *97", "forward 2 ", none, none, none];
     assert_eq!(keys, expected);
-    assert_eq!(assembled.warnings, ["key 4 stays empty: a Many has no record keys"]);
+    assert_eq!(assembled.warnings, ["key 4 stays empty: the Many has no record keys"]);
 }
 
 #[test]
@@ -335,7 +350,7 @@ fn lines_that_cannot_be_are_told() {
         assembled.warnings,
         [
             "line 2 is empty: its device_id names no device of the account",
-            "1 lines have no place: a Many has 3 SIP accounts",
+            "1 line has no place: the Many has 3 SIP accounts",
             "combo key 3 uses line 1: there is no line 7",
         ]
     );

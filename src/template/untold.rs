@@ -54,13 +54,13 @@ impl Set {
             .map(|(_, wish)| {
                 let word = if wish.word.is_empty() { String::new() } else { format!(" ({})", wish.word) };
                 format!(
-                    "{}{word} is not told to it: nothing is known by which a {name} could be told",
+                    "{}{word} is not told to it: nothing is known by which the {name} could be told",
                     wish.path
                 )
             })
             .collect();
         said.extend(trials.keys(settings).into_iter().map(|key| {
-            format!("{} stays as it is: a {name} cannot be told of a {} key there", key.spoken(), key.kind)
+            format!("{} stays as it is: the {name} cannot be told of a {} key there", key.spoken(), key.kind)
         }));
         said
     }
@@ -234,7 +234,7 @@ mod tests {
         let dial = json!({"type": "speed_dial", "value": {"label": "x", "value": "1"}});
         let keys = json!({"provision": {"combo_keys": {"1": dial, "3": dial}}});
         let told = untold(&set, &sample(keys));
-        assert_eq!(told, ["key 4 stays as it is: a One cannot be told of a speed_dial key there"]);
+        assert_eq!(told, ["key 4 stays as it is: the One cannot be told of a speed_dial key there"]);
     }
 
     #[test]

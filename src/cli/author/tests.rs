@@ -38,7 +38,7 @@ fn the_first_pack_is_the_one_of_the_guide_and_has_no_findings() {
     let said = linted(pack.path(), false).unwrap();
     assert!(said.ends_with("\nnothing to complain of: 2 models, 4 samples\n"), "{said}");
     let note =
-        "provision.syslog_server is not told to it: nothing is known by which a Acme Two could be told";
+        "provision.syslog_server is not told to it: nothing is known by which the Acme Two could be told";
     assert!(said.starts_with("acme/desk/two, with the sample full:\n") && said.contains(note), "{said}");
 }
 
