@@ -281,6 +281,11 @@ impl Files {
                 made => files.push(made?),
             }
         }
+        for warning in files.iter().flat_map(|file| &file.rendered.warnings) {
+            if !assembled.warnings.contains(warning) {
+                assembled.warnings.push(warning.clone());
+            }
+        }
         Ok(Given {
             device: device.id(),
             account: device.account(),

@@ -325,8 +325,13 @@ mod tests {
     #[test]
     fn only_a_phone_that_names_the_digest_is_told_that_nothing_changed() {
         let digest = Digest::of(b"body");
-        let rendered =
-            Rendered { body: "body".into(), content_type: "text/plain".to_owned(), encryption: None, digest };
+        let rendered = Rendered {
+            body: "body".into(),
+            content_type: "text/plain".to_owned(),
+            encryption: None,
+            digest,
+            warnings: Vec::new(),
+        };
         let etag = format!("\"{digest}\"");
         let file = GivenFile {
             name: "a.cfg".to_owned(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::catalog::{Encryption, Entry, File};
 use crate::id::Digest;
 use crate::settings::Settings;
-use crate::template::{Finding, Set};
+use crate::template::{self, Finding, Set};
 
 pub mod seal;
 
@@ -25,6 +25,8 @@ pub struct Rendered {
     pub encryption: Option<Encryption>,
     /// The digest of its bytes.
     pub digest: Digest,
+    /// What its template has to say to the administrator.
+    pub warnings: Vec<String>,
 }
 
 /// The file may hold passwords: it is not shown.
@@ -37,8 +39,9 @@ impl fmt::Debug for Rendered {
 /// Renders a file. The same set and settings give the same bytes, at any time and on any machine.
 pub fn render(set: &Set, entry: Entry<'_>, file: &File, settings: &Settings) -> Result<Rendered, Finding> {
     let body = Bytes::from(set.render(entry, file, settings)?);
+    let warnings = template::warnings();
     let content_type = file.content_type.clone();
-    Ok(Rendered { digest: Digest::of(&body), content_type, encryption: None, body })
+    Ok(Rendered { digest: Digest::of(&body), content_type, encryption: None, body, warnings })
 }
 
 /// Renders a file as its phone gets it: encrypted, where it holds credentials and the settings want that.
@@ -57,10 +60,10 @@ pub fn render_sealed(
         column: 0,
         message: error.to_string(),
     };
-    let body = Bytes::from(sealed.map_err(finding)?);
+    let (body, warnings) = (Bytes::from(sealed.map_err(finding)?), plain.warnings);
     let is_coding = encryption.content_coding().is_some();
     let content_type = if is_coding { plain.content_type } else { OPAQUE.to_owned() };
-    Ok(Rendered { digest: Digest::of(&body), content_type, encryption: Some(encryption), body })
+    Ok(Rendered { digest: Digest::of(&body), content_type, encryption: Some(encryption), body, warnings })
 }
 
 #[cfg(test)]
@@ -75,6 +78,7 @@ mod tests {
             content_type: "text/plain".to_owned(),
             encryption: None,
             digest,
+            warnings: Vec::new(),
         };
         assert_eq!(format!("{file:?}"), format!("Rendered text/plain {digest}"));
     }

@@ -31,8 +31,10 @@ mod rows;
 mod token;
 mod untold;
 mod uses;
+mod warnings;
 
 pub use marks::Place;
+pub use warnings::warnings;
 
 use findings::Findings;
 use meter::Woven;
@@ -177,6 +179,7 @@ impl Set {
 fn run(tera: &Tera, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
     let mut body = Limited { bytes: Vec::with_capacity(8192), is_full: false };
     meter::begin();
+    warnings::begin();
     if let Err(error) = tera.render_to(&file.template, context, &mut body) {
         let found = finding(&file.template, &error);
         return Err(if body.is_full { Finding { message: TOO_LONG.to_owned(), ..found } } else { found });
@@ -245,6 +248,7 @@ fn engine(woven: &BTreeMap<String, Woven>, unit: &Unit<'_>) -> Result<Tera, Vec<
     tera.autoescape_on([""]);
     tera.set_escape_fn(escape::of(unit.place.as_ref().map_or(Format::KeyValue, |(_, format)| *format)));
     meter::equip(&mut tera);
+    warnings::equip(&mut tera);
     let texts = unit.names.iter().filter_map(|name| Some((*name, &woven.get(*name)?.text)));
     tera.add_raw_templates(texts).map_err(whole)?;
     Ok(tera)

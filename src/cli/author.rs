@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Failure, golden, lines, say};
 use crate::catalog::Entry;
 use crate::pack::Pack;
+use crate::render::render;
 use crate::settings::assemble;
 use crate::template::lint::{self, Sample};
 use crate::template::{Finding, Set, guides};
@@ -196,7 +197,9 @@ fn notes(set: &Set, brands: &BTreeSet<String>, samples: &BTreeMap<String, Sample
         let mut warnings = sample.with(entry, |parts| {
             let made = assemble(parts).ok()?;
             let untold = set.untold(parts, &made.settings);
-            Some(made.warnings.into_iter().chain(untold).collect::<Vec<_>>())
+            let said = entry.files().filter_map(|file| render(set, entry, file, &made.settings).ok());
+            let said = said.flat_map(|file| file.warnings);
+            Some(made.warnings.into_iter().chain(untold).chain(said).collect::<Vec<_>>())
         })?;
         warnings.insert(0, format!("{}, with the sample full:", entry.path()));
         Some(warnings.join("\n  ")).filter(|_| warnings.len() > 1)

@@ -29,7 +29,7 @@ fn key_value(text: &str, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// What some phone may take for the end of a line.
-fn breaks(c: char) -> bool {
+pub(super) fn breaks(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use tera::Tera;
 
 use super::findings::Findings;
-use super::meter;
 use super::token::{Token, inside, tags};
+use super::{meter, warnings};
 
 /// What an engine knows by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,7 @@ impl<'t> Known<'t> {
     pub(super) fn new() -> Self {
         let mut engine = Tera::new();
         meter::equip(&mut engine);
+        warnings::equip(&mut engine);
         Self { engine, asked: BTreeMap::new() }
     }
 
