@@ -274,9 +274,10 @@ impl Files {
         let mut files = Vec::new();
         for file in entry.files() {
             match give_file(&set, (device, entry, file), &assembled.settings, sight) {
-                Err(Refusal::Template(finding)) if file.optional => {
-                    let (name, what) = (&file.template, finding.message);
-                    assembled.warnings.push(format!("it is given no {name}: {what}"));
+                // What the engine says may quote a password.
+                Err(refusal @ Refusal::Template(_)) if file.optional => {
+                    tracing::warn!(device = %device.id(), %refusal, "an optional file could not be made");
+                    assembled.warnings.push(format!("it is given no {}: {refusal} fails", file.template));
                 }
                 made => files.push(made?),
             }

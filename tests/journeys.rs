@@ -6,6 +6,7 @@ mod house;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use house::{Daemon, Phone, Shop, header};
 use serde_json::{Value, json};
@@ -108,6 +109,22 @@ fn a_change_brings_the_phone_back_and_then_it_is_left_in_peace() {
     assert!(phone.boot().body.contains("account.1.display_name = Reception\n"));
     shop.wait_for(&device, "the phone is back in step", in_step);
     phone.left_in_peace();
+}
+
+#[test]
+fn a_change_is_told_even_where_the_connection_of_whoever_made_it_breaks() {
+    let daemon = Daemon::start();
+    let (shop, device, phone) = phone_in_step(&daemon);
+    for (number, delay) in (0..9).zip([300, 600, 1000, 1500, 2000, 3000, 4000, 6000, 8000]) {
+        let name = format!("Number {number}");
+        shop.administrator.patch_and_break(&device, &json!({"name": name}), Duration::from_micros(delay));
+        std::thread::sleep(Duration::from_millis(200));
+        if shop.administrator.get(&device)["name"] == name.as_str() {
+            phone.notified().expect("what is stored is told");
+            phone.boot();
+            shop.wait_for(&device, "the phone is back in step", in_step);
+        }
+    }
 }
 
 #[test]

@@ -357,3 +357,22 @@ fn a_file_that_is_asked_for_with_a_form_is_given_and_noted_as_by_get() {
     shop.device("805ec0123499", "yealink/t46s", "back");
     assert_eq!(post("805ec0123499.cfg", "").0, 404, "this one is not asked for so");
 }
+
+#[test]
+fn why_a_file_cannot_be_made_is_said_without_what_stands_in_it() {
+    let daemon = Daemon::configured(|config, folder| {
+        let pack = pack(folder);
+        let catalog = fs::read_to_string(pack.join("catalog/acme.toml")).unwrap();
+        let more = "files = [\n{ name = \"{mac}-b.cfg\", template = \"b.cfg\", format = \"key-value\", \
+            content_type = \"text/plain\", secret = true, optional = true },";
+        fs::write(pack.join("catalog/acme.toml"), catalog.replace("files = [", more)).unwrap();
+        let text = "{% if lines[0].label == \"Odd\" %}{{ lines[0].password | int }}{% endif %}";
+        fs::write(pack.join("templates/acme/desk/b.cfg"), text).unwrap();
+        config.packs = vec![pack];
+    });
+    let shop = daemon.shop();
+    let device = shop.device(MAC, "acme/one", "front");
+    shop.administrator.patch(&device, &json!({"name": "Odd", "sip": {"password": "s3cretpw"}}));
+    let said = shop.provisioning(&device)["warnings"].to_string();
+    assert!(said.contains("b.cfg:1") && !said.contains("s3cretpw"), "{said}");
+}

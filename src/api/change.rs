@@ -20,7 +20,7 @@ use crate::id::Id;
 use crate::resync::{Ask, Asked, Scope};
 use crate::schema::{self, Invalid, Schema, merge, prune_null_keys};
 use crate::settings::SettingsError;
-use crate::store::{Change, Entity, Noun, Step};
+use crate::store::{Change, Entity, Noun, Step, StoreError};
 use crate::user::User;
 
 /// A document, and the account whose rules it follows: its own, which for an account is itself.
@@ -144,11 +144,26 @@ pub(super) async fn remove(call: &Call, entity: &Entity, soft: bool) -> Result<(
     steps.extend(scopes(entity).into_iter().map(Step::Mark));
     let deed = Deed { what: "deleted", noun, before: Some(document), after: None };
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
-    call.desk.store.commit(Change { steps }).await?;
-    call.desk.uploads.forget(&gone).await;
-    farewell.say_and_go(&call.desk, gone).await;
-    call.desk.circle.marked();
-    Ok(())
+    Ok(carry_out(call, steps, farewell, gone).await?)
+}
+
+/// Stores a change and tells whom it concerns, to its end even where the connection of whoever asked for it breaks, and with it
+/// the request.
+async fn carry_out(
+    call: &Call,
+    steps: Vec<Step>,
+    farewell: Farewell,
+    gone: Vec<Id>,
+) -> Result<(), StoreError> {
+    let desk = call.desk.clone();
+    let carried = tokio::spawn(async move {
+        desk.store.commit(Change { steps }).await?;
+        farewell.say_and_go(&desk, gone.clone()).await;
+        desk.circle.marked();
+        desk.uploads.forget(&gone).await;
+        Ok(())
+    });
+    carried.await.unwrap_or_else(|error| Err(StoreError::Io(error.to_string())))
 }
 
 /// The devices that go with a document.
@@ -236,11 +251,8 @@ pub(super) async fn put(call: &Call, entity: &Entity, before: Option<&Document>)
     let mut steps = putting(entity, before);
     steps.extend(audit::steps(call, trail(entity), &deed).await?);
     let farewell = Farewell::of(&call.desk, entity, before).await?;
-    let stored = call.desk.store.commit(Change { steps }).await;
-    stored.map_err(|error| Failure::unstored(error, entity))?;
-    farewell.say_and_go(&call.desk, Vec::new()).await;
-    call.desk.circle.marked();
-    Ok(())
+    let stored = carry_out(call, steps, farewell, Vec::new()).await;
+    stored.map_err(|error| Failure::unstored(error, entity))
 }
 
 /// The steps that store a document.

@@ -9,7 +9,8 @@
 
 mod phone;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -277,6 +278,18 @@ impl Administrator {
         let (status, answer) = self.call("PATCH", path, data);
         assert_eq!(status, 200, "{answer}");
         answer["data"].clone()
+    }
+
+    /// Sends a PATCH, and breaks the connection some time later.
+    pub fn patch_and_break(&self, path: &str, data: &Value, after: Duration) {
+        let address = self.base.trim_start_matches("http://").trim_end_matches("/v2");
+        let body = json!({"data": data}).to_string();
+        let head = format!("PATCH /v2{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+        let more = format!("X-Auth-Token: {}\r\nContent-Length: {}\r\n\r\n", self.token, body.len());
+        let mut stream = TcpStream::connect(address).unwrap();
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        stream.write_all((head + &more + &body).as_bytes()).unwrap();
+        std::thread::sleep(after);
     }
 
     pub fn get(&self, path: &str) -> Value {
