@@ -80,6 +80,9 @@ pub(super) fn of(
     let entry = parts.entry;
     let layout = Layout::of(parts.device, parts.owner(), parts.accounts, |models| entry.is_one_of(models));
     warnings.extend(layout.missing.iter().map(|name| format!("there is no profile {name:?}")));
+    if layout.for_others {
+        warnings.push("the profiles that are named for it are for other models".to_owned());
+    }
     let Layout { combo, feature, fill, .. } = layout;
     for (name, key) in
         combo.iter().map(|key| ("combo", key)).chain(feature.iter().map(|key| ("feature", key)))
@@ -88,6 +91,8 @@ pub(super) fn of(
             let position = key.position;
             warnings.push(format!("{name} key {position} uses line 1: there is no line {line}"));
         }
+        warnings
+            .extend(meaning.lacks(key).map(|why| format!("{name} key {} stays empty: {why}", key.position)));
     }
     let fill = fill.map(|fill| (fill, parts.device.owner()));
     place((&combo, &feature), fill, &meaning, parts.entry, warnings)
@@ -117,7 +122,12 @@ fn place(
         share(&mut combo, std::mem::take(&mut feature));
     }
     if let Some((fill, owner)) = fill {
-        meaning.fill(&mut combo, (fill, owner), model.combo_keys());
+        let left = meaning.fill(&mut combo, (fill, owner), model.combo_keys());
+        if left > 0 {
+            let (users, name) = (counted(left, "user has", "users have"), &model.name);
+            let room = counted(model.combo_keys(), "combo key", "combo keys");
+            warnings.push(format!("{users} no key: the {name} has {room}"));
+        }
     }
     let mut fit = |row, keys: Vec<Meant>| fit(entry, row, keys, warnings);
     let own = fit(Row::Own, row(&mut combo, model.keys, 0, 0));
@@ -216,19 +226,34 @@ impl Meaning<'_> {
         }
     }
 
-    /// Gives each user the next position that nothing takes, in the order of their names, while the phone has one.
-    fn fill(&self, combo: &mut BTreeMap<u16, Meant>, (fill, owner): (Fill, Option<Id>), room: u32) {
+    /// Gives each user the next position that nothing takes, in the order of their names, while the phone has one; says for
+    /// how many it has none.
+    fn fill(&self, combo: &mut BTreeMap<u16, Meant>, (fill, owner): (Fill, Option<Id>), room: u32) -> usize {
         let has_key = |user: &&User| fill.owner_too || Some(user.id()) != owner;
-        let users = by_name(self.users).filter(has_key).filter(|user| user.presence_id().is_some());
+        let mut users = by_name(self.users).filter(has_key).filter(|user| user.presence_id().is_some());
         let last = u16::try_from(room).unwrap_or(u16::MAX);
         let free: Vec<u16> = (fill.from..last).filter(|position| !combo.contains_key(position)).collect();
-        for (position, user) in free.into_iter().zip(users) {
+        for (position, user) in free.into_iter().zip(users.by_ref()) {
             combo.insert(position, self.of(&Key::of_user(fill.kind, user.id())));
         }
+        users.count()
     }
 
     fn has(&self, line: u16) -> bool {
         self.lines.iter().any(|has| has.number == line)
+    }
+
+    /// Why a key does nothing, where it does.
+    fn lacks(&self, key: &Key) -> Option<&'static str> {
+        if key.kind.names_a_user() && !key.resolved {
+            let user = key.user().and_then(|id| self.users.get(&id));
+            return match user {
+                None => Some("its value is the id of no user of the account"),
+                Some(user) => user.presence_id().is_none().then_some("its user has no presence id"),
+            };
+        }
+        let needs_one = key.kind.names_a_user() || key.kind.needs_a_value();
+        (needs_one && key.value.is_empty()).then_some("it has no value")
     }
 
     /// What a key means, on the line it uses.

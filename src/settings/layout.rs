@@ -29,6 +29,8 @@ pub struct Layout {
     pub fill: Option<Fill>,
     /// Names of profiles that no account has.
     pub missing: Vec<String>,
+    /// Whether the device or its owner names profiles, and all of them are for other models.
+    pub for_others: bool,
 }
 
 /// A rule: a key for each user of the account, sorted by name.
@@ -74,7 +76,11 @@ impl Layout {
     ) -> Self {
         let mut missing = Vec::new();
         let profiles = profiles(device, owner, accounts, &mut missing);
+        let is_own =
+            near(device, owner).filter_map(|source| source.get("profile")).any(|named| !is_unset(named));
+        let is_any = !profiles.is_empty();
         let profile = profiles.into_iter().find(|profile| is_meant(&models(profile)));
+        let for_others = is_own && is_any && profile.is_none();
         let sources: Vec<&Body> = near(device, owner).chain(profile).chain(far(accounts)).collect();
         let keys = |name: &str| {
             let mut keys = BTreeMap::new();
@@ -84,7 +90,7 @@ impl Layout {
             keys.into_values().collect()
         };
         let (combo, feature) = (keys("combo_keys"), keys("feature_keys"));
-        Self { combo, feature, fill: rule(&sources), missing }
+        Self { combo, feature, fill: rule(&sources), missing, for_others }
     }
 }
 

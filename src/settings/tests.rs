@@ -171,7 +171,8 @@ fn keys_mean_what_kazoo_means_by_them() {
         summary(&assembled.settings.expansion_keys),
         ["1.1 parking Park 4 *34", "1.2 personal_parking Park Bob Nearby *3102", "2.1 none  ", "2.2 none  "]
     );
-    assert_eq!(assembled.warnings, [] as [String; 0]);
+    let gone = "combo key 5 stays empty: its value is the id of no user of the account";
+    assert_eq!(assembled.warnings, [gone]); 0]);
 }
 
 #[test]
@@ -254,7 +255,10 @@ fn a_key_has_the_vendors_code_and_one_that_the_phone_lacks_is_told_and_cleared()
     let expected =
         ["line 15 ", "dnd 5 ", "custom 50 x", none, "voicemail 99 *97", "forward 2 ", none, none, none];
     assert_eq!(keys, expected);
-    assert_eq!(assembled.warnings, ["key 4 stays empty: the Many has no record keys"]);
+    assert_eq!(
+        assembled.warnings,
+        ["combo key 6 stays empty: it has no value", "key 4 stays empty: the Many has no record keys"]
+    );
 }
 
 #[test]
@@ -406,6 +410,8 @@ fn a_profile_counts_for_the_models_it_names() {
         fixture.accounts[1] = account(PARENT, &body);
         assert_eq!(second(&fixture), value, "{models}");
     }
+    let assembled = fixture.alike(json!({"provision": {"profile": "desk"}}));
+    assert_eq!(assembled.warnings, ["the profiles that are named for it are for other models"]);
     let assembled = fixture.alike(json!({"provision": {"profile": "dsek"}}));
     assert_eq!(assembled.warnings, ["there is no profile \"dsek\""]);
 }
@@ -466,7 +472,8 @@ fn a_rule_stops_at_the_last_key_and_a_phonebook_at_its_thousandth_entry() {
     let assembled = fixture.alike(json!({"provision": {"fill": {"users": "all"}, "contacts": "users"}}));
     let filled = assembled.settings.expansion_keys.iter().filter(|key| key.kind == "presence").count();
     assert_eq!((filled, assembled.settings.contacts.len()), (4, 1000));
-    assert_eq!(assembled.warnings, ["100 contacts are left out: a phonebook has 1000 at most"]);
+    let keys = "1094 users have no key: the Alike has 7 combo keys";
+    assert_eq!(assembled.warnings, [keys, "100 contacts are left out: a phonebook has 1000 at most"]);
 }
 
 #[test]

@@ -22,6 +22,20 @@ pub(super) fn of(format: Format) -> tera::EscapeFn {
     }
 }
 
+/// Whether a file of this format can have a text as it is.
+pub(super) fn can_hold(format: Format, text: &str) -> bool {
+    let is_lost = |c: char| match format {
+        Format::Json => false,
+        Format::Xml => {
+            matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
+        }
+        Format::Colon | Format::Quoted | Format::Set => c == '"' || breaks(c),
+        Format::Lines => breaks(c) || matches!(c, '"' | '\'' | '\\' | '`'),
+        Format::KeyValue | Format::Csv | Format::Vcard | Format::Properties => breaks(c),
+    };
+    !text.contains(is_lost)
+}
+
 /// A value runs to the end of its line and nothing in it is special, so a line break is all that could end it:
 /// every control character and every Unicode line break becomes a blank.
 fn key_value(text: &str, out: &mut dyn Write) -> io::Result<()> {

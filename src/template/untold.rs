@@ -11,6 +11,7 @@ use crate::catalog::{Entry, Row};
 use crate::device::KeyKind;
 use crate::settings::{KeySetting, Parts, Settings};
 
+mod held;
 mod wish;
 
 use wish::WISHES;
@@ -59,6 +60,7 @@ impl Set {
                 )
             })
             .collect();
+        said.extend(held::cut(entry, settings));
         said.extend(trials.keys(settings).into_iter().map(|key| {
             format!("{} stays as it is: the {name} cannot be told of a {} key there", key.spoken(), key.kind)
         }));
