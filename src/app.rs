@@ -135,10 +135,8 @@ impl App {
         let opened = opened::open(&config, &*store).await?;
         let (bound, set) = (opened.bound, opened.set);
         let unix = wall_clock() / 1000;
-        let given_key = config.api_key.as_ref().map(ApiKey::as_str);
         let doorman = api::Doorman::open(&*store, admin::at_the_door()).await?;
-        let new_key =
-            api::bootstrap(&*store, &doorman, given_key, random, unix).await?.filter(|_| given_key.is_none());
+        let new_key = new_key(&*store, &doorman, &config, unix).await?;
         let imports = api::Imports::resume(&*store).await;
         let planted =
             if config.demo { demo::plant(&*store, set.catalog(), random, unix).await? } else { None };
@@ -242,6 +240,18 @@ impl App {
         }
         self.store.close().await
     }
+}
+
+/// Makes the master account where there is none; gives its API key, when nobody gave it.
+async fn new_key(
+    store: &dyn Store,
+    doorman: &api::Doorman,
+    config: &Config,
+    unix: u64,
+) -> Result<Option<String>, StoreError> {
+    let given = config.api_key.as_ref().map(ApiKey::as_str);
+    let made = api::bootstrap(store, doorman, given, random, unix).await?;
+    Ok(made.filter(|_| given.is_none()))
 }
 
 fn pace(config: &Config) -> Pace {

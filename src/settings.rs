@@ -332,7 +332,7 @@ fn user_facts(user: &User) -> UserFacts {
 }
 
 /// So many of something, in words: `1 key`, `2 keys`.
-fn counted<N: fmt::Display + From<u8> + PartialEq>(count: N, one: &str, many: &str) -> String {
+fn counted<N: fmt::Display + From<u8> + PartialEq + Copy>(count: N, one: &str, many: &str) -> String {
     let noun = if count == N::from(1) { one } else { many };
     format!("{count} {noun}")
 }

@@ -172,7 +172,7 @@ fn keys_mean_what_kazoo_means_by_them() {
         ["1.1 parking Park 4 *34", "1.2 personal_parking Park Bob Nearby *3102", "2.1 none  ", "2.2 none  "]
     );
     let gone = "combo key 5 stays empty: its value is the id of no user of the account";
-    assert_eq!(assembled.warnings, [gone]); 0]);
+    assert_eq!(assembled.warnings, [gone]);
 }
 
 #[test]
