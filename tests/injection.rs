@@ -115,11 +115,10 @@ impl Content {
     fn read(format: Format, text: &str) -> Self {
         let mut content = Self::default();
         match format {
-            Format::KeyValue => content.lines(text, "=", false),
+            Format::KeyValue | Format::Properties => content.lines(text, "=", false),
             Format::Quoted => content.lines(&text.replace("\r\n", "\n"), "=", true),
             Format::Colon => content.lines(text, ":", true),
             Format::Set => content.lines(text, " \"", true),
-            Format::Properties => content.lines(text, "=", false),
             Format::Csv => content.records(text),
             Format::Vcard => content.lines(text, ":", false),
             Format::Lines => content.words(text),
