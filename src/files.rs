@@ -282,11 +282,7 @@ impl Files {
                 made => files.push(made?),
             }
         }
-        for warning in files.iter().flat_map(|file| &file.rendered.warnings) {
-            if !assembled.warnings.contains(warning) {
-                assembled.warnings.push(warning.clone());
-            }
-        }
+        assembled.warnings.extend(said(&set, entry, &files, &assembled.settings));
         Ok(Given {
             device: device.id(),
             account: device.account(),
@@ -298,6 +294,23 @@ impl Files {
             stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
         })
     }
+}
+
+/// What templates tell the administrator: of masked settings, so that no secret is in it. Each is said once.
+fn said(set: &Set, entry: Entry<'_>, files: &[GivenFile], settings: &Settings) -> Vec<String> {
+    let mut said = Vec::new();
+    if files.iter().all(|file| file.rendered.warnings.is_empty()) {
+        return said;
+    }
+    let mut masked = settings.clone();
+    masked.mask();
+    let again = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
+    for warning in again.flat_map(|rendered| rendered.warnings) {
+        if !said.contains(&warning) {
+            said.push(warning);
+        }
+    }
+    said
 }
 
 fn give_file(

@@ -340,7 +340,8 @@ fn counted<N: fmt::Display + From<u8> + PartialEq + Copy>(count: N, one: &str, m
 fn language(tag: &str) -> Language {
     let mut parts = tag.split(['-', '_']);
     let primary = parts.next().unwrap_or_default().to_lowercase();
-    let region = parts.next_back().unwrap_or_default().to_uppercase();
+    let is_region = |part: &&str| part.len() == 2 || part.len() == 3 && part.parse::<u16>().is_ok();
+    let region = parts.rfind(is_region).unwrap_or_default().to_uppercase();
     Language { tag: tag.to_owned(), primary, region }
 }
 

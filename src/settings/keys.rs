@@ -89,10 +89,10 @@ pub(super) fn of(
     {
         if let Some(line) = key.line.filter(|line| !meaning.has(*line)) {
             let position = key.position;
-            warnings.push(format!("{name} key {position} uses line 1: there is no line {line}"));
+            warnings.push(format!("provision.{name}_keys.{position} uses line 1: there is no line {line}"));
         }
-        warnings
-            .extend(meaning.lacks(key).map(|why| format!("{name} key {} stays empty: {why}", key.position)));
+        let empty = |why| format!("provision.{name}_keys.{} stays empty: {why}", key.position);
+        warnings.extend(meaning.lacks(key).map(empty));
     }
     let fill = fill.map(|fill| (fill, parts.device.owner()));
     place((&combo, &feature), fill, &meaning, parts.entry, warnings)

@@ -171,7 +171,7 @@ fn keys_mean_what_kazoo_means_by_them() {
         summary(&assembled.settings.expansion_keys),
         ["1.1 parking Park 4 *34", "1.2 personal_parking Park Bob Nearby *3102", "2.1 none  ", "2.2 none  "]
     );
-    let gone = "combo key 5 stays empty: its value is the id of no user of the account";
+    let gone = "provision.combo_keys.5 stays empty: its value is the id of no user of the account";
     assert_eq!(assembled.warnings, [gone]);
 }
 
@@ -257,7 +257,10 @@ fn a_key_has_the_vendors_code_and_one_that_the_phone_lacks_is_told_and_cleared()
     assert_eq!(keys, expected);
     assert_eq!(
         assembled.warnings,
-        ["combo key 6 stays empty: it has no value", "key 4 stays empty: the Many has no record keys"]
+        [
+            "provision.combo_keys.6 stays empty: it has no value",
+            "key 4 stays empty: the Many has no record keys"
+        ]
     );
 }
 
@@ -355,7 +358,7 @@ fn lines_that_cannot_be_are_told() {
         [
             "line 2 is empty: its device_id names no device of the account",
             "1 line has no place: the Many has 3 SIP accounts",
-            "combo key 3 uses line 1: there is no line 7",
+            "provision.combo_keys.3 uses line 1: there is no line 7",
         ]
     );
 }

@@ -229,6 +229,31 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_follows_the_transport_does_not_tell_it() {
+        let set = set("port = {{ lines[0].server.port }}\nregion = {{ tones.country }}\n");
+        let told = untold(&set, &sample(json!({"sip": {"transport": "tls"}, "language": "de-DE"})));
+        assert!(told[0].starts_with("sip.transport (tls) is not told"), "{told:?}");
+        assert!(told[1].starts_with("language is not told"), "{told:?}");
+        assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn a_codec_or_a_pinned_firmware_that_no_template_writes_is_told() {
+        let set = set(
+            "codecs = {% for codec in codecs %}{% if codec != \"opus\" %}{{ codec }} {% endif %}{% endfor %}\n",
+        );
+        let codecs = json!({"media": {"audio": {"codecs": ["OPUS", "G722", "PCMU"]}}});
+        let told = untold(&set, &sample(codecs));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("media.audio.codecs (opus) is not told"), "{told:?}");
+        let mut sample = sample(json!({}));
+        sample.account.insert("provision".into(), json!({"firmware": {"acme/one": "acme/one.rom"}}));
+        sample.phones_url = "http://prov.example.com/".to_owned();
+        let told = untold(&set, &sample);
+        assert!(told.iter().any(|told| told.starts_with("provision.firmware_url is not told")), "{told:?}");
+    }
+
+    #[test]
     fn a_key_that_its_template_leaves_out_is_named() {
         let set = set(
             "{% for key in keys %}{% if key.number < 3 %}k{{ key.number }} = {{ key.value }}\n{% endif %}{% endfor %}",
