@@ -215,6 +215,10 @@ mod tests {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with("provision.syslog_server is not told to it: "), "{told:?}");
         assert_eq!(untold(&set("{{ tones.country }} = {{ syslog.host }}\n"), &sample), [""; 0]);
+        let sample = self::sample(json!({"provision": {"syslog_server": "log.example:1514"}}));
+        let told = untold(&set("log = {{ syslog.host }}\n"), &sample);
+        assert!(told[0].starts_with("provision.syslog_server (port) is not told"), "{told:?}");
+        assert_eq!(untold(&set("log = {{ syslog.host }}:{{ syslog.port }}\n"), &sample), [""; 0]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ const fn codec(name: &'static str, values: &'static [&'static str]) -> Wish {
 }
 
 const CODECS: &str = "media.audio.codecs";
+const SYSLOG: &str = "provision.syslog_server";
 const PINS: &str = "provision.firmware";
 const FIRMWARE: &str = "provision.firmware_url";
 const HOSTS: &[&str] = &[r#""one.example""#, r#""""#];
@@ -58,7 +59,7 @@ const TEXTS: &[&str] = &[r#""One-1""#, r#""Two-2""#];
 const EXPIRES: u32 = 300;
 
 /// All of them.
-pub(super) const WISHES: [Wish; 41] = [
+pub(super) const WISHES: [Wish; 42] = [
     call("call_forward", &[r#"{"enabled": true, "number": "100"}"#, r#"{"enabled": false}"#]),
     call("do_not_disturb", &[r#"{"enabled": true}"#, r#"{"enabled": false}"#]),
     call("provision.calls.forward_busy", &[r#""100""#, r#""""#]),
@@ -93,7 +94,8 @@ pub(super) const WISHES: [Wish; 41] = [
         ..wish("provision.pickup_code", &[r#""*8""#, r#""""#])
     },
     wish("provision.poll_minutes", &["0", "60", "1440", "10080"]),
-    wish("provision.syslog_server", HOSTS),
+    wish(SYSLOG, HOSTS),
+    word(SYSLOG, "port", &[r#""one.example:514""#, r#""one.example:1514""#]),
     wish("provision.tones", &[r#""DE""#, r#""GB""#, r#""US""#]),
     wish("sip.expire_seconds", &["600", "7200"]),
     wish("sip.proxy", HOSTS),
@@ -136,6 +138,7 @@ impl Wish {
             "media.encryption" => line.srtp == self.word,
             "provision.dtmf" => line.dtmf == self.word,
             CODECS => settings.codecs.iter().any(|codec| codec == self.word),
+            SYSLOG if self.word == "port" => settings.syslog.port != 514 && !settings.syslog.host.is_empty(),
             FIRMWARE => !settings.firmware.url.is_empty(),
             "sip.expire_seconds" => line.expires != EXPIRES,
             _ => true,
