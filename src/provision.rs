@@ -22,6 +22,7 @@ use crate::uploads::Uploads;
 mod agents;
 mod asked;
 mod noted;
+mod places;
 mod posted;
 mod registered;
 mod sent;

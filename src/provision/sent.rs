@@ -91,7 +91,8 @@ impl Shelf {
         if sender.overrides && !is_at_home {
             return Err(NOT_AT_HOME);
         }
-        let _one_of_a_few = self.taking.enter(device).ok_or("too much is sent at once")?;
+        let turn = self.taking.enter(device, asked.peer, is_at_home);
+        let _one_of_a_few = turn.ok_or("too much is sent at once")?;
         let body = body(payload, MAX_UPLOAD).await?;
         if body.is_empty() {
             return Err("it is empty");
@@ -140,18 +141,28 @@ fn acceptable(headers: &HeaderMap) -> Result<(), &'static str> {
 }
 
 /// What comes, if it is no longer than so many bytes and comes in time.
-pub(super) async fn body(mut payload: web::Payload, most: usize) -> Result<Bytes, &'static str> {
-    let read = async {
-        let mut body = BytesMut::new();
+async fn body(payload: web::Payload, most: usize) -> Result<Bytes, &'static str> {
+    let mut body = BytesMut::new();
+    hear(payload, most, |piece| body.extend_from_slice(piece)).await?;
+    Ok(body.freeze())
+}
+
+/// Hears what comes to its end, piece by piece, if it is no longer than so many bytes and comes in time.
+pub(super) async fn hear(
+    mut payload: web::Payload,
+    most: usize,
+    mut heard: impl FnMut(&Bytes),
+) -> Result<(), &'static str> {
+    let all = async {
+        let mut left = most;
         while let Some(piece) = tokio::time::timeout(IDLE, payload.next()).await.map_err(|_| TOO_SLOW)? {
-            body.extend_from_slice(&piece.map_err(|_| "it breaks off")?);
-            if body.len() > most {
-                return Err(TOO_LONG);
-            }
+            let piece = piece.map_err(|_| "it breaks off")?;
+            left = left.checked_sub(piece.len()).ok_or(TOO_LONG)?;
+            heard(&piece);
         }
-        Ok(body.freeze())
+        Ok(())
     };
-    tokio::time::timeout(LONGEST, read).await.map_err(|_| TOO_SLOW)?
+    tokio::time::timeout(LONGEST, all).await.map_err(|_| TOO_SLOW)?
 }
 
 /// What the log says of what was not taken; the phone hears nothing of it.
