@@ -36,6 +36,7 @@ use agents::Agents;
 use asked::Asked;
 use noted::Noted;
 use sent::Sent;
+use statics::Streams;
 use taking::Taking;
 
 /// How long after its request a refusal is answered.
@@ -71,6 +72,7 @@ pub struct Shelf {
     noted: Noted,
     agents: Agents,
     statics: Statics,
+    streams: Streams,
     uploads: Arc<Uploads>,
     registered: Registered,
     taking: Taking,
@@ -82,8 +84,9 @@ impl Shelf {
     /// A door that works with these.
     pub fn new(means: Means) -> Self {
         let Means { files, circle, store, statics, uploads, registered, base, clock } = means;
-        let (noted, agents, taking) = (Noted::default(), Agents::new(store), Taking::default());
-        Self { files, circle, noted, agents, statics, uploads, registered, taking, base, clock }
+        let (noted, agents) = (Noted::default(), Agents::new(store));
+        let (streams, taking) = (Streams::default(), Taking::default());
+        Self { files, circle, noted, agents, statics, streams, uploads, registered, taking, base, clock }
     }
 }
 
@@ -166,7 +169,7 @@ impl Shelf {
                 Ok((response, Some(given), decision))
             }
             Found::Static(file) => {
-                let (response, decision) = statics::serve(request, file).await;
+                let (response, decision) = statics::serve(request, file, &self.streams).await?;
                 Ok((response, None, decision))
             }
             Found::Sent(given, sent) => Ok((sent.serve(), Some(given), Decision::Whole)),
