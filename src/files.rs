@@ -17,8 +17,8 @@ use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
 
 mod documents;
-mod rosters;
 mod explained;
+mod rosters;
 
 pub use documents::Instead;
 
@@ -137,8 +137,10 @@ impl Weighter<Asker, Arc<Given>> for Bytes {
 }
 
 impl Files {
-    /// Files from `store` by the templates of `set`. At most `memory` bytes of them are remembered.
+    /// Files from `store` by the templates of `set`. At most `memory` bytes are remembered: of files, and an eighth of that
+    /// of users that phones show.
     pub fn new(store: Arc<dyn Store>, set: Set, site: Site, memory: u64) -> Self {
+        let (rosters, memory) = (Rosters::new(memory / 8), memory - memory / 8);
         let phones = usize::try_from(memory / 8192).unwrap_or(usize::MAX).max(16);
         let remembered = Cache::with_weighter(phones, memory.max(1 << 20), Bytes);
         let explaining = tokio::sync::Semaphore::new(1);
@@ -148,7 +150,7 @@ impl Files {
             refused: ArcSwap::default(),
             site,
             remembered,
-            rosters: Rosters::new(),
+            rosters,
             explaining,
         }
     }

@@ -25,6 +25,7 @@ mod layers;
 pub mod layout;
 mod line;
 mod mask;
+pub mod roster;
 mod site;
 mod time;
 
@@ -35,6 +36,7 @@ pub use keys::KeySetting;
 pub use layout::Layout;
 pub use line::{HostPort, Line};
 pub use mask::MASK;
+pub use roster::Roster;
 pub use site::{Contact, Firmware, Poll, Provisioning, Tones};
 pub use time::Time;
 
@@ -201,8 +203,10 @@ pub struct Parts<'a> {
     pub accounts: &'a [Account],
     /// The device.
     pub device: &'a Device,
-    /// Its owner and the users its keys show, as far as they exist.
+    /// Its owner and the users that a document names for its keys, as far as they exist.
     pub users: &'a BTreeMap<Id, User>,
+    /// The users of the account, where its keys or its phonebook show all of them; else it is not looked at.
+    pub everybody: &'a Roster,
     /// The devices whose SIP accounts it has beside its own, as far as they exist.
     pub others: &'a BTreeMap<Id, Device>,
     /// Its model.
@@ -278,7 +282,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
             admin: layers.owned("provision.admin_password"),
             user: layers.owned("provision.user_password"),
         },
-        contacts: site::contacts(&layers, parts.users, &mut warnings),
+        contacts: site::contacts(&layers, parts.everybody, &mut warnings),
         syslog: site::syslog(&layers),
         firmware: site::firmware(&layers, parts),
         encryption,

@@ -71,7 +71,8 @@ impl Fixture {
         make.brand = "acme".into();
         let entry = self.catalog.find(&make).unwrap();
         let Self { site, accounts, users, others, .. } = self;
-        assemble(Parts { site, accounts, device: &device, users, others, entry })
+        let everybody = &users.values().collect();
+        assemble(Parts { site, accounts, device: &device, users, everybody, others, entry })
     }
 
     fn alike(&self, mut body: Value) -> Assembled {
@@ -383,7 +384,9 @@ fn phones_look_for_new_files_at_a_time_of_their_own_that_never_changes() {
         let device = Device { document: document(Id::from_bytes([9; 16]), &body) };
         let entry = fixture.catalog.entries().next().unwrap();
         let Fixture { site, accounts, users, others, .. } = &fixture;
-        let made = assemble(Parts { site, accounts, device: &device, users, others, entry }).unwrap();
+        let everybody = &Roster::default();
+        let parts = Parts { site, accounts, device: &device, users, everybody, others, entry };
+        let made = assemble(parts).unwrap();
         made.settings.provisioning.poll
     };
     let times: std::collections::BTreeSet<_> = (0..600)

@@ -98,6 +98,7 @@ impl Sample {
             accounts: &accounts,
             device: &device,
             users: &users,
+            everybody: &users.values().collect(),
             others: &others,
             entry,
         })
