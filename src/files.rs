@@ -124,7 +124,7 @@ pub struct Files {
     site: Site,
     remembered: Cache<Asker, Arc<Given>, Bytes>,
     rosters: Rosters,
-    explaining: tokio::sync::Semaphore,
+    explaining: Arc<tokio::sync::Semaphore>,
 }
 
 #[derive(Clone)]
@@ -143,7 +143,7 @@ impl Files {
         let (rosters, memory) = (Rosters::new(memory / 8), memory - memory / 8);
         let phones = usize::try_from(memory / 8192).unwrap_or(usize::MAX).max(16);
         let remembered = Cache::with_weighter(phones, memory.max(1 << 20), Bytes);
-        let explaining = tokio::sync::Semaphore::new(1);
+        let explaining = Arc::new(tokio::sync::Semaphore::new(1));
         Self {
             store,
             set: ArcSwap::from_pointee(set),

@@ -22,8 +22,11 @@ impl Files {
         documents.add_shown(&*self.store, device, SHOWN).await?;
         let (set, site, device, name) = (self.set(), self.site.clone(), device.clone(), name.to_owned());
         // It renders hundreds of times: one after the other, so that phones are served meanwhile.
-        let _turn = self.explaining.acquire().await;
-        let work = move || made(&set, &documents, &site, &device, &name);
+        let turn = self.explaining.clone().acquire_owned().await;
+        let work = move || {
+            let _until_it_is_done = turn;
+            made(&set, &documents, &site, &device, &name)
+        };
         tokio::task::spawn_blocking(work)
             .await
             .unwrap_or_else(|stopped| Err(Refusal::Store(StoreError::Io(stopped.to_string()))))
