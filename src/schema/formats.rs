@@ -5,8 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The names that schemas give these formats, and what tells whether a text is written so.
-pub(super) const ALL: [(&str, fn(&str) -> bool); 7] = [
+/// The formats, by the names that schemas give them.
+pub(super) const ALL: [Format; 7] = [
     ("cidr", is_cidr),
     ("host", |text| is_unset(text) || is_host(text.trim())),
     ("host-port", |text| is_unset(text) || is_server(text.trim())),
@@ -15,6 +15,9 @@ pub(super) const ALL: [(&str, fn(&str) -> bool); 7] = [
     ("group", |text| is_unset(text) || text.trim().parse().is_ok_and(|at: SocketAddr| at.port() > 0)),
     ("user-id", |text| !text.contains(|c: char| c == ':' || c.is_control())),
 ];
+
+/// A name, and what tells whether a text is written so.
+type Format = (&'static str, fn(&str) -> bool);
 
 fn is_unset(text: &str) -> bool {
     matches!(text.trim(), "" | "inherit")
