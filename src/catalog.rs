@@ -15,6 +15,7 @@ mod coverage;
 mod encryption;
 mod event;
 pub mod name;
+mod near;
 
 pub use agent::Agent;
 pub use brand::{Brand, Count, Family, File, Format, Model, Range};

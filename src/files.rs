@@ -348,6 +348,5 @@ fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal
     if make == Make::default() && device.mac().is_none() {
         return Err(SettingsError::NoMac.into());
     }
-    let missing = || Refusal::NoModel(format!("{}/{}/{}", make.brand, make.family, make.model));
-    catalog.find(&make).ok_or_else(missing)
+    catalog.find(&make).ok_or_else(|| Refusal::NoModel(catalog.unknown(&make)))
 }

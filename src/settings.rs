@@ -17,6 +17,7 @@ use crate::user::User;
 use crate::zone::UnknownZone;
 
 mod calls;
+mod checks;
 mod codecs;
 mod encryption;
 mod firmware;
@@ -30,6 +31,7 @@ mod site;
 mod time;
 
 pub use calls::{Calls, Forward};
+pub use checks::check_zone;
 pub use encryption::{EncryptionSettings, check_shared};
 pub use firmware::url_of;
 pub use keys::KeySetting;
