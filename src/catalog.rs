@@ -10,12 +10,14 @@ use crate::id::Id;
 
 mod agent;
 mod brand;
+mod checks;
 pub mod codes;
 mod coverage;
 mod encryption;
 mod event;
 pub mod name;
 mod near;
+mod ranges;
 
 pub use agent::Agent;
 pub use brand::{Brand, Count, Family, File, Format, Model, Range};
@@ -23,6 +25,7 @@ pub use codes::{Code, KeyCodes, Row};
 pub use encryption::{Encryption, KeyError};
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
+pub use ranges::{Bound, Said};
 
 /// The longest file name a phone asks for, with its folder, in bytes.
 pub const LONGEST_NAME: usize = 128;
@@ -74,11 +77,14 @@ impl Catalog {
     pub fn parse<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, CatalogError> {
         let mut catalog = Self::default();
         for (id, text) in texts {
-            let brand: Brand = toml::from_str(text).map_err(|e| CatalogError {
+            let mut brand: Brand = toml::from_str(text).map_err(|e| CatalogError {
                 brand: id.to_owned(),
                 message: e.to_string().trim().to_owned(),
             })?;
             brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
+            checks::check(id, &brand)
+                .and_then(|()| ranges::prepare(&mut brand))
+                .map_err(|(_, message)| CatalogError { brand: id.to_owned(), message })?;
             catalog.brands.insert(id.to_owned(), brand);
         }
         (catalog.by_mac, catalog.by_id) =

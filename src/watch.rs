@@ -20,6 +20,7 @@ use crate::template::{Finding, Set};
 
 mod eyes;
 mod folder;
+mod walk;
 
 pub use folder::{LoadError, load};
 
@@ -30,6 +31,9 @@ const RESCAN: Duration = Duration::from_mins(1);
 
 /// And this often while they cannot be watched, perhaps because one was just being replaced.
 const BLIND: Duration = Duration::from_secs(2);
+
+/// A reading that takes longer, of a file system that does not answer, is told of.
+const SLOW: Duration = Duration::from_secs(30);
 
 /// Compiles a pack and tries every template on the shipped samples, but for those of brands that are as they were
 /// shipped: they were tried before they were.
@@ -128,7 +132,13 @@ impl Watcher {
     /// a folder may have been replaced by another one of its name.
     async fn look(&mut self) {
         let (packs, sender) = (self.packs.clone(), self.sender.clone());
-        let looked = tokio::task::spawn_blocking(move || (Eyes::open(&packs, &sender), load(&packs))).await;
+        let mut looking = tokio::task::spawn_blocking(move || (Eyes::open(&packs, &sender), load(&packs)));
+        let looked = loop {
+            if let Ok(looked) = tokio::time::timeout(SLOW, &mut looking).await {
+                break looked;
+            }
+            warn!("the pack folders are still being read: does their file system answer?");
+        };
         let Ok((eyes, read)) = looked else { return };
         if let (Err(error), true) = (&eyes, self.eyes.is_some() || self.last.is_none()) {
             warn!(%error, "pack folders cannot be watched and are read every two seconds");

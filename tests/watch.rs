@@ -4,6 +4,7 @@
 mod store_common;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -312,15 +313,141 @@ fn files_that_cannot_be_read_as_text_are_named() {
     let templates = folder.path().join("templates/acme");
     fs::write(templates.join("latin.cfg"), b"ok\nna\xefve\n").unwrap();
     fs::write(templates.join("long.cfg"), vec![b'#'; (1 << 20) + 1]).unwrap();
-    symlink("nowhere", templates.join("dangling.cfg")).unwrap();
-    symlink("..", templates.join("round")).unwrap();
     let Err(LoadError::Files(found)) = watch::load(&[folder.path().to_owned()]) else {
         panic!("it was read")
     };
     let of = |name: &str| found.iter().find(|finding| finding.file.ends_with(name)).unwrap();
     assert!(of("acme/latin.cfg").message.contains("line 2 is not UTF-8"));
     assert!(of("acme/long.cfg").message.contains("too many"));
-    assert!(of("acme/dangling.cfg").message.contains("No such file"));
+}
+
+/// What is found in a pack that this was done to, by path in it.
+fn found(change: impl Fn(&Path)) -> Vec<(String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = folder.path().join("pack");
+    write(&pack, "1");
+    change(&pack);
+    let path = |file: &str| Path::new(file).strip_prefix(&pack).unwrap().display().to_string();
+    match watch::load(std::slice::from_ref(&pack)) {
+        Err(LoadError::Files(found)) => {
+            found.iter().map(|one| (path(&one.file), one.message.clone())).collect()
+        }
+        read => panic!("{:?}", read.map(|pack| pack.catalogs["acme"].clone())),
+    }
+}
+
+#[test]
+fn no_link_in_a_pack_is_followed_wherever_it_leads() {
+    let found = found(|pack| {
+        fs::write(pack.join("../secret"), "the operator's").unwrap();
+        let templates = pack.join("templates/acme");
+        symlink("../../../secret", templates.join("out.cfg")).unwrap();
+        symlink("desk/phone.cfg", templates.join("in.cfg")).unwrap();
+        symlink("nowhere", templates.join("dangling.cfg")).unwrap();
+        symlink("..", templates.join("round")).unwrap();
+        symlink("/", templates.join("all")).unwrap();
+        symlink("../../secret", pack.join("catalog/b.toml")).unwrap();
+        symlink("/etc", pack.join("parameters")).unwrap();
+        symlink("../..", templates.join("..data")).unwrap();
+        symlink("..data/secret", templates.join("secret")).unwrap();
+    });
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+    let links = ["all", "dangling.cfg", "in.cfg", "out.cfg", "round", "secret"];
+    let links: Vec<String> = links.iter().map(|name| format!("templates/acme/{name}")).collect();
+    assert_eq!(
+        paths,
+        ["catalog/b.toml", &links[0], &links[1], &links[2], &links[3], &links[4], &links[5], "parameters"]
+    );
+    assert!(
+        found.iter().all(|(_, message)| message.contains("put the file or folder itself in its place")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_is_no_file_is_named_and_never_opened_to_wait_for_a_writer() {
+    let found = found(|pack| {
+        let pipe = pack.join("templates/acme/pipe.cfg");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        fs::write(pack.join("parameters"), "").unwrap();
+        fs::write(pack.join("templates").join(std::ffi::OsStr::from_bytes(b"na\xefve")), "").unwrap();
+    });
+    let of = |path: &str| found.iter().find(|(of, _)| of == path).unwrap().1.as_str();
+    assert!(of("templates/acme/pipe.cfg").contains("put a file in its place"));
+    assert!(of("parameters").contains("give the file another name"));
+    assert!(of("templates/na\u{fffd}ve").contains("its name is not UTF-8"));
+}
+
+#[test]
+fn a_pack_with_too_many_files_or_too_deep_is_told_so_and_not_read_to_its_end() {
+    let deep = found(|pack| fs::create_dir_all(pack.join("templates/1/2/3/4/5/6/7/8/9")).unwrap());
+    assert_eq!((deep.len(), deep[0].0.as_str()), (1, "templates/1/2/3/4/5/6/7/8"));
+    assert!(deep[0].1.contains("put it higher up"), "{deep:?}");
+    let many = found(|pack| {
+        let much = pack.join("templates/much");
+        fs::create_dir(&much).unwrap();
+        for number in 0..10_001 {
+            fs::write(much.join(number.to_string()), "").unwrap();
+        }
+    });
+    assert_eq!((many.len(), many[0].0.as_str()), (1, "templates/much"));
+    assert!(many[0].1.contains("take out what is none of a pack"), "{many:?}");
+    let links = found(|pack| {
+        for number in 0..500 {
+            symlink("/", pack.join(format!("templates/{number}"))).unwrap();
+        }
+    });
+    assert_eq!(links.len(), 101);
+    assert!(links[100].1.starts_with("and 400 more from here on"), "{links:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_the_whole_system_is_a_finding_and_the_pack_is_watched_on() {
+    let house = House::new().await;
+    let link = house.pack().join("templates/acme/root");
+    symlink("/", &link).unwrap();
+    let found = house.findings(|found| !found.is_empty()).await;
+    assert_eq!(found.len(), 1);
+    assert!(found[0].file.ends_with("templates/acme/root"), "{found:?}");
+    assert!(house.serves("1").await);
+    fs::remove_file(&link).unwrap();
+    house.findings(<[_]>::is_empty).await;
+    fs::write(template(&house.pack()), body_of("2")).unwrap();
+    house.comes_to_serve("2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_that_are_made_later_are_watched_too() {
+    let house = House::new().await;
+    let own = house.pack().join("templates/acme/desk/one");
+    fs::create_dir(&own).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    fs::write(own.join("phone.cfg"), body_of("2")).unwrap();
+    house.comes_to_serve("2").await;
+    fs::write(own.join("phone.cfg"), body_of("3")).unwrap();
+    house.comes_to_serve("3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_map_may_be_mounted_as_one_of_the_folders() {
+    let house = House::with_pack(|folder| {
+        let pack = folder.join("pack");
+        write(&pack, "0");
+        let desk = pack.join("templates/acme/desk");
+        for version in ["1", "2"] {
+            fs::create_dir(desk.join(format!("..{version}"))).unwrap();
+            fs::write(desk.join(format!("..{version}/phone.cfg")), body_of(version)).unwrap();
+        }
+        fs::remove_file(template(&pack)).unwrap();
+        symlink("..1", desk.join("..data")).unwrap();
+        symlink("..data/phone.cfg", template(&pack)).unwrap();
+    })
+    .await;
+    assert!(house.serves("1").await);
+    let desk = house.pack().join("templates/acme/desk");
+    symlink("..2", desk.join("..data_tmp")).unwrap();
+    fs::rename(desk.join("..data_tmp"), desk.join("..data")).unwrap();
+    house.comes_to_serve("2").await;
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codes::{self, KeyCodes};
 use super::name::Pattern;
-use super::{Encryption, Events};
+use super::{Bound, Encryption, Events};
 
 /// How a file is written, which decides how values are escaped in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,6 +104,11 @@ impl Model {
     pub fn combo_keys(&self) -> u32 {
         u32::from(self.keys) + u32::from(self.expansion_modules) * u32::from(self.expansion_keys)
     }
+
+    /// How many lines and keys of any kind it can have.
+    pub fn rows(&self) -> u64 {
+        u64::from(self.combo_keys()) + u64::from(self.feature_keys) + u64::from(self.lines)
+    }
 }
 
 /// A model of phone: numbers are what the hardware has.
@@ -144,6 +149,9 @@ pub struct Family {
     /// What parameters may say, by their names; `{n}` in a name stands for a number and `*` for anything.
     #[serde(default)]
     pub ranges: BTreeMap<String, Range>,
+    /// The same, ready to be compared.
+    #[serde(skip)]
+    pub(super) bounds: Vec<Bound>,
     /// Codes of keys, where they are not the brand's.
     #[serde(default)]
     pub key_codes: KeyCodes,

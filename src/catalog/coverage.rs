@@ -41,7 +41,8 @@ impl Catalog {
 
 fn hardware(entry: Entry<'_>) -> String {
     let model = entry.model;
-    let mut text = format!("{} lines, {} keys", model.lines, model.keys + model.feature_keys);
+    let keys = u32::from(model.keys) + u32::from(model.feature_keys);
+    let mut text = format!("{} lines, {keys} keys", model.lines);
     if model.expansion_modules > 0 {
         let _never = write!(text, ", {} modules of {} keys", model.expansion_modules, model.expansion_keys);
     }
@@ -75,6 +76,8 @@ mod tests {
         );
         assert!(lines[1].ends_with(" 2 lines, 6 keys, 1 modules of 20 keys"), "{listing}");
         assert_eq!(lines[2], "2 models in 1 families of 1 brands.");
+        let most = ACME.replace("keys = 4, feature_keys = 2", "keys = 1000, feature_keys = 1000");
+        assert!(Catalog::parse([("acme", most.as_str())]).unwrap().listing().contains(" 2 lines, 2000 keys"));
         assert!(catalog.table().contains("\n| Acme `acme` | Desk phones `desk` | 2: One, Two |\n"));
     }
 }

@@ -83,6 +83,11 @@ impl Pattern {
         self.after.starts_with('/')
     }
 
+    /// True when the model's name stands in it.
+    pub fn has_model(&self) -> bool {
+        self.before.contains("{model}") || self.after.contains("{model}")
+    }
+
     /// True when only a phone with a MAC address can ask for it.
     pub fn needs_mac(&self) -> bool {
         self.mark != Mark::Id

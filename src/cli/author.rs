@@ -113,7 +113,7 @@ impl Lint {
         entries: &[Entry<'_>],
         (set, samples): (&Set, &BTreeMap<String, Sample>),
     ) -> Result<(), Failure> {
-        if !self.update && !folder.is_dir() {
+        if !self.update && !folder.is_dir() && !folder.is_symlink() {
             return Ok(());
         }
         let rendered = golden::rendered(set, entries, samples)?;

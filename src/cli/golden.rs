@@ -1,10 +1,13 @@
 //! What templates make of the samples, kept as files: a difference is a change that phones will come back for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 
 use crate::catalog::Entry;
 use crate::template::lint::Sample;
@@ -68,40 +71,58 @@ pub fn differences(folder: &Path, rendered: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<
     let mut left = kept(folder);
     let mut found = Vec::new();
     for (path, body) in rendered {
-        left.remove(path);
-        match fs::read(folder.join(path)) {
-            Ok(kept) if kept == *body => {}
-            Ok(kept) => found.push(format!("{}\n{}", path.display(), difference(&kept, body))),
-            Err(_) => found.push(format!("{} is not there yet", path.display())),
+        let kept =
+            left.remove(path).map(|is_file| is_file.then(|| fs::read(folder.join(path)).ok()).flatten());
+        match kept {
+            Some(Some(kept)) if kept == *body => {}
+            Some(Some(kept)) => found.push(format!("{}\n{}", path.display(), difference(&kept, body))),
+            Some(None) => found.push(no_file(path)),
+            None => found.push(format!("{} is not there yet", path.display())),
         }
     }
-    found.extend(left.iter().map(|path| format!("{} is made by nothing", path.display())));
+    found.extend(left.into_iter().map(|(path, is_file)| {
+        if is_file { format!("{} is made by nothing", path.display()) } else { no_file(&path) }
+    }));
     found
 }
 
-/// Keeps these files in `folder`, and no others.
+fn no_file(path: &Path) -> String {
+    format!("{} is a symbolic link or no file that can be read: take it away", path.display())
+}
+
+/// Keeps these files in `folder`, and no others. Nothing outside it is touched: where a symbolic link, or anything else that
+/// is neither folder nor file, lies in it, nothing is done.
 pub fn update(folder: &Path, rendered: &BTreeMap<PathBuf, Vec<u8>>) -> io::Result<()> {
-    for path in kept(folder).iter().filter(|path| !rendered.contains_key(*path)) {
-        fs::remove_file(folder.join(path))?;
+    let kept = kept(folder);
+    if let Some((path, _)) = kept.iter().find(|(_, is_file)| !**is_file) {
+        return Err(io::Error::other(no_file(&folder.join(path))));
+    }
+    fs::create_dir_all(folder)?;
+    let within = Dir::open_ambient_dir(folder, ambient_authority())?;
+    for path in kept.keys().filter(|path| !rendered.contains_key(*path)) {
+        within.remove_file(path)?;
     }
     for (path, body) in rendered {
-        let path = folder.join(path);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(path, body)?;
+        path.parent().map_or(Ok(()), |above| within.create_dir_all(above))?;
+        within.write(path, body)?;
     }
     Ok(())
 }
 
-fn kept(folder: &Path) -> BTreeSet<PathBuf> {
-    let mut found = BTreeSet::new();
+/// What lies in a folder, and whether it is a plain file. Links are not followed, nor is the folder where it is one.
+fn kept(folder: &Path) -> BTreeMap<PathBuf, bool> {
+    if folder.is_symlink() {
+        return BTreeMap::from([(PathBuf::from("."), false)]);
+    }
+    let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(below) = folders.pop() {
         for entry in fs::read_dir(below).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
+            let (path, kind) = (entry.path(), entry.file_type().ok());
+            if kind.is_some_and(|kind| kind.is_dir()) {
                 folders.push(path);
             } else if let Ok(path) = path.strip_prefix(folder) {
-                found.insert(path.to_owned());
+                found.insert(path.to_owned(), kind.is_some_and(|kind| kind.is_file()));
             }
         }
     }
@@ -128,7 +149,43 @@ fn difference(kept: &[u8], made: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    #[test]
+    fn nothing_is_written_or_removed_through_a_link_nor_outside_the_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let [victim, golden] = ["victim", "pack/golden"].map(|name| place.path().join(name));
+        let made = BTreeMap::from([(PathBuf::from("acme/a.cfg"), b"a\n".to_vec())]);
+        for (link, to) in [
+            ("pack/golden/link", "../../victim"),
+            ("pack/golden/acme", "../../victim"),
+            ("pack/golden/acme/a.cfg", "../../../victim/kept"),
+            ("pack/golden", "../victim"),
+        ] {
+            let _none = [fs::remove_dir_all(place.path().join("pack")), fs::remove_dir_all(&victim)];
+            fs::create_dir_all(&victim).unwrap();
+            fs::write(victim.join("kept"), "kept").unwrap();
+            let link = place.path().join(link);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            symlink(to, &link).unwrap();
+            let refused = update(&golden, &made).unwrap_err().to_string();
+            assert!(refused.contains("is a symbolic link"), "{refused}");
+            assert_eq!(fs::read_to_string(victim.join("kept")).unwrap(), "kept");
+            assert_eq!(fs::read_dir(&victim).unwrap().count(), 1);
+            let found = differences(&golden, &made).join("\n");
+            assert!(found.contains("symbolic link") && !found.contains("- kept"), "{found}");
+        }
+        let _none = fs::remove_file(&golden);
+        for outside in ["../out.cfg", "/tmp/checksync-out.cfg", "acme/../../out.cfg"] {
+            assert!(
+                update(&golden, &BTreeMap::from([(PathBuf::from(outside), Vec::new())])).is_err(),
+                "{outside}"
+            );
+        }
+        assert!(!place.path().join("pack/out.cfg").exists());
+    }
 
     #[test]
     fn what_is_kept_is_compared_and_brought_up_to_date() {

@@ -1,13 +1,20 @@
 //! What is wrong with a file that came of a template.
 
-use regex::Regex;
-
 use super::parameters::{Parameter, contradictions, parameters};
 use super::read_back::read_back;
-use crate::catalog::{Entry, File, Model, Range};
+use crate::catalog::{Bound, Count, Entry, File, Model, Said};
 
 /// How many parameters are told that are there twice.
 const MANY: usize = 100;
+
+/// How many parameters and ranges are compared with each other, at most.
+const COMPARED: usize = 20_000_000;
+
+/// What comparing a parameter with a range costs.
+const COMPARING: u64 = 20;
+
+const TOO_MANY: &str =
+    "its parameters and the ranges of its family are too many to be compared: state fewer ranges";
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +37,19 @@ pub(super) fn faults(entry: Entry<'_>, file: &File, text: &str) -> Vec<Fault> {
         line: parameter.line,
         says: format!("`{}` is there twice, first in line {before}: say it once", parameter.name),
     }));
-    for (name, range) in &entry.family.ranges {
-        found.extend(beyond(name, range, entry.model, &parameters));
+    let bounds = entry.family.bounds();
+    if bounds.len().saturating_mul(parameters.len()) > COMPARED {
+        found.push(Fault { line: 0, says: TOO_MANY.to_owned() });
+        return found;
     }
+    found.extend(bounds.iter().filter_map(|bound| beyond(bound, entry.model, &parameters)));
     found
+}
+
+/// What comparing the parameters of a file with the ranges of its family costs.
+pub(super) fn cost(entry: Entry<'_>, text: &str) -> u64 {
+    let lines = text.bytes().filter(|byte| b"\n<,;".contains(byte)).count() + 1;
+    (lines as u64).saturating_mul(COMPARING * entry.family.bounds().len() as u64)
 }
 
 fn first_line(file: &File, text: &str) -> Option<Fault> {
@@ -45,34 +61,27 @@ fn first_line(file: &File, text: &str) -> Option<Fault> {
     (!is_there).then_some(Fault { line: 1, says })
 }
 
-/// The first parameter of a name that says more than it may.
-fn beyond(name: &str, range: &Range, model: &Model, parameters: &[Parameter]) -> Option<Fault> {
-    let pattern = regex::escape(name).replace("\\{n\\}", "([0-9]+)").replace("\\*", ".*");
-    let pattern = Regex::new(&format!("^{pattern}$")).ok()?;
+/// The first parameter that says more than it may.
+fn beyond(bound: &Bound, model: &Model, parameters: &[Parameter]) -> Option<Fault> {
     parameters.iter().find_map(|parameter| {
-        let found = pattern.captures(&parameter.name)?;
-        let says = match range {
-            Range::Count(count) => {
-                let (most, number) = (model.count(*count), found.get(1)?.as_str());
-                let beyond = number.parse::<u64>().map_or(true, |number| number > u64::from(most));
-                beyond.then(|| {
-                    format!(
-                        "`{}` is beyond what a {} has, which is {most}: leave it out",
-                        parameter.name, model.name
-                    )
-                })
-            }
-            Range::Between([least, most]) => {
-                let value = parameter.value.trim_matches('"').parse::<i64>().ok()?;
-                let beyond = !(*least..=*most).contains(&value);
-                beyond.then(|| {
-                    format!(
-                        "`{}` is {value}, and may be {least} to {most}: bring it into that range",
-                        parameter.name
-                    )
-                })
-            }
+        let says = match bound.of(&parameter.name)? {
+            Said::Numbered(count, number) => beyond_count(parameter, model, (count, number)),
+            Said::Between(range) => beyond_range(parameter, range),
         };
         says.map(|says| Fault { line: parameter.line, says })
     })
+}
+
+fn beyond_count(parameter: &Parameter, model: &Model, (count, number): (Count, &str)) -> Option<String> {
+    let most = model.count(count);
+    let is_beyond = number.parse::<u64>().map_or(true, |number| number > u64::from(most));
+    let name = &parameter.name;
+    is_beyond.then(|| format!("`{name}` is beyond what a {} has, which is {most}: leave it out", model.name))
+}
+
+fn beyond_range(parameter: &Parameter, [least, most]: [i64; 2]) -> Option<String> {
+    let value = parameter.value.trim_matches('"').parse::<i64>().ok()?;
+    let is_beyond = !(least..=most).contains(&value);
+    let name = &parameter.name;
+    is_beyond.then(|| format!("`{name}` is {value}, and may be {least} to {most}: bring it into that range"))
 }

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use serde::Deserialize;
 use tera::Context;
 
-use super::faults::{Fault, faults};
+use super::faults::{self, Fault, faults};
 use super::findings::Findings;
 use super::marks::{Marked, Place};
 use super::names::Contract;
@@ -49,8 +49,9 @@ pub struct Sample {
 /// the worst of packs. What is shipped costs a third of what it may for each file.
 const MOST: [u64; 3] = [20 * meter::MOST, meter::MOST / 100, 150 * meter::MOST];
 
-/// What bringing the settings of a model together costs.
+/// What bringing the settings of a model together costs, and what each of its lines and keys does.
 const ASSEMBLED: u64 = 200_000;
+const ASSEMBLED_OF_EACH: u64 = 2_000;
 
 /// What reading a byte of a file back costs.
 const READ: u64 = 20;
@@ -139,7 +140,7 @@ pub fn lint_brands(
     tried.may = MOST[2].min(MOST[0] + MOST[1].saturating_mul(files as u64));
     for (entry, (name, sample)) in asked().flat_map(|entry| samples.iter().map(move |sample| (entry, sample)))
     {
-        tried.spent += ASSEMBLED;
+        tried.spent += ASSEMBLED + ASSEMBLED_OF_EACH * entry.model.rows();
         match sample.settings(entry) {
             Ok(assembled) => tried.model(set, entry, &assembled.settings),
             Err(error) => tried.findings.add(whole(name, &error.to_string())),
@@ -163,8 +164,8 @@ fn misspelt(
     let settings = samples.values().filter_map(|sample| sample.settings(entry).ok());
     let contract = Contract::of(settings.filter_map(|made| serde_json::to_value(made.settings).ok()));
     let is_asked = |brand: &str| brand == "shared" || is_asked(brand);
-    let texts = set.texts.iter().filter(|(name, _)| name.split('/').next().is_some_and(is_asked));
-    contract.check(texts.map(|(name, text)| (name.as_str(), text.as_str())), found);
+    let texts = set.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    contract.check(texts, is_asked, found);
 }
 
 /// What has been tried of a set, and what came of it.
@@ -220,6 +221,7 @@ impl<'s> Tried<'s> {
         let body = self.render(set, named, context)?;
         self.spent += READ * body.len() as u64;
         let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
+        self.spent += faults::cost(entry, text);
         let mut found = faults(entry, file, text);
         if self.render(set, named, context)? != body {
             found.push(Fault { line: 0, says: "the same settings give another file each time".to_owned() });

@@ -62,40 +62,53 @@ impl Contract {
         Self { shapes: settings.into_iter().collect() }
     }
 
-    /// Finds the names in these templates that do not exist.
+    /// Finds the names that do not exist in those of these templates whose owner is asked for. Others may include them.
     pub(super) fn check<'t>(
         &self,
         templates: impl Iterator<Item = (&'t str, &'t str)> + Clone,
+        is_asked: impl Fn(&str) -> bool,
         found: &mut Findings,
     ) {
-        let mut everywhere = BTreeSet::new();
-        for (_, text) in templates.clone() {
-            everywhere.extend(defined(&tokens(text)));
+        let mut of_owners = BTreeMap::<&str, BTreeSet<&str>>::new();
+        for (name, text) in templates.clone() {
+            let names = defined(&tokens(text)).into_iter().map(|token| token.text);
+            of_owners.entry(owner(name)).or_default().extend(names);
         }
-        for (name, text) in templates {
-            self.check_one(name, &tokens(text), &everywhere, found);
+        let all: BTreeSet<&str> = of_owners.values().flatten().copied().collect();
+        let is_of = |owner: &str, name: &str| of_owners.get(owner).is_some_and(|names| names.contains(name));
+        for (file, text) in templates.filter(|(file, _)| is_asked(owner(file))) {
+            let tokens = tokens(text);
+            for local in defined(&tokens) {
+                self.hidden(file, &local, found);
+            }
+            let owner = owner(file);
+            let is_local = |name: &str| match owner {
+                SHARED => all.contains(name),
+                brand => is_of(brand, name) || is_of(SHARED, name),
+            };
+            self.check_one(file, &tokens, &is_local, found);
         }
     }
 
+    /// `is_local` knows the names that are defined in some template that this one may include, or be included by.
     fn check_one(
         &self,
         file: &str,
         tokens: &[Token<'_>],
-        everywhere: &BTreeSet<String>,
+        is_local: &dyn Fn(&str) -> bool,
         found: &mut Findings,
     ) {
         let mut locals = Locals::new();
         for at in 0..tokens.len() {
             unsafe_filter(file, &tokens[at..], found);
             if let Some((name, values)) = self.definition(&tokens[at..], &locals) {
-                self.hidden(file, &tokens[at + 1], found);
                 locals.insert(name, values);
             }
             if !begins_a_path(tokens, at) {
                 continue;
             }
-            let local = everywhere.contains(tokens[at].text) && !locals.contains_key(tokens[at].text);
-            if local {
+            let name = tokens[at].text;
+            if is_local(name) && !locals.contains_key(name) && !self.has(name) {
                 continue;
             }
             if let Err(missing) = self.follow(&tokens[at..], &locals) {
@@ -105,9 +118,14 @@ impl Contract {
         }
     }
 
+    /// True for a name that every template sees.
+    fn has(&self, name: &str) -> bool {
+        self.shapes.iter().any(|shape| shape.get(name).is_some())
+    }
+
     /// Says that a local name takes the place of one of the contract, which would be read as if it were that.
     fn hidden(&self, file: &str, name: &Token<'_>, found: &mut Findings) {
-        if self.shapes.iter().any(|shape| shape.get(name.text).is_some()) {
+        if self.has(name.text) {
             found.say(file, (name.line, name.column), || {
                 format!("`{}` hides what every template sees under this name: take another", name.text)
             });
@@ -253,87 +271,37 @@ fn parts<'p, 't>(path: &'p [Token<'t>]) -> impl Iterator<Item = &'p Token<'t>> {
     })
 }
 
-/// Every name that some template defines: set, looped over, or an argument of a component.
-fn defined(tokens: &[Token<'_>]) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+/// The templates that all brands see.
+const SHARED: &str = "shared";
+
+/// Whose a template is: a brand's, or `shared`.
+fn owner(template: &str) -> &str {
+    template.split('/').next().unwrap_or_default()
+}
+
+/// Every name that a template defines: set, looped over, or an argument of a component.
+fn defined<'t>(tokens: &[Token<'t>]) -> Vec<Token<'t>> {
+    let mut names = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        let until = match token.text {
-            "for" => "in",
-            "set" | "set_global" => "=",
-            "component" => "%}",
-            _ => continue,
-        };
-        let rest = tokens[at + 1..].iter().take_while(|token| token.text != until);
-        names.extend(rest.filter(|token| token.is_name()).map(|token| token.text.to_owned()));
+        let rest = &tokens[at + 1..];
+        let begins_a_tag = tokens[..at].last().is_some_and(|before| ["{%", "-"].contains(&before.text));
+        match token.text {
+            "for" => names.extend(rest.iter().take(3).take_while(|token| token.text != "in")),
+            "set" | "set_global" if begins_a_tag => names.extend(rest.first()),
+            "component" if begins_a_tag => names.extend(arguments(rest)),
+            _ => {}
+        }
     }
+    names.retain(Token::is_name);
     names
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn check(text: &str) -> Vec<String> {
-        let with = json!({"device": {"name": "n", "mac": "m"}, "keys": [{"type": "line", "value": ""}], "time": {"dst": {"start": 1}}});
-        let without = json!({"device": {"name": "n", "mac": "m"}, "keys": [], "time": {"dst": null}});
-        let mut found = Findings::default();
-        Contract::of([with, without]).check([("a.cfg", text)].into_iter(), &mut found);
-        found.told().iter().map(|f| format!("{}:{} {}", f.line, f.column, f.message)).collect()
-    }
-
-    #[test]
-    fn a_misspelt_field_is_found_where_the_engine_would_not_mind() {
-        assert_eq!(
-            check("x\n{% if device.nmae %}y{% endif %}"),
-            ["2:14 there is no `nmae` in `device`; there are: mac, name"]
-        );
-        assert_eq!(check("{{ device.nmae or 'x' }}").len(), 1);
-        assert_eq!(check("{{ 'a' if device.mca else 'b' }}").len(), 1);
-        assert_eq!(check("{{ devcie.name }}"), ["1:4 there is no `devcie`; there are: device, keys, time"]);
-    }
-
-    #[test]
-    fn names_of_loops_and_sets_are_followed_to_what_they_stand_for() {
-        assert_eq!(check("{% for key in keys %}{{ key.value }}{% endfor %}"), [] as [&str; 0]);
-        assert_eq!(check("{% for key in keys %}{{ key.vlaue }}{% endfor %}").len(), 1);
-        assert_eq!(check("{% set d = device %}{% if d.nmae %}{% endif %}").len(), 1);
-        assert_eq!(check("{{ keys[0].type }}{{ keys[0].tpye }}").len(), 1);
-    }
-
-    #[test]
-    fn a_local_name_that_hides_one_of_the_contract_is_found() {
-        let told = ["1:8 `device` hides what every template sees under this name: take another"];
-        assert_eq!(check("{% set device = {'a': 1} %}{% if device.key %}{% endif %}"), told);
-        assert_eq!(check("{% for keys in [keys] %}{% endfor %}").len(), 1);
-        assert_eq!(check("{% set own = device %}{% for key in keys %}{{ key.type }}{% endfor %}"), [""; 0]);
-    }
-
-    #[test]
-    fn what_exists_in_any_sample_exists() {
-        assert_eq!(check("{% if time.dst %}{{ time.dst.start }}{% endif %}"), [] as [&str; 0]);
-        assert_eq!(check("{% if time.dst %}{{ time.dst.strat }}{% endif %}").len(), 1);
-    }
-
-    #[test]
-    fn a_filter_that_switches_escaping_off_is_refused() {
-        let found = check("{{ device.name | upper | safe }}");
-        assert!(found[0].starts_with("1:26 the filter `safe` is not allowed"), "{found:?}");
-    }
-
-    #[test]
-    fn filters_tests_functions_arguments_strings_and_text_are_left_alone() {
-        for fine in [
-            "device.nmae {# {{ device.nmae }} #}",
-            "{{ device.name | replace(from=\"device.nmae\", to='') | upper }}",
-            "{% if device.name is defined and not keys %}{% endif %}",
-            "{% for i in range(end=3) %}{{ i }}{{ loop.index }}{% endfor %}",
-            "{% block nmae %}{% endblock nmae %}{% extends \"base.cfg\" %}",
-            "{% set map = {\"a\": 1} %}{{ map.a }}{{ map[device.name] }}",
-            "{% if \"a\" in device.name %}{% endif %}{{ 1 + 2.5 }}",
-        ] {
-            assert_eq!(check(fine), [] as [&str; 0], "{fine}");
-        }
-    }
+/// The arguments in the head of a component: `row(key, name: string = "", ...rest)`.
+fn arguments<'a, 't>(head: &'a [Token<'t>]) -> impl Iterator<Item = &'a Token<'t>> {
+    let head = head.iter().position(Token::is_end).map_or(head, |end| &head[..end]);
+    let begins = |before: &Token<'_>| ["(", ",", "..."].contains(&before.text);
+    head.windows(2).filter(move |pair| begins(&pair[0])).map(|pair| &pair[1])
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,6 +197,31 @@ fn numbers_beyond_what_the_catalog_says_are_found() {
 }
 
 #[test]
+fn many_ranges_of_many_parameters_are_a_finding_and_not_compared() {
+    let ranges: Vec<String> = (0..1000).map(|number| format!("\"key{number}.*\" = [0, 9]")).collect();
+    let ranges = format!("name = \"A\"\nranges = {{ {} }}\n", ranges.join(", "));
+    let catalog = CATALOG.replace("name = \"A\"\n", &ranges);
+    assert_eq!(said(&catalog, "key1.a = 1\n"), [] as [&str; 0]);
+    let text = "{% for a in range(end=25000) %}k{{ a }} = 1\n{% endfor %}";
+    let found = said(&catalog, text);
+    assert!(found.iter().any(|found| found.contains("state fewer ranges")), "{found:?}");
+    assert_eq!(said(CATALOG, text), [] as [&str; 0]);
+}
+
+#[test]
+fn many_models_with_all_the_keys_there_can_be_are_more_than_a_pack_may_have() {
+    let most =
+        "lines = 1000, keys = 1000, feature_keys = 1000, expansion_modules = 100, expansion_keys = 200";
+    let models = |count: usize| {
+        let rows = (0..count).map(|number| format!("models.m{number} = {{ name = \"M\", {most} }}\n"));
+        said(&format!("{CATALOG}{}", rows.collect::<String>()), "a = 1\n")
+    };
+    assert_eq!(models(1), [] as [&str; 0]);
+    let found = models(60);
+    assert!(found[0].contains("more work than a pack may"), "{found:?}");
+}
+
+#[test]
 fn what_cannot_be_read_back_is_named_where_the_template_writes_it() {
     let found = said(CATALOG, "a = 1\n{% if phone.keys %}loose\n{% endif %}\n");
     assert!(found[0].starts_with("acme/a/phone.cfg:2:20: "), "{found:?}");

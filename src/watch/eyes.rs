@@ -10,6 +10,8 @@ use notify::{Config, EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, DebouncedEvent, Debouncer, NoCache, new_debouncer_opt};
 use tokio::sync::mpsc;
 
+use super::walk;
+
 /// A burst of changes has ended when nothing was seen for so long.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -22,8 +24,9 @@ pub(super) struct Eyes {
 }
 
 impl Eyes {
-    /// Watches each folder with all that is in it, and what its path consists of: a symlink on the way may be
-    /// turned elsewhere, the folder may be replaced, even while watching begins. Every burst sends a tick, unless one is waiting already.
+    /// Watches each folder with those in it that are read, and what its path consists of: a symlink on the way may be
+    /// turned elsewhere, the folder may be replaced, even while watching begins. Every burst sends a tick, unless one
+    /// is waiting already.
     pub(super) fn open(packs: &[PathBuf], sender: &mpsc::Sender<()>) -> notify::Result<Self> {
         let mut places = Places::all(packs);
         for _ in 0..TRIES {
@@ -58,10 +61,18 @@ impl Eyes {
         for above in doors.iter().filter_map(|door| door.parent()).filter(|above| above.is_dir()) {
             debouncer.watch(above, RecursiveMode::NonRecursive)?;
         }
-        for root in roots.iter().filter(|root| root.is_dir()) {
-            debouncer.watch(root, RecursiveMode::Recursive)?;
+        for root in &roots {
+            walk::folders(root, &mut |folder| watched(debouncer.watch(folder, RecursiveMode::NonRecursive)))?;
         }
         Ok(Self { _debouncer: debouncer })
+    }
+}
+
+/// A folder that went away meanwhile is missed by the one above it.
+fn watched(result: notify::Result<()>) -> notify::Result<()> {
+    match result {
+        Err(notify::Error { kind: notify::ErrorKind::PathNotFound, .. }) => Ok(()),
+        result => result,
     }
 }
 

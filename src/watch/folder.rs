@@ -1,10 +1,12 @@
 //! Reading pack folders.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::walk::{CATALOG, Folder, Lies, MOST, PARAMETERS, TEMPLATES, is_hidden};
 use crate::pack::{Pack, Text, brand_of, is_template, listed_of};
 use crate::template::Finding;
 
@@ -12,10 +14,15 @@ use crate::template::Finding;
 const LONGEST: u64 = 1 << 20;
 /// The most that all folders together may hold, in bytes.
 const TOTAL: u64 = 32 << 20;
-/// The most files in one folder tree.
-const FILES: usize = 10_000;
-/// How deep folders may lie in each other; a symlink to a folder above ends here.
-const DEPTH: usize = 8;
+/// How many findings are told.
+const TOLD: usize = 100;
+
+const LINK: &str =
+    "this is a symbolic link, and none is followed in a pack: put the file or folder itself in its place";
+const ODD: &str = "this is a pipe, a socket or a device, and only files are read: put a file in its place";
+const NO_FOLDER: &str = "this is a file, and a folder is looked for: give the file another name";
+const DEEP: &str = "this folder lies deeper than 8 in each other: put it higher up";
+const NAME: &str = "its name is not UTF-8: give it another";
 
 /// Why pack folders cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,93 +54,130 @@ impl LoadError {
     }
 }
 
-/// Reads what is shipped and lays each folder over it, in this order. Symlinks are followed; hidden entries and
-/// what editors leave behind are passed over.
+/// Reads what is shipped and lays each folder over it, in this order. A folder may be named by a symbolic link, but none
+/// in it is followed; hidden entries and what editors leave behind are passed over.
 pub fn load(packs: &[PathBuf]) -> Result<Pack, LoadError> {
     let mut all = Pack::shipped();
     let mut reader = Reader::default();
     for root in packs {
         all.overlay(reader.pack(root)?);
     }
-    if reader.found.is_empty() { Ok(all) } else { Err(LoadError::Files(reader.found)) }
+    if reader.found.is_empty() { Ok(all) } else { Err(LoadError::Files(told(reader.found))) }
+}
+
+/// The first findings, and how many more there are.
+fn told(mut found: Vec<Finding>) -> Vec<Finding> {
+    let more = found.len().saturating_sub(TOLD);
+    if let Some(next) = found.get(TOLD).map(|next| next.file.clone()) {
+        found.truncate(TOLD);
+        found.push(finding(
+            Path::new(&next),
+            format!("and {more} more from here on: mend those that are told first"),
+        ));
+    }
+    found
 }
 
 #[derive(Default)]
 struct Reader {
     found: Vec<Finding>,
     bytes: u64,
-    files: usize,
+    entries: usize,
 }
+
+/// What a path in a folder of a pack is the text of; nothing, where it is no text of ours.
+type Name<'n> = &'n dyn Fn(&str) -> Option<String>;
 
 impl Reader {
     fn pack(&mut self, root: &Path) -> Result<Pack, LoadError> {
-        fs::read_dir(root).map_err(|source| LoadError::Folder { path: root.to_owned(), source })?;
-        let [catalog, templates] = ["catalog", "templates"].map(|name| root.join(name));
-        if !catalog.is_dir() && !templates.is_dir() {
-            return Err(LoadError::NoPack(root.to_owned()));
+        let root =
+            Folder::named(root).map_err(|source| LoadError::Folder { path: root.to_owned(), source })?;
+        let is_there = |name: &str| !matches!(root.get(OsStr::new(name)), Ok(Lies::File(_)) | Err(_));
+        if !is_there(CATALOG.0) && !is_there(TEMPLATES.0) {
+            return Err(LoadError::NoPack(root.path));
         }
-        let mut pack = Pack::default();
-        let catalogs = self.tree(&catalog, 1, brand_of_path);
-        pack.catalogs.extend(catalogs);
-        pack.templates
-            .extend(self.tree(&templates, DEPTH, |name| is_template(name).then(|| name.to_owned())));
-        let listed = |name: &str| listed_of(name).map(str::to_owned);
-        pack.parameters.extend(self.tree(&root.join("parameters"), 1, listed));
-        Ok(pack)
+        let template = |name: &str| is_template(name).then(|| name.to_owned());
+        Ok(Pack {
+            catalogs: self.tree(&root, CATALOG, &|name| brand_of(name).map(str::to_owned)),
+            templates: self.tree(&root, TEMPLATES, &template),
+            parameters: self.tree(&root, PARAMETERS, &|name| listed_of(name).map(str::to_owned)),
+        })
     }
 
-    /// The texts below a folder, by what `name` makes of their path in it; it makes nothing of what is no text
-    /// of ours.
+    /// The texts below a folder of a pack, which need not be there.
     fn tree(
         &mut self,
-        root: &Path,
-        depth: usize,
-        name: impl Fn(&str) -> Option<String>,
+        root: &Folder,
+        (tree, depth): (&str, usize),
+        name: Name<'_>,
     ) -> BTreeMap<String, Text> {
         let mut texts = BTreeMap::new();
-        let mut folders = vec![(root.to_owned(), String::new(), depth)];
-        while let Some((folder, above, depth)) = folders.pop() {
-            for (entry, path) in self.entries(&folder) {
-                let inner = format!("{above}{entry}");
-                if path.is_dir() {
-                    folders.extend((depth > 1).then(|| (path, format!("{inner}/"), depth - 1)));
-                } else if let Some(name) = name(&inner) {
-                    texts.extend(self.text(&path).map(|text| (name, text)));
-                }
-            }
+        let path = root.path.join(tree);
+        match root.get(OsStr::new(tree)) {
+            Ok(Lies::Folder(folder)) => self.below(&folder, "", depth, name, &mut texts),
+            Ok(Lies::File(_)) => self.say(&path, NO_FOLDER),
+            Ok(Lies::Link) => self.say(&path, LINK),
+            Ok(Lies::Odd) => self.say(&path, ODD),
+            Err(error) => self.failed(&path, &error),
         }
         texts
     }
 
-    /// What lies in a folder and is not hidden, by name. A folder that is not there is empty.
-    fn entries(&mut self, folder: &Path) -> Vec<(String, PathBuf)> {
-        let listed = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let entries = match listed {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                self.found.push(finding(folder, error.to_string()));
-                Vec::new()
+    fn below(
+        &mut self,
+        folder: &Folder,
+        above: &str,
+        depth: usize,
+        name: Name<'_>,
+        texts: &mut BTreeMap<String, Text>,
+    ) {
+        for entry in self.names(folder) {
+            let (inner, path) = (format!("{above}{entry}"), folder.path.join(&entry));
+            let name_of = name(&inner);
+            match (folder.get(OsStr::new(&entry)), name_of) {
+                (Ok(Lies::Folder(next)), _) if depth > 1 => {
+                    self.below(&next, &format!("{inner}/"), depth - 1, name, texts);
+                }
+                (Ok(Lies::Folder(_)), _) if !above.is_empty() => self.say(&path, DEEP),
+                (Ok(Lies::Folder(_)), _) | (_, None) => {}
+                (Ok(Lies::File(file)), Some(name)) => {
+                    texts.extend(self.text(&path, file).map(|text| (name, text)));
+                }
+                (Ok(Lies::Link), _) => self.say(&path, LINK),
+                (Ok(Lies::Odd), _) => self.say(&path, ODD),
+                (Err(error), _) => self.failed(&path, &error),
             }
-        };
-        let named =
-            entries.iter().filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())));
-        let mut named: Vec<_> = named.filter(|(name, _)| !name.starts_with('.')).collect();
-        named.sort();
-        named
+        }
     }
 
-    fn text(&mut self, path: &Path) -> Option<Text> {
-        let text = self.read(path).map_err(|message| self.found.push(finding(path, message))).ok()?;
+    /// What lies in a folder and is not hidden, by name.
+    fn names(&mut self, folder: &Folder) -> Vec<String> {
+        let left = MOST.saturating_sub(self.entries);
+        let names = folder.names(left + 1).unwrap_or_else(|error| {
+            self.failed(&folder.path, &error);
+            Vec::new()
+        });
+        self.entries += names.len();
+        if names.len() > left {
+            let says = format!(
+                "the pack folders have more than {MOST} files and folders: take out what is none of a pack"
+            );
+            self.say(&folder.path, &says);
+            return Vec::new();
+        }
+        let seen = names.into_iter().filter(|name| !is_hidden(name));
+        let texts =
+            seen.map(|name| name.into_string().map_err(|name| self.say(&folder.path.join(name), NAME)));
+        texts.filter_map(Result::ok).collect()
+    }
+
+    fn text(&mut self, path: &Path, file: File) -> Option<Text> {
+        let text = self.read(file).map_err(|message| self.say(path, &message)).ok()?;
         Some(Text { text, origin: path.display().to_string() })
     }
 
-    fn read(&mut self, path: &Path) -> Result<String, String> {
-        if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
-            return Err("this is not a file".to_owned());
-        }
+    fn read(&mut self, file: File) -> Result<String, String> {
         let mut bytes = Vec::new();
-        let file = fs::File::open(path).map_err(|error| error.to_string())?;
         file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         self.count(bytes.len() as u64)?;
         String::from_utf8(bytes).map_err(|error| {
@@ -144,20 +188,33 @@ impl Reader {
     }
 
     fn count(&mut self, bytes: u64) -> Result<(), String> {
-        self.files += 1;
         self.bytes += bytes;
         if bytes > LONGEST {
-            return Err(format!("more than {LONGEST} bytes are too many for a catalog or template"));
+            return Err(format!(
+                "more than {LONGEST} bytes are too many for a catalog or template: divide it"
+            ));
         }
-        if self.files > FILES || self.bytes > TOTAL {
-            return Err(format!("the pack folders hold more than {FILES} files or {TOTAL} bytes"));
+        if self.bytes > TOTAL {
+            return Err(format!(
+                "the pack folders hold more than {TOTAL} bytes: take out what is none of a pack"
+            ));
         }
         Ok(())
     }
-}
 
-fn brand_of_path(path: &str) -> Option<String> {
-    brand_of(path).map(str::to_owned)
+    /// What is no longer there was taken away just now.
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        if error.kind() != io::ErrorKind::NotFound {
+            self.say(
+                path,
+                &format!("this cannot be read ({error}): let the user read it whom checksync runs as"),
+            );
+        }
+    }
+
+    fn say(&mut self, path: &Path, message: &str) {
+        self.found.push(finding(path, message.to_owned()));
+    }
 }
 
 fn finding(path: &Path, message: String) -> Finding {
