@@ -16,6 +16,7 @@ mod coverage;
 mod encryption;
 mod event;
 pub mod name;
+mod near;
 mod ranges;
 
 pub use agent::Agent;

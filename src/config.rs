@@ -70,7 +70,7 @@ pub struct Config {
     pub cache_mib: u32,
     /// Room on the disk for what phones send, in MiB.
     pub uploads_mib: u32,
-    /// Memory for rendered files, in MiB.
+    /// Memory for rendered files and the users they show, in MiB.
     pub files_mib: u32,
     /// A tracing filter.
     pub log: String,

@@ -17,8 +17,8 @@ use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
 
 mod documents;
-mod rosters;
 mod explained;
+mod rosters;
 
 pub use documents::Instead;
 
@@ -124,7 +124,7 @@ pub struct Files {
     site: Site,
     remembered: Cache<Asker, Arc<Given>, Bytes>,
     rosters: Rosters,
-    explaining: tokio::sync::Semaphore,
+    explaining: Arc<tokio::sync::Semaphore>,
 }
 
 #[derive(Clone)]
@@ -137,18 +137,20 @@ impl Weighter<Asker, Arc<Given>> for Bytes {
 }
 
 impl Files {
-    /// Files from `store` by the templates of `set`. At most `memory` bytes of them are remembered.
+    /// Files from `store` by the templates of `set`. At most `memory` bytes are remembered: of files, and an eighth of that
+    /// of users that phones show.
     pub fn new(store: Arc<dyn Store>, set: Set, site: Site, memory: u64) -> Self {
+        let (rosters, memory) = (Rosters::new(memory / 8), memory - memory / 8);
         let phones = usize::try_from(memory / 8192).unwrap_or(usize::MAX).max(16);
         let remembered = Cache::with_weighter(phones, memory.max(1 << 20), Bytes);
-        let explaining = tokio::sync::Semaphore::new(1);
+        let explaining = Arc::new(tokio::sync::Semaphore::new(1));
         Self {
             store,
             set: ArcSwap::from_pointee(set),
             refused: ArcSwap::default(),
             site,
             remembered,
-            rosters: Rosters::new(),
+            rosters,
             explaining,
         }
     }
@@ -282,11 +284,7 @@ impl Files {
                 made => files.push(made?),
             }
         }
-        for warning in files.iter().flat_map(|file| &file.rendered.warnings) {
-            if !assembled.warnings.contains(warning) {
-                assembled.warnings.push(warning.clone());
-            }
-        }
+        assembled.warnings.extend(said(&set, entry, &files, &assembled.settings));
         Ok(Given {
             device: device.id(),
             account: device.account(),
@@ -298,6 +296,23 @@ impl Files {
             stamp: Stamp { sequence, scopes: documents.scopes(device, entry) },
         })
     }
+}
+
+/// What templates tell the administrator: of masked settings, so that no secret is in it. Each is said once.
+fn said(set: &Set, entry: Entry<'_>, files: &[GivenFile], settings: &Settings) -> Vec<String> {
+    let mut said = Vec::new();
+    if files.iter().all(|file| file.rendered.warnings.is_empty()) {
+        return said;
+    }
+    let mut masked = settings.clone();
+    masked.mask();
+    let again = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
+    for warning in again.flat_map(|rendered| rendered.warnings) {
+        if !said.contains(&warning) {
+            said.push(warning);
+        }
+    }
+    said
 }
 
 fn give_file(
@@ -333,6 +348,5 @@ fn entry<'c>(catalog: &'c Catalog, device: &Device) -> Result<Entry<'c>, Refusal
     if make == Make::default() && device.mac().is_none() {
         return Err(SettingsError::NoMac.into());
     }
-    let missing = || Refusal::NoModel(format!("{}/{}/{}", make.brand, make.family, make.model));
-    catalog.find(&make).ok_or_else(missing)
+    catalog.find(&make).ok_or_else(|| Refusal::NoModel(catalog.unknown(&make)))
 }

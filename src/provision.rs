@@ -3,28 +3,26 @@
 //! Everything that is refused is refused alike: the same empty 404, at the same time after the request, so
 //! that a stranger learns nothing of which MAC addresses are known.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, USER_AGENT,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
-use percent_encoding::percent_decode_str;
 use tracing::info;
 
 use crate::catalog::{Asker, Encryption, LONGEST_NAME};
 use crate::circle::Circle;
 use crate::files::{Files, Given, GivenFile, Refusal};
-use crate::statics::{Name, StaticFile, Statics};
+use crate::statics::{StaticFile, Statics};
 use crate::store::Store;
 use crate::template::Set;
 use crate::uploads::Uploads;
 
 mod agents;
+mod asked;
 mod noted;
+mod places;
 mod posted;
 mod registered;
 mod sent;
@@ -35,8 +33,10 @@ pub mod tftp;
 pub use registered::Registered;
 
 use agents::Agents;
+use asked::Asked;
 use noted::Noted;
 use sent::Sent;
+use statics::Streams;
 use taking::Taking;
 
 /// How long after its request a refusal is answered.
@@ -72,6 +72,7 @@ pub struct Shelf {
     noted: Noted,
     agents: Agents,
     statics: Statics,
+    streams: Streams,
     uploads: Arc<Uploads>,
     registered: Registered,
     taking: Taking,
@@ -83,8 +84,9 @@ impl Shelf {
     /// A door that works with these.
     pub fn new(means: Means) -> Self {
         let Means { files, circle, store, statics, uploads, registered, base, clock } = means;
-        let (noted, agents, taking) = (Noted::default(), Agents::new(store), Taking::default());
-        Self { files, circle, noted, agents, statics, uploads, registered, taking, base, clock }
+        let (noted, agents) = (Noted::default(), Agents::new(store));
+        let (streams, taking) = (Streams::default(), Taking::default());
+        Self { files, circle, noted, agents, statics, streams, uploads, registered, taking, base, clock }
     }
 }
 
@@ -101,19 +103,6 @@ pub fn configure(shelf: Arc<Shelf>) -> impl Fn(&mut web::ServiceConfig) + Clone 
 
 async fn healthy() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"status": "ok"}))
-}
-
-/// A request as plain values.
-struct Asked<'r> {
-    /// The path as it was sent.
-    path: &'r str,
-    /// The static file that it may mean.
-    place: Option<Name>,
-    /// What stands after the last slash.
-    name: &'r str,
-    user_agent: &'r str,
-    if_none_match: &'r str,
-    peer: Option<IpAddr>,
 }
 
 /// What there is for a request.
@@ -169,29 +158,6 @@ async fn answer(request: HttpRequest, shelf: web::Data<Shelf>, payload: web::Pay
 /// What is sent back, and what the log says of it.
 type Answered = (HttpResponse, Option<Arc<Given>>, Decision);
 
-impl<'r> Asked<'r> {
-    fn of(request: &'r HttpRequest) -> Self {
-        let path = request.uri().path();
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let headers = request.headers();
-        let [user_agent, if_none_match] = [USER_AGENT, IF_NONE_MATCH].map(|header| text(headers, &header));
-        let decoded = percent_decode_str(path).decode_utf8().ok();
-        let place = decoded.and_then(|path| Name::parse(&path));
-        let peer = request.peer_addr().map(|peer| peer.ip());
-        Self { path, place, name, user_agent, if_none_match, peer }
-    }
-
-    /// A request that says the name of a file and nothing else.
-    fn by_name(path: &'r str, peer: Option<IpAddr>) -> Self {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        Self { path, place: Name::parse(path), name, user_agent: "", if_none_match: "", peer }
-    }
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &actix_web::http::header::HeaderName) -> &'h str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
 impl Shelf {
     async fn give(&self, request: &HttpRequest, asked: &Asked<'_>) -> Result<Answered, &'static str> {
         match self.find(asked).await? {
@@ -203,7 +169,7 @@ impl Shelf {
                 Ok((response, Some(given), decision))
             }
             Found::Static(file) => {
-                let (response, decision) = statics::serve(request, file).await;
+                let (response, decision) = statics::serve(request, file, &self.streams).await?;
                 Ok((response, None, decision))
             }
             Found::Sent(given, sent) => Ok((sent.serve(), Some(given), Decision::Whole)),

@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod arbitrary;
 mod complete;
+mod formats;
 mod invalid;
 mod merge;
 mod published;
@@ -17,8 +18,10 @@ mod spelling;
 mod tests;
 #[cfg(test)]
 mod tests_of_others;
+#[cfg(test)]
+mod tests_of_settings;
+mod untouched;
 
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
@@ -79,18 +82,30 @@ impl Schema {
     ///
     /// # Errors
     /// Everything that is wrong with the document at once (at most about a thousand members).
-    pub fn accept(&self, mut document: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
+    pub fn accept(&self, document: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
+        self.accept_change(document, &Map::new())
+    }
+
+    /// The same for a document that takes the place of `before`: settings below `provision` that are as they were there
+    /// are taken as they are.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with the document at once (at most about a thousand members).
+    pub fn accept_change(
+        &self,
+        mut document: Map<String, Value>,
+        before: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, Invalid> {
         document.retain(|key, _| !is_private(key));
         self.completion.complete(&mut document);
         if self.json().pointer("/properties/outbound_flags").is_some() {
             spelling::trim_flags(&mut document);
         }
         let document = Value::Object(document);
-        let invalid = report::problems(self.json(), &self.validator, &document);
-        match document {
-            Value::Object(document) if invalid.is_empty() => Ok(document),
-            _ => Err(invalid),
-        }
+        let mut invalid = report::problems(self.json(), &self.validator, &document);
+        let Value::Object(document) = document else { return Err(invalid) };
+        invalid.retain(|path| !untouched::is_as_before(path, before, &document));
+        if invalid.is_empty() { Ok(document) } else { Err(invalid) }
     }
 
     /// The schema itself (JSON Schema, draft 2020-12), complete with every definition it refers to.
@@ -100,26 +115,12 @@ impl Schema {
 
     fn compile(text: &str) -> Self {
         let json = with_definitions(text);
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .with_format("cidr", is_cidr)
-            .build(&json)
-            .expect("the embedded schemas are valid: a test compiles each");
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        let options =
+            formats::ALL.iter().fold(options, |options, (name, is)| options.with_format(*name, *is));
+        let validator = options.build(&json).expect("the embedded schemas are valid: a test compiles each");
         Self { completion: Completion::of(json), validator }
     }
-}
-
-/// An IPv4 or IPv6 network in prefix notation.
-fn is_cidr(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
-    let most = match address.parse() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    bits.len() <= 3
-        && bits.bytes().all(|b| b.is_ascii_digit())
-        && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
 const DEVICES: &str = include_str!("../data/schemas/devices.json");
@@ -129,13 +130,37 @@ const ACCESS_LISTS: &str = include_str!("../data/schemas/access_lists.json");
 const RATE_LIMITS: &str = include_str!("../data/schemas/rate_limits.json");
 const DEVICES_NOTIFY: &str = include_str!("../data/schemas/devices_notify.json");
 
-/// The definitions stand in the schema of devices, which uses them all; the others borrow them.
+/// Settings that devices alone have.
+const OWN: [&str; 8] = [
+    "lines",
+    "id",
+    "endpoint_brand",
+    "endpoint_family",
+    "endpoint_model",
+    "check_sync_event",
+    "check_sync_reboot",
+    "check_sync_reload",
+];
+
+/// The definitions stand in the schema of devices, which uses them all; the others borrow them, and users and accounts
+/// the settings that devices inherit.
 fn with_definitions(text: &str) -> Value {
     let mut json = parse(text);
     if json.get("$defs").is_none() {
-        json["$defs"] = parse(DEVICES)["$defs"].take();
+        let mut devices = parse(DEVICES);
+        json["$defs"] = devices["$defs"].take();
+        let settings = devices["properties"]["provision"]["properties"].take();
+        inherit(&mut json, settings);
     }
     json
+}
+
+fn inherit(json: &mut Value, settings: Value) {
+    let own = json.pointer_mut("/properties/provision/properties").and_then(Value::as_object_mut);
+    let (Some(own), Value::Object(settings)) = (own, settings) else { return };
+    for (name, setting) in settings.into_iter().filter(|(name, _)| !OWN.contains(&name.as_str())) {
+        own.entry(name).or_insert(setting);
+    }
 }
 
 fn parse(text: &str) -> Value {

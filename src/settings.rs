@@ -17,6 +17,7 @@ use crate::user::User;
 use crate::zone::UnknownZone;
 
 mod calls;
+mod checks;
 mod codecs;
 mod encryption;
 mod firmware;
@@ -25,16 +26,19 @@ mod layers;
 pub mod layout;
 mod line;
 mod mask;
+pub mod roster;
 mod site;
 mod time;
 
 pub use calls::{Calls, Forward};
+pub use checks::check_zone;
 pub use encryption::{EncryptionSettings, check_shared};
 pub use firmware::url_of;
 pub use keys::KeySetting;
 pub use layout::Layout;
 pub use line::{HostPort, Line};
 pub use mask::MASK;
+pub use roster::Roster;
 pub use site::{Contact, Firmware, Poll, Provisioning, Tones};
 pub use time::Time;
 
@@ -201,8 +205,10 @@ pub struct Parts<'a> {
     pub accounts: &'a [Account],
     /// The device.
     pub device: &'a Device,
-    /// Its owner and the users its keys show, as far as they exist.
+    /// Its owner and the users that a document names for its keys, as far as they exist.
     pub users: &'a BTreeMap<Id, User>,
+    /// The users of the account, where its keys or its phonebook show all of them; else it is not looked at.
+    pub everybody: &'a Roster,
     /// The devices whose SIP accounts it has beside its own, as far as they exist.
     pub others: &'a BTreeMap<Id, Device>,
     /// Its model.
@@ -278,7 +284,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Assembled, SettingsError> {
             admin: layers.owned("provision.admin_password"),
             user: layers.owned("provision.user_password"),
         },
-        contacts: site::contacts(&layers, parts.users, &mut warnings),
+        contacts: site::contacts(&layers, parts.everybody, &mut warnings),
         syslog: site::syslog(&layers),
         firmware: site::firmware(&layers, parts),
         encryption,
@@ -340,7 +346,8 @@ fn counted<N: fmt::Display + From<u8> + PartialEq + Copy>(count: N, one: &str, m
 fn language(tag: &str) -> Language {
     let mut parts = tag.split(['-', '_']);
     let primary = parts.next().unwrap_or_default().to_lowercase();
-    let region = parts.next_back().unwrap_or_default().to_uppercase();
+    let is_region = |part: &&str| part.len() == 2 || part.len() == 3 && part.parse::<u16>().is_ok();
+    let region = parts.rfind(is_region).unwrap_or_default().to_uppercase();
     Language { tag: tag.to_owned(), primary, region }
 }
 

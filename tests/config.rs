@@ -210,3 +210,16 @@ fn a_key_of_the_site_that_some_phone_would_not_take_is_refused_and_not_shown() {
     assert!(why.contains("[site]") && why.contains("has 17 characters"), "{why}");
     assert!(!why.contains("Seventeen-Letters"), "{why}");
 }
+
+#[test]
+fn a_site_whose_zone_does_not_exist_or_whose_settings_cannot_be_is_refused() {
+    let why = refused("[site]\ntimezone = \"Mars/X\"\n");
+    assert!(why.contains("[site]") && why.contains("timezone") && why.contains("Mars/X"), "{why}");
+    let why = refused("[site.provision]\nport = 99999\nserver = \"pbx:abc\"\nhours24 = \"maybe\"\n");
+    for says in ["provision.port: Value must be at most 65535", "provision.hours24", "host:port"] {
+        assert!(why.contains(says), "{why}");
+    }
+    let site =
+        from_file("[site]\ntimezone = \"inherit\"\n[site.provision]\nvoicemail = 98\n").unwrap().config.site;
+    assert_eq!(site["provision"]["voicemail"], "98");
+}

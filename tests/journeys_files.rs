@@ -359,7 +359,7 @@ fn a_file_that_is_asked_for_with_a_form_is_given_and_noted_as_by_get() {
 }
 
 #[test]
-fn why_a_file_cannot_be_made_is_said_without_what_stands_in_it() {
+fn what_templates_and_the_engine_say_is_told_without_secrets() {
     let daemon = Daemon::configured(|config, folder| {
         let pack = pack(folder);
         let catalog = fs::read_to_string(pack.join("catalog/acme.toml")).unwrap();
@@ -368,11 +368,13 @@ fn why_a_file_cannot_be_made_is_said_without_what_stands_in_it() {
         fs::write(pack.join("catalog/acme.toml"), catalog.replace("files = [", more)).unwrap();
         let text = "{% if lines[0].label == \"Odd\" %}{{ lines[0].password | int }}{% endif %}";
         fs::write(pack.join("templates/acme/desk/b.cfg"), text).unwrap();
+        let telling = "a = 1{{ warn(message=\"PIN \" ~ lines[0].password) }}\n";
+        fs::write(pack.join("templates/acme/desk/a.cfg"), telling).unwrap();
         config.packs = vec![pack];
     });
     let shop = daemon.shop();
     let device = shop.device(MAC, "acme/one", "front");
     shop.administrator.patch(&device, &json!({"name": "Odd", "sip": {"password": "s3cretpw"}}));
     let said = shop.provisioning(&device)["warnings"].to_string();
-    assert!(said.contains("b.cfg:1") && !said.contains("s3cretpw"), "{said}");
+    assert!(said.contains("b.cfg:1") && said.contains("PIN *") && !said.contains("s3cretpw"), "{said}");
 }

@@ -229,13 +229,15 @@ fn checked(
         Noun::Device => devices::settle(account, &mut body, &mut invalid),
         Noun::User => {}
     }
-    values::check(noun, &body, &mut invalid);
+    values::check(noun, stored, &body, &mut invalid);
     let kind = match noun {
         Noun::Account => schema::Noun::Account,
         Noun::User => schema::Noun::User,
         Noun::Device => schema::Noun::Device,
     };
-    let accepted = Schema::of(kind).accept(body).map_err(|more| invalid.merge(more));
+    let nothing = Body::new();
+    let before = stored.map_or(&nothing, |stored| &stored.body);
+    let accepted = Schema::of(kind).accept_change(body, before).map_err(|more| invalid.merge(more));
     match accepted {
         Ok(body) if invalid.is_empty() => Ok(keep_own(stored, body)),
         _ => Err(Failure::invalid(&invalid)),

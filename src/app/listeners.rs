@@ -5,7 +5,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tracing::debug;
 
 use crate::config::Config;
@@ -55,7 +57,7 @@ pub(super) struct Bound {
 
 /// Opens all sockets, or none.
 pub(super) async fn bind(config: &Config, store: &dyn Store) -> Result<Bound, super::AppError> {
-    let phones = listen("phones", config.phones, store, tcp).await?;
+    let phones = listen("phones", config.phones, store, impatient).await?;
     let admin = listen("admin", config.admin, store, tcp).await?;
     let tftp = config.tftp.parse().ok().map(udp).transpose()?;
     let mut sip = listen("sip", config.sip, store, Listener::open_both).await?;
@@ -98,6 +100,17 @@ fn udp(address: SocketAddr) -> Result<UdpSocket, ListenError> {
     opened.map_err(|source| ListenError { what: "tftp", address, source })
 }
 
+/// How long a phone may acknowledge nothing of what it is sent, or have no room for it, before its connection ends.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A listener whose connections end when nobody takes what they send (`TCP_USER_TIMEOUT`, RFC 5482), which Linux hands on to
+/// each connection that is accepted.
+fn impatient(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = tcp(address)?;
+    SockRef::from(&listener).set_tcp_user_timeout(Some(PATIENCE))?;
+    Ok(listener)
+}
+
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
@@ -130,4 +143,39 @@ fn remember(name: &str, value: Vec<u8>) -> Note {
 async fn remembered(store: &dyn Store, name: &str) -> Result<Option<String>, StoreError> {
     let note = store.note(Table::Daemon, name.as_bytes()).await?;
     Ok(note.and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpStream;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Both ends of a connection to a listener.
+    fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
+        listener.set_nonblocking(false).unwrap();
+        let phone = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (phone, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_phones_connection_has_the_patience_of_its_listener() {
+        let listener = impatient(([127, 0, 0, 1], 0).into()).unwrap();
+        let (_phone, connection) = connection(&listener);
+        assert_eq!(SockRef::from(&connection).tcp_user_timeout().unwrap(), Some(PATIENCE));
+    }
+
+    #[test]
+    fn a_connection_ends_whose_other_end_is_there_and_reads_nothing() {
+        let listener = impatient(([127, 0, 0, 1], 0).into()).unwrap();
+        SockRef::from(&listener).set_tcp_user_timeout(Some(Duration::from_millis(500))).unwrap();
+        let (_phone, mut connection) = connection(&listener);
+        connection.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+        let (begun, piece) = (Instant::now(), [0; 1 << 14]);
+        let ended = std::iter::repeat_with(|| connection.write_all(&piece)).find_map(Result::err).unwrap();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut, "{ended} after {:?}", begun.elapsed());
+    }
 }

@@ -197,7 +197,9 @@ fn notes(set: &Set, brands: &BTreeSet<String>, samples: &BTreeMap<String, Sample
         let mut warnings = sample.with(entry, |parts| {
             let made = assemble(parts).ok()?;
             let untold = set.untold(parts, &made.settings);
-            let said = entry.files().filter_map(|file| render(set, entry, file, &made.settings).ok());
+            let mut masked = made.settings.clone();
+            masked.mask();
+            let said = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
             let said = said.flat_map(|file| file.warnings);
             Some(made.warnings.into_iter().chain(untold).chain(said).collect::<Vec<_>>())
         })?;

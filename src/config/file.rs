@@ -10,8 +10,8 @@ use super::{ConfigError, Effective, Origin, SETTINGS, wrong};
 use crate::document::{Body, at};
 use crate::resync::Hours;
 use crate::schema::{Invalid, Noun, Problem, Schema};
-use crate::settings::check_shared;
 use crate::settings::layout::lays_out;
+use crate::settings::{check_shared, check_zone};
 
 /// Lays a TOML text over what is set. The first thing that is wrong is the error.
 pub(super) fn lay(effective: &mut Effective, path: &Path, text: &str) -> Result<(), ConfigError> {
@@ -86,11 +86,20 @@ fn site(value: &toml::Value, origin: &Origin) -> Result<Body, ConfigError> {
     let accepted = Schema::of(Noun::Account).accept(site);
     let refused = |problems| ConfigError::Site { origin: origin.clone(), problems };
     let mut site = accepted.map_err(refused)?;
+    check_site_zone(&site).map_err(refused)?;
     check_hours(&site).map_err(refused)?;
     check_key(&site).map_err(refused)?;
     check_layouts(&site).map_err(refused)?;
     site.retain(|key, _| written.contains(key));
     Ok(site)
+}
+
+/// What the schema cannot say of a time zone: that it exists.
+fn check_site_zone(site: &Body) -> Result<(), Invalid> {
+    let Err(error) = check_zone(site) else { return Ok(()) };
+    let mut invalid = Invalid::default();
+    invalid.add("timezone", "invalid", Problem::new(error.to_string()));
+    Err(invalid)
 }
 
 /// What the schema cannot say of hours: that they are some.

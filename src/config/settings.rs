@@ -218,7 +218,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "files_mib",
         env: "CHECKSYNC_FILES_MIB",
         flag: "",
-        meaning: "Memory for rendered files, in MiB.",
+        meaning: "Memory for rendered files, and an eighth of it for the users that phonebooks and keys show, in MiB.",
         field: Field::Number(|config| &mut config.files_mib, 1..=1_048_576),
     },
     Setting {

@@ -9,7 +9,7 @@ use super::leaves::{leaves, put, remove};
 use crate::account::Account;
 use crate::catalog::{Entry, Model};
 use crate::device::Device;
-use crate::document::Body;
+use crate::document::{Body, Document};
 use crate::id::Id;
 use crate::settings::{Parts, Site, assemble};
 use crate::user::User;
@@ -99,11 +99,11 @@ impl Finder<'_> {
             let whose =
                 if Some(*id) == owner { "owner".to_owned() } else { format!("user {}", user.full_name()) };
             self.body(&user.document.body, &mut |finder, body, path| {
+                let changed = User { document: Document { body, ..user.document.clone() } };
+                let everybody = &parts.everybody.with(&changed);
                 let mut users: BTreeMap<Id, User> = parts.users.clone();
-                if let Some(user) = users.get_mut(id) {
-                    user.document.body = body;
-                }
-                finder.compare(Parts { users: &users, ..parts }, &whose, path)
+                users.insert(*id, changed);
+                finder.compare(Parts { users: &users, everybody, ..parts }, &whose, path)
             });
         }
     }

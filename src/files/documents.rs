@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::rosters::{Roster, Rosters};
+use super::rosters::{self, Rosters};
 use crate::account::Account;
 use crate::catalog::Entry;
 use crate::device::Device;
 use crate::id::Id;
 use crate::resync::Scope;
-use crate::settings::layout;
-use crate::settings::{Parts, Site};
+use crate::settings::{Parts, Roster, Site, layout};
 use crate::store::{Entity, Store, StoreError};
 use crate::user::User;
 
@@ -34,12 +33,25 @@ impl Instead {
             _ => device,
         }
     }
+
+    /// The users of an account, where one of them may be otherwise.
+    fn roster(&self, account: Id, stored: Arc<Roster>) -> Arc<Roster> {
+        match self {
+            Self::Put(Entity::User(other)) if other.document.account == account => {
+                Arc::new(stored.with(other))
+            }
+            Self::NoUser(user) => Arc::new(stored.without(*user)),
+            _ => stored,
+        }
+    }
 }
 
 /// The documents beside the device's own that shape its files.
 pub(super) struct Documents {
     pub(super) accounts: Vec<Account>,
-    users: Roster,
+    users: BTreeMap<Id, User>,
+    /// All users of the account, where it shows them; else nobody.
+    everybody: Arc<Roster>,
     others: BTreeMap<Id, Device>,
     /// True where its keys or its phonebook may show users that it does not name.
     inherits: bool,
@@ -62,10 +74,11 @@ impl Documents {
         let everybody = layout::shows_all_users(device, owner, accounts);
         let inherited = layout::named_users(device, owner, accounts).difference(&named).copied().collect();
         documents.inherits = everybody || documents.lays_out(owner);
+        documents.add_users(store, device, inherited).await?;
         if everybody {
-            documents.users = rosters.of(store, device.account()).await?;
-        } else {
-            documents.add_users(store, device, inherited).await?;
+            let account = device.account();
+            let stored = rosters.of(store.changes(), account, rosters::read(store, account)).await?;
+            documents.everybody = instead.roster(account, stored);
         }
         documents.put(device, instead);
         Ok(documents)
@@ -83,7 +96,8 @@ impl Documents {
             let other = store.device(id).await?.filter(|other| other.account() == device.account());
             others.extend(other.map(|other| (id, other)));
         }
-        Ok(Self { accounts, users: Roster::default(), others, inherits: false })
+        let (users, everybody) = (BTreeMap::new(), Arc::default());
+        Ok(Self { accounts, users, everybody, others, inherits: false })
     }
 
     fn lays_out(&self, owner: Option<&User>) -> bool {
@@ -100,9 +114,21 @@ impl Documents {
     ) -> Result<(), StoreError> {
         for id in ids {
             let user = store.user(id).await?.filter(|user| user.document.account == device.account());
-            Arc::make_mut(&mut self.users).extend(user.map(|user| (id, user)));
+            self.users.extend(user.map(|user| (id, user)));
         }
         Ok(())
+    }
+
+    /// Adds the whole documents of the first so many that it shows without naming them.
+    pub(super) async fn add_shown(
+        &mut self,
+        store: &dyn Store,
+        device: &Device,
+        most: usize,
+    ) -> Result<(), StoreError> {
+        let shown = self.everybody.people().iter().map(|person| person.id);
+        let ids = shown.filter(|id| !self.users.contains_key(id)).take(most).collect();
+        self.add_users(store, device, ids).await
     }
 
     fn put(&mut self, device: &Device, instead: &Instead) {
@@ -117,21 +143,20 @@ impl Documents {
                 if other.document.account == device.account()
                     && (self.inherits || device.users().contains(&other.id())) =>
             {
-                Arc::make_mut(&mut self.users).insert(other.id(), other.clone());
+                self.users.insert(other.id(), other.clone());
             }
             Instead::Put(Entity::Device(other)) => {
                 self.others.entry(other.id()).and_modify(|own| own.clone_from(other));
             }
-            Instead::NoUser(user) if self.users.contains_key(user) => {
-                Arc::make_mut(&mut self.users).remove(user);
-            }
+            Instead::NoUser(user) => drop(self.users.remove(user)),
             Instead::NoDevice(other) => drop(self.others.remove(other)),
             _ => {}
         }
     }
 
     pub(super) fn parts<'a>(&'a self, site: &'a Site, device: &'a Device, entry: Entry<'a>) -> Parts<'a> {
-        Parts { site, accounts: &self.accounts, device, users: &self.users, others: &self.others, entry }
+        let Self { accounts, users, everybody, others, .. } = self;
+        Parts { site, accounts, device, users, everybody, others, entry }
     }
 
     pub(super) fn scopes(&self, device: &Device, entry: Entry<'_>) -> Vec<Scope> {

@@ -8,18 +8,25 @@ use crate::explain::{ExplainError, Explanation, explain};
 use crate::store::StoreError;
 use crate::template::Set;
 
+/// How many users are tried that a phone shows without naming them: each changes all that stands behind him.
+const SHOWN: usize = 100;
+
 impl Files {
     /// What made the file of this name, in any case, that a device would be given now; `None` where it has no such
-    /// file. Secrets are masked.
+    /// file. Secrets are masked. Of the users whom it shows since it shows everybody the first hundred are looked at.
     pub async fn explained(&self, device: &Device, name: &str) -> Result<Option<Explanation>, Refusal> {
-        let documents = self.documents(device, &Instead::Nothing).await?;
+        let mut documents = self.documents(device, &Instead::Nothing).await?;
         if !device.enabled() || !documents.accounts.iter().all(Account::enabled) {
             return Err(Refusal::Disabled);
         }
+        documents.add_shown(&*self.store, device, SHOWN).await?;
         let (set, site, device, name) = (self.set(), self.site.clone(), device.clone(), name.to_owned());
         // It renders hundreds of times: one after the other, so that phones are served meanwhile.
-        let _turn = self.explaining.acquire().await;
-        let work = move || made(&set, &documents, &site, &device, &name);
+        let turn = self.explaining.clone().acquire_owned().await;
+        let work = move || {
+            let _until_it_is_done = turn;
+            made(&set, &documents, &site, &device, &name)
+        };
         tokio::task::spawn_blocking(work)
             .await
             .unwrap_or_else(|stopped| Err(Refusal::Store(StoreError::Io(stopped.to_string()))))

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, web};
 
-use super::sent::body;
+use super::sent::hear;
 use super::{Answered, Asked, Shelf, serve};
 
 /// The longest form with which a phone asks for a file, in bytes.
@@ -20,7 +20,7 @@ impl Shelf {
         let Some((given, at)) = rendered.filter(|(given, at)| given.files[*at].posted) else {
             return self.take(request, asked, payload).await;
         };
-        body(payload, LONGEST_FORM).await?;
+        hear(payload, LONGEST_FORM, |_| ()).await?;
         let (response, decision) = serve(&given.files[at], "");
         self.heard(asked, &given, at);
         Ok((response, Some(given), decision))

@@ -35,5 +35,21 @@ impl Registered {
 /// A REGISTER that came by proxies came from the last of them, which says nothing of the phone.
 fn is_from(binding: &Binding, address: IpAddr, unix: u64) -> bool {
     let source = binding.source.address.ip();
-    binding.path.is_empty() && binding.expires_at > unix && source.to_canonical() == address.to_canonical()
+    binding.direct && binding.expires_at > unix && source.to_canonical() == address.to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::binding::tests::binding;
+
+    #[test]
+    fn home_is_where_a_phone_registered_by_itself_until_that_ends() {
+        let proxied = Binding { path: Vec::new(), ..binding(5060, 100) };
+        let direct = Binding { direct: true, ..proxied.clone() };
+        let is_from = |binding, address: &str, unix| is_from(binding, address.parse().unwrap(), unix);
+        assert!(is_from(&direct, "192.0.2.7", 99) && is_from(&direct, "::ffff:192.0.2.7", 99));
+        assert!(!is_from(&direct, "192.0.2.7", 100) && !is_from(&direct, "192.0.2.8", 99));
+        assert!(!is_from(&proxied, "192.0.2.7", 99));
+    }
 }

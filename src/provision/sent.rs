@@ -16,6 +16,7 @@ use futures_util::StreamExt as _;
 use super::{Answered, Asked, Decision, Shelf};
 use crate::catalog::{Asker, Entry, Pattern};
 use crate::files::Given;
+use crate::id::Id;
 use crate::template::Set;
 use crate::uploads::{MAX_UPLOAD, Refusal};
 
@@ -64,7 +65,9 @@ impl Shelf {
         if !sender.overrides {
             return Err(None);
         }
-        self.is_at_home(asked, &sender).await?;
+        if !self.is_at_home(asked, sender.given.device).await {
+            return Err(Some(NOT_AT_HOME));
+        }
         let read = self.uploads.read(sender.given.device, &sender.name).await;
         let read = read.inspect_err(|error| tracing::warn!(%error, "what a phone has sent cannot be read"));
         let (body, _) = read.ok().flatten().ok_or("the phone has sent nothing by this name")?;
@@ -80,14 +83,16 @@ impl Shelf {
     ) -> Result<Answered, &'static str> {
         acceptable(request.headers())?;
         let sender = self.sender(asked, &self.files.set()).await?;
-        if sender.overrides {
-            self.is_at_home(asked, &sender).await?;
-        }
         let device = sender.given.device;
         if !self.uploads.may_send(device, asked.peer, (self.clock)() / 1000) {
             return Err("the device sends too much");
         }
-        let _one_of_a_few = self.taking.enter(device).ok_or("too much is sent at once")?;
+        let is_at_home = self.is_at_home(asked, device).await;
+        if sender.overrides && !is_at_home {
+            return Err(NOT_AT_HOME);
+        }
+        let turn = self.taking.enter(device, asked.peer, is_at_home);
+        let _one_of_a_few = turn.ok_or("too much is sent at once")?;
         let body = body(payload, MAX_UPLOAD).await?;
         if body.is_empty() {
             return Err("it is empty");
@@ -115,10 +120,10 @@ impl Shelf {
         Ok(Sender { given, name, overrides })
     }
 
-    async fn is_at_home(&self, asked: &Asked<'_>, sender: &Sender) -> Result<(), &'static str> {
-        let unix = (self.clock)() / 1000;
-        let peer = asked.peer.ok_or(NOT_AT_HOME)?;
-        self.registered.is_at(sender.given.device, peer, unix).await.then_some(()).ok_or(NOT_AT_HOME)
+    /// Whether whoever asks is where the device is registered from, as far as anybody can say.
+    async fn is_at_home(&self, asked: &Asked<'_>, device: Id) -> bool {
+        let Some(address) = asked.own_address() else { return false };
+        self.registered.is_at(device, address, (self.clock)() / 1000).await
     }
 }
 
@@ -136,18 +141,28 @@ fn acceptable(headers: &HeaderMap) -> Result<(), &'static str> {
 }
 
 /// What comes, if it is no longer than so many bytes and comes in time.
-pub(super) async fn body(mut payload: web::Payload, most: usize) -> Result<Bytes, &'static str> {
-    let read = async {
-        let mut body = BytesMut::new();
+async fn body(payload: web::Payload, most: usize) -> Result<Bytes, &'static str> {
+    let mut body = BytesMut::new();
+    hear(payload, most, |piece| body.extend_from_slice(piece)).await?;
+    Ok(body.freeze())
+}
+
+/// Hears what comes to its end, piece by piece, if it is no longer than so many bytes and comes in time.
+pub(super) async fn hear(
+    mut payload: web::Payload,
+    most: usize,
+    mut heard: impl FnMut(&Bytes),
+) -> Result<(), &'static str> {
+    let all = async {
+        let mut left = most;
         while let Some(piece) = tokio::time::timeout(IDLE, payload.next()).await.map_err(|_| TOO_SLOW)? {
-            body.extend_from_slice(&piece.map_err(|_| "it breaks off")?);
-            if body.len() > most {
-                return Err(TOO_LONG);
-            }
+            let piece = piece.map_err(|_| "it breaks off")?;
+            left = left.checked_sub(piece.len()).ok_or(TOO_LONG)?;
+            heard(&piece);
         }
-        Ok(body.freeze())
+        Ok(())
     };
-    tokio::time::timeout(LONGEST, read).await.map_err(|_| TOO_SLOW)?
+    tokio::time::timeout(LONGEST, all).await.map_err(|_| TOO_SLOW)?
 }
 
 /// What the log says of what was not taken; the phone hears nothing of it.

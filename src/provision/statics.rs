@@ -1,5 +1,9 @@
 //! Static files over HTTP: which one a path means, whole or in part (RFC 9110 §13 and §14).
 
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::FileExt as _;
+
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
     ACCEPT_RANGES, ByteRangeSpec, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, EntityTag, Header,
@@ -7,16 +11,41 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::StreamExt as _;
+use mime_guess::Mime;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
 use super::Decision;
+use super::places::{Place, Places, network};
 use crate::catalog::Catalog;
 use crate::device::Make;
 use crate::statics::{Name, StaticFile};
 
-/// How much of a file is in memory at a time for each phone that fetches it, in bytes.
+/// How much of a file is read at a time for each phone that fetches it, in bytes. What is no longer is no stream.
 const PIECE: usize = 1 << 16;
+
+/// The most streams at a time; so many each network may have, and beyond them whatever nobody else wants of the first half.
+const MOST: usize = 256;
+const MOST_OF_ONE: usize = 16;
+
+/// Who is being sent a static file just now, by network. Whoever reads slowly holds connection, file and memory.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Places<Option<IpAddr>>);
+
+/// A place among them, until it is dropped.
+type Turn = Place<Option<IpAddr>>;
+
+impl Streams {
+    fn enter(&self, from: Option<IpAddr>) -> Option<Turn> {
+        let network = from.map(network);
+        self.0.enter(network, |under_way| {
+            let of_one = under_way.get(&network).copied().unwrap_or_default();
+            let of_all = under_way.values().sum::<usize>();
+            of_all < MOST && (of_one < MOST_OF_ONE || of_all < MOST / 2)
+        })
+    }
+}
 
 /// The names that one may mean, the most particular first: below the folder of the family that the phone says it is of,
 /// below that of its brand, and as it stands. `base` is the path below which phones reach us; whoever stands between may or
@@ -52,17 +81,22 @@ enum Part {
     Beyond,
 }
 
-pub(super) async fn serve(request: &HttpRequest, found: StaticFile) -> (HttpResponse, Decision) {
+/// The answer to a request for a static file; an error where no more can be sent just now.
+pub(super) async fn serve(
+    request: &HttpRequest,
+    found: StaticFile,
+    streams: &Streams,
+) -> Result<(HttpResponse, Decision), &'static str> {
     let tag = EntityTag::new_strong(found.sha256.clone());
     let part = wanted(request, &tag, found.bytes);
     let mut response = HttpResponse::build(status(&part));
     response.insert_header((ETAG, tag.to_string())).insert_header((CACHE_CONTROL, "no-cache"));
     response.insert_header((ACCEPT_RANGES, "bytes")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
     let (first, last) = match part {
-        Part::Unchanged => return (response.finish(), Decision::NotModified),
+        Part::Unchanged => return Ok((response.finish(), Decision::NotModified)),
         Part::Beyond => {
             response.insert_header((CONTENT_RANGE, format!("bytes */{}", found.bytes)));
-            return (response.finish(), Decision::Refused("the file has no such bytes"));
+            return Ok((response.finish(), Decision::Refused("the file has no such bytes")));
         }
         Part::Whole => (0, found.bytes),
         Part::Bytes(first, last) => {
@@ -70,34 +104,75 @@ pub(super) async fn serve(request: &HttpRequest, found: StaticFile) -> (HttpResp
             (first, last + 1)
         }
     };
-    response.insert_header((CONTENT_TYPE, content_type(&found.name)));
+    response.insert_header((CONTENT_TYPE, kind(&found.name).to_string()));
     if *request.method() == Method::HEAD {
-        return (nothing(response, found.bytes), Decision::Whole);
+        return Ok((nothing(response, found.bytes), Decision::Whole));
     }
-    (stream(response, found, first, last - first).await, Decision::Whole)
+    let turn = || streams.enter(request.peer_addr().map(|peer| peer.ip()));
+    let sent = bytes(response, found, (first, last - first), turn).await;
+    sent.map(|response| (response, Decision::Whole)).ok_or("too many static files are being sent")
 }
 
-fn content_type(name: &Name) -> String {
-    mime_guess::from_path(name.as_str()).first_or_octet_stream().to_string()
+/// What a file is, as its name says.
+pub(super) fn kind(name: &Name) -> Mime {
+    mime_guess::from_path(name.as_str()).first_or_octet_stream()
 }
 
 /// An answer without a body, which says how long that would be.
 fn nothing(mut response: HttpResponseBuilder, bytes: u64) -> HttpResponse {
-    response.body(SizedStream::new(bytes, futures_util::stream::empty::<Result<_, std::io::Error>>()))
+    response.body(SizedStream::new(bytes, futures_util::stream::empty::<Result<_, io::Error>>()))
 }
 
-async fn stream(
+/// An answer with so many bytes from this one on: a few are read at once, more need a turn.
+async fn bytes(
+    response: HttpResponseBuilder,
+    found: StaticFile,
+    (first, bytes): (u64, u64),
+    turn: impl FnOnce() -> Option<Turn>,
+) -> Option<HttpResponse> {
+    if let Some(few) = usize::try_from(bytes).ok().filter(|bytes| *bytes <= PIECE) {
+        return Some(few_bytes(response, found, first, few).await);
+    }
+    Some(stream(response, found, (first, bytes), turn()?).await)
+}
+
+/// An answer that is read at once.
+async fn few_bytes(
     mut response: HttpResponseBuilder,
     found: StaticFile,
     first: u64,
-    bytes: u64,
+    bytes: usize,
+) -> HttpResponse {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut body = vec![0; bytes];
+        found.file.read_exact_at(&mut body, first).map(|()| body)
+    });
+    match read.await.map_err(io::Error::other).flatten() {
+        Ok(body) => response.body(body),
+        Err(error) => unreadable(&found.name, &error),
+    }
+}
+
+/// An answer that is read as it is sent, and has its turn until then.
+async fn stream(
+    mut response: HttpResponseBuilder,
+    found: StaticFile,
+    (first, bytes): (u64, u64),
+    turn: Turn,
 ) -> HttpResponse {
     let mut file = tokio::fs::File::from_std(found.file);
-    if let Err(error) = file.seek(std::io::SeekFrom::Start(first)).await {
-        tracing::warn!(%error, name = %found.name, "a static file cannot be read");
-        return HttpResponse::NotFound().finish();
+    if let Err(error) = file.seek(io::SeekFrom::Start(first)).await {
+        return unreadable(&found.name, &error);
     }
-    response.body(SizedStream::new(bytes, ReaderStream::with_capacity(file.take(bytes), PIECE)))
+    let pieces = ReaderStream::with_capacity(file.take(bytes), PIECE).inspect(move |_| {
+        let _until_it_is_sent = &turn;
+    });
+    response.body(SizedStream::new(bytes, pieces))
+}
+
+fn unreadable(name: &Name, error: &io::Error) -> HttpResponse {
+    tracing::warn!(%error, %name, "a static file cannot be read");
+    HttpResponse::NotFound().finish()
 }
 
 const fn status(part: &Part) -> StatusCode {
@@ -217,9 +292,25 @@ mod tests {
         let (name, sha256) = (Name::parse("a.rom").unwrap(), "tag".to_owned());
         let found = StaticFile { name, file, bytes: 10, sha256 };
         let head = TestRequest::default().method(Method::HEAD).insert_header(("Range", "bytes=2-5"));
-        let (response, _) = serve(&head.to_http_request(), found).await;
+        let (response, _) = serve(&head.to_http_request(), found, &Streams::default()).await.unwrap();
         assert_eq!((response.status().as_u16(), response.body().size()), (200, BodySize::Sized(10)));
         assert!(to_bytes(response.into_body()).await.is_ok_and(|read| read.is_empty()));
+    }
+
+    #[test]
+    fn a_network_has_sixteen_streams_and_more_while_half_of_all_are_free() {
+        let streams = Streams::default();
+        let of = |last: u8, most: usize| -> Vec<_> {
+            (0..most).map_while(|_| streams.enter(Some([10, 0, 0, last].into()))).collect()
+        };
+        let greedy = of(1, 999);
+        assert_eq!(greedy.len(), 128);
+        let others: Vec<_> = (2..99).map(|last| of(last, 99)).collect();
+        assert_eq!(others.iter().map(Vec::len).collect::<Vec<_>>()[..9], [16, 16, 16, 16, 16, 16, 16, 16, 0]);
+        drop(greedy);
+        assert_eq!(of(99, 99).len(), 16);
+        drop(others);
+        assert_eq!(of(99, 999).len(), 128);
     }
 
     #[test]

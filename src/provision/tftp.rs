@@ -2,22 +2,23 @@
 //! its phone, so that nobody else is heard on it.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::{Asked, Decision, Found, REFUSAL, Shelf, log, now};
 use crate::files::Given;
-use crate::tftp::{Code, Ending, Mode, Packet, Request, Step, Terms, Transfer, data, error, netascii};
+use crate::tftp::{Code, Ending, Mode, Packet, Request, Step, Terms, Transfer, data, error};
+
+mod content;
+
+use content::{BINARY, Content};
 
 /// The most transfers at a time, and of one address.
 const MOST: usize = 512;
@@ -115,11 +116,7 @@ impl Drop for Place {
 async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Place) {
     let (begun, phone) = (now(), place.phone);
     let asked = Asked::by_name(&request.name, Some(phone.ip()));
-    let found = shelf.find(&asked).await.and_then(|found| {
-        let content = Content::of(&found, request.mode)?;
-        let held = place.among.hold(content.owned(&found)).ok_or("too much is being sent by TFTP")?;
-        Ok((found, content, held))
-    });
+    let found = content(&shelf, &asked, request.mode, &place).await;
     let Ok(socket) = open(here, phone).await.inspect_err(|error| tracing::warn!(%error, "TFTP: no socket"))
     else {
         return;
@@ -144,6 +141,19 @@ async fn transfer(shelf: Arc<Shelf>, request: Request, here: IpAddr, place: Plac
     settle(&shelf, &asked, &found, &ended);
 }
 
+/// What there is, what is sent of it, and the room that this takes.
+async fn content(
+    shelf: &Shelf,
+    asked: &Asked<'_>,
+    mode: Mode,
+    place: &Place,
+) -> Result<(Found, Content, OwnedSemaphorePermit), &'static str> {
+    let found = shelf.find(asked).await?;
+    let held = place.among.hold(Content::weight(&found, mode)).ok_or("too much is being sent by TFTP")?;
+    let content = Content::of(&found, mode).await?;
+    Ok((found, content, held))
+}
+
 async fn open(here: IpAddr, phone: SocketAddr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((here, 0)).await?;
     socket.connect(phone).await.map(|()| socket)
@@ -161,74 +171,6 @@ fn settle(shelf: &Shelf, asked: &Asked<'_>, found: &Found, ended: &io::Result<En
     log(asked, given, &decision);
     if let (Found::Rendered(given, at), Ok(Ending::Whole)) = (found, ended) {
         shelf.note(given, &given.files[*at]);
-    }
-}
-
-/// Why a file is not sent as a text.
-const BINARY: &str = "this file is no text: ask for it in octet mode";
-
-/// Why a file is not sent at all.
-const CODED: &str = "the file's encryption is told by a header, which TFTP has not";
-
-/// What is sent.
-#[derive(Debug)]
-enum Content {
-    Memory(Bytes),
-    File(File, u64),
-}
-
-impl Content {
-    fn of(found: &Found, mode: Mode) -> Result<Self, &'static str> {
-        match (found, mode) {
-            (_, Mode::Other) => Err("TFTP in a mode that nobody uses any more"),
-            (Found::Rendered(given, at), mode) => {
-                let rendered = &given.files[*at].rendered;
-                let body = rendered.body.clone();
-                if rendered.encryption.is_some_and(|encryption| encryption.content_coding().is_some()) {
-                    return Err(CODED);
-                }
-                if rendered.encryption.is_some() && mode == Mode::Netascii {
-                    return Err(BINARY);
-                }
-                Ok(Self::Memory(if mode == Mode::Octet { body } else { netascii(&body).into() }))
-            }
-            (Found::Sent(_, sent), Mode::Octet) => Ok(Self::Memory(sent.body().clone())),
-            (Found::Sent(_, sent), Mode::Netascii) => Ok(Self::Memory(netascii(sent.body()).into())),
-            (Found::Static(_), Mode::Netascii) => Err(BINARY),
-            (Found::Static(found), Mode::Octet) => {
-                let file = found.file.try_clone().map_err(|_| "the file cannot be read")?;
-                Ok(Self::File(file, found.bytes))
-            }
-        }
-    }
-
-    /// How many bytes the transfer holds that are nobody else's.
-    fn owned(&self, found: &Found) -> usize {
-        let Self::Memory(body) = self else { return 0 };
-        match found {
-            Found::Rendered(given, at) if given.files[*at].rendered.body.as_ptr() == body.as_ptr() => 0,
-            Found::Sent(_, sent) if sent.body().as_ptr() != body.as_ptr() => body.len() + sent.body().len(),
-            _ => body.len(),
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        match self {
-            Self::Memory(body) => body.len() as u64,
-            Self::File(_, bytes) => *bytes,
-        }
-    }
-
-    /// These bytes. A file that has become shorter has them no more.
-    fn read(&self, place: std::ops::Range<u64>) -> io::Result<Vec<u8>> {
-        let at = |place: u64| usize::try_from(place).map_err(io::Error::other);
-        match self {
-            Self::Memory(body) => Ok(body[at(place.start)?..at(place.end)?].to_vec()),
-            Self::File(file, _) => {
-                let mut bytes = vec![0; at(place.end - place.start)?];
-                file.read_exact_at(&mut bytes, place.start).map(|()| bytes)
-            }
-        }
     }
 }
 

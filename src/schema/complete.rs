@@ -115,7 +115,8 @@ fn collect(node: &Value, patterns: &mut BTreeMap<String, Validator>) {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+/// The name of a value's type, as schemas write it.
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -127,9 +128,13 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// What a schema says of a text for which a whole number may be written, from 0.
+const AS_TEXT: &str = "x-text";
+
 fn coerce(node: &Value, value: &mut Value) {
     let coerced = match value {
         Value::String(text) if !allows(node, "string") => from_text(node, text),
+        Value::Number(number) if node.get(AS_TEXT).is_some() => digits(number),
         Value::Number(number) if number.is_f64() && allows(node, "integer") => whole(number),
         _ => None,
     };
@@ -145,6 +150,11 @@ fn from_text(node: &Value, text: &str) -> Option<Value> {
         _ if allows(node, "number") => text.parse().ok().and_then(Number::from_f64).map(Value::Number),
         _ => None,
     }
+}
+
+fn digits(number: &Number) -> Option<Value> {
+    let whole = if number.is_f64() { whole(number)?.as_u64() } else { number.as_u64() };
+    whole.map(|whole| whole.to_string().into())
 }
 
 /// `300.0` is an integer to JSON Schema; whoever reads the document later gets `300`.

@@ -35,6 +35,11 @@ impl Invalid {
         self.problems.len()
     }
 
+    /// Keeps the problems of those members whose path `keep` is true of.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.problems.retain(|path, _| keep(path));
+    }
+
     /// Takes over the problems of `other`; where both know one, the own stays.
     pub fn merge(&mut self, other: Self) {
         for (path, problems) in other.problems {

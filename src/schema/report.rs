@@ -4,6 +4,7 @@ use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use super::complete::{allows, kind, resolve};
 use super::{Invalid, Problem};
 
 /// What the validator of the schema `root` finds wrong with `document`: everything, up to about a thousand
@@ -29,8 +30,9 @@ fn add(invalid: &mut Invalid, root: &Value, error: &ValidationError<'_>) {
             invalid.add(join(&path, name), "required", Problem::new(REQUIRED).value(name));
         }
         Kind::AdditionalProperties { unexpected } => {
+            let message = with_words(STRICT, ": ", words(root, error, "x-names"));
             for name in unexpected.iter().take(MOST) {
-                invalid.add(join(&path, name), "additionalProperties", Problem::new(STRICT));
+                invalid.add(join(&path, name), "additionalProperties", Problem::new(message.as_str()));
             }
         }
         Kind::Enum { options } if path == "sip.method" => {
@@ -40,9 +42,36 @@ fn add(invalid: &mut Invalid, root: &Value, error: &ValidationError<'_>) {
         kind => {
             let (code, problem) = of_value(root, error, kind);
             invalid.add(path, code, problem.value(error.instance().as_ref().clone()));
+            let is_below = |nested: &&ValidationError<'_>| nested.instance_path() != error.instance_path();
+            for nested in of_meant(root, error).iter().filter(is_below).take(MOST) {
+                add(invalid, root, nested);
+            }
         }
     }
 }
+
+/// What is wrong within the alternative that takes a value of this type, where the schema says what alternatives mean.
+fn of_meant<'e>(root: &Value, error: &'e ValidationError<'_>) -> &'e [ValidationError<'static>] {
+    let (Kind::OneOfNotValid { context } | Kind::AnyOf { context }) = error.kind() else { return &[] };
+    let alternatives = root.pointer(error.schema_path().as_str()).and_then(Value::as_array);
+    let takes = |node: &Value| allows(resolve(root, node), kind(error.instance()));
+    let meant = alternatives.and_then(|nodes| nodes.iter().position(takes));
+    let is_told = words(root, error, EXPECTED).is_some();
+    meant.filter(|_| is_told).and_then(|at| context.get(at)).map_or(&[], Vec::as_slice)
+}
+
+/// What the schema that an error is of says under this name.
+fn words<'s>(root: &'s Value, error: &ValidationError<'_>, name: &str) -> Option<&'s str> {
+    let (node, _) = error.schema_path().as_str().rsplit_once('/')?;
+    root.pointer(node)?.get(name)?.as_str()
+}
+
+fn with_words(message: &str, before: &str, words: Option<&str>) -> String {
+    words.map_or_else(|| message.to_owned(), |words| format!("{message}{before}{words}"))
+}
+
+/// Where a schema says in words what a value must be.
+const EXPECTED: &str = "x-expected";
 
 const REQUIRED: &str = "Field is required but missing";
 const METHOD: &str = "SIP authentication method is invalid";
@@ -54,6 +83,7 @@ fn of_value(root: &Value, error: &ValidationError<'_>, kind: &Kind) -> (&'static
         let quoted = matches!(code, "minLength" | "maxLength");
         return (code, if quoted { problem.cause(error.instance().as_ref().clone()) } else { problem });
     }
+    let told = |message| Problem::new(with_words(message, ": it must be ", words(root, error, EXPECTED)));
     match kind {
         Kind::Type { .. } => ("type", of_type(root, error)),
         Kind::Enum { options } => {
@@ -62,14 +92,14 @@ fn of_value(root: &Value, error: &ValidationError<'_>, kind: &Kind) -> (&'static
         }
         Kind::Pattern { pattern } => {
             let message = format!("Failed to match pattern '{pattern}'");
-            ("pattern", Problem::new(message).target(pattern.as_str()))
+            ("pattern", told(&message).target(pattern.as_str()))
         }
         Kind::UniqueItems => ("uniqueItems", Problem::new("List of items is not unique")),
         Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::AnyOf { .. } => {
-            ("not_one_schema_valid", Problem::new("failed to validate"))
+            ("not_one_schema_valid", told("failed to validate"))
         }
-        Kind::Format { .. } => ("wrong_format", Problem::new("Field is not in the correct format")),
-        _ => ("invalid", Problem::new("failed to validate")),
+        Kind::Format { .. } => ("wrong_format", told("Field is not in the correct format")),
+        _ => ("invalid", told("failed to validate")),
     }
 }
 

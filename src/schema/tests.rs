@@ -183,6 +183,7 @@ fn a_key_that_cannot_be_is_refused() {
             "provision.combo_keys.3.value not_one_schema_valid",
             "provision.combo_keys.4 type",
             "provision.combo_keys.5.value not_one_schema_valid",
+            "provision.combo_keys.5.value.value not_one_schema_valid",
         ]
     );
 }

@@ -61,7 +61,7 @@ pub(super) fn of(
     if enabled || !key.is_empty() {
         method.check(&key)?;
     }
-    if usual != Some(method) {
+    if enabled && usual != Some(method) {
         let (wished, taken) = (usual.map_or("", Encryption::name), method.name());
         warnings.push(format!("its files are encrypted by {taken}: {wished} does not take its key"));
     }

@@ -50,7 +50,7 @@ mod tests {
     use crate::document::Document;
     use crate::id::Id;
     use crate::pack::Pack;
-    use crate::settings::{Parts, Site};
+    use crate::settings::{Parts, Roster, Site};
 
     /// What is pinned for a T46S by these two `provision.firmware`.
     fn pinned_by(device: &Value, site: &Value) -> Option<String> {
@@ -63,8 +63,15 @@ mod tests {
         let site = Site { phones_url: String::new(), body: body(site) };
         let (device, users, others) = (Device { document }, BTreeMap::new(), BTreeMap::new());
         let entry = catalog.find(&make).unwrap();
-        let parts =
-            Parts { site: &site, accounts: &[], device: &device, users: &users, others: &others, entry };
+        let parts = Parts {
+            site: &site,
+            accounts: &[],
+            device: &device,
+            users: &users,
+            everybody: &Roster::default(),
+            others: &others,
+            entry,
+        };
         pinned(&Layers::of(parts, None), entry, "http://p/")
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::layers::Layers;
 use super::layout::{Fill, Layout};
 use super::line::Line;
+use super::roster::{Person, Roster};
 use super::{Parts, counted};
 use crate::catalog::{Entry, Model, Row};
 use crate::device::{Key, KeyKind};
@@ -63,6 +64,7 @@ pub(super) struct Placed {
 /// What the keys of a device mean.
 struct Meaning<'a> {
     users: &'a BTreeMap<Id, User>,
+    everybody: &'a Roster,
     lines: &'a [Line],
     /// What is dialled before an extension to pick up what rings there; empty where nothing is.
     pickup: &'a str,
@@ -76,7 +78,7 @@ pub(super) fn of(
     warnings: &mut Vec<String>,
 ) -> Placed {
     let pickup = layers.text("provision.pickup_code").unwrap_or_default();
-    let meaning = Meaning { users: parts.users, lines, pickup };
+    let meaning = Meaning { users: parts.users, everybody: parts.everybody, lines, pickup };
     let entry = parts.entry;
     let layout = Layout::of(parts.device, parts.owner(), parts.accounts, |models| entry.is_one_of(models));
     warnings.extend(layout.missing.iter().map(|name| format!("there is no profile {name:?}")));
@@ -89,10 +91,10 @@ pub(super) fn of(
     {
         if let Some(line) = key.line.filter(|line| !meaning.has(*line)) {
             let position = key.position;
-            warnings.push(format!("{name} key {position} uses line 1: there is no line {line}"));
+            warnings.push(format!("provision.{name}_keys.{position} uses line 1: there is no line {line}"));
         }
-        warnings
-            .extend(meaning.lacks(key).map(|why| format!("{name} key {} stays empty: {why}", key.position)));
+        let empty = |why| format!("provision.{name}_keys.{} stays empty: {why}", key.position);
+        warnings.extend(meaning.lacks(key).map(empty));
     }
     let fill = fill.map(|fill| (fill, parts.device.owner()));
     place((&combo, &feature), fill, &meaning, parts.entry, warnings)
@@ -157,13 +159,6 @@ fn fit(entry: Entry<'_>, row: Row, keys: Vec<Meant>, warnings: &mut Vec<String>)
     fitted.collect()
 }
 
-/// Users who are switched on, in the order of their names.
-pub(super) fn by_name(users: &BTreeMap<Id, User>) -> impl Iterator<Item = &User> {
-    let mut users: Vec<&User> = users.values().filter(|user| user.enabled()).collect();
-    users.sort_by_cached_key(|user| (user.full_name().to_lowercase(), user.id()));
-    users.into_iter()
-}
-
 /// Gives each feature key the next position that no combo key takes.
 fn share(combo: &mut BTreeMap<u16, Meant>, feature: BTreeMap<u16, Meant>) {
     let mut free = 0..=u16::MAX;
@@ -209,6 +204,15 @@ fn setting(kind: KeyKind, label: String, value: String) -> Meant {
     (kind, KeySetting { number, module, kind: kind.name(), code, label, value, pickup, pickup_code, line })
 }
 
+/// A key that shows a user of this name and presence id.
+fn shown(key: &Key, name: &str, presence: &str) -> Meant {
+    let named = |usual: String| key.label.clone().unwrap_or(usual);
+    match key.kind {
+        KeyKind::PersonalParking => setting(key.kind, named(format!("Park {name}")), format!("*3{presence}")),
+        kind => setting(kind, named(name.to_owned()), presence.to_owned()),
+    }
+}
+
 impl Meaning<'_> {
     /// A line key for each account that has none, where its key would be expected and nothing else is. That key stays
     /// empty on a phone that has no line keys.
@@ -229,14 +233,16 @@ impl Meaning<'_> {
     /// Gives each user the next position that nothing takes, in the order of their names, while the phone has one; says for
     /// how many it has none.
     fn fill(&self, combo: &mut BTreeMap<u16, Meant>, (fill, owner): (Fill, Option<Id>), room: u32) -> usize {
-        let has_key = |user: &&User| fill.owner_too || Some(user.id()) != owner;
-        let mut users = by_name(self.users).filter(has_key).filter(|user| user.presence_id().is_some());
+        let has_key = |person: &&Person| fill.owner_too || Some(person.id) != owner;
+        let mut people = self.everybody.people().iter().filter(has_key);
         let last = u16::try_from(room).unwrap_or(u16::MAX);
         let free: Vec<u16> = (fill.from..last).filter(|position| !combo.contains_key(position)).collect();
-        for (position, user) in free.into_iter().zip(users.by_ref()) {
-            combo.insert(position, self.of(&Key::of_user(fill.kind, user.id())));
+        for (position, person) in free.into_iter().zip(people.by_ref()) {
+            let key = Key::of_user(fill.kind, person.id);
+            let shown = shown(&key, &person.name, &person.presence_id);
+            combo.insert(position, self.on_its_line(&key, shown));
         }
-        users.count()
+        people.count()
     }
 
     fn has(&self, line: u16) -> bool {
@@ -258,7 +264,10 @@ impl Meaning<'_> {
 
     /// What a key means, on the line it uses.
     fn of(&self, key: &Key) -> Meant {
-        let (kind, made) = self.resolve(key);
+        self.on_its_line(key, self.resolve(key))
+    }
+
+    fn on_its_line(&self, key: &Key, (kind, made): Meant) -> Meant {
         let line = key.line.filter(|line| self.has(*line)).unwrap_or(1);
         let code = key.pickup.as_deref().unwrap_or(self.pickup);
         let picks_up = kind.picks_up() && !code.is_empty();
@@ -272,16 +281,14 @@ impl Meaning<'_> {
     fn resolve(&self, key: &Key) -> Meant {
         let user = key.user().and_then(|id| self.users.get(&id));
         let watched = user.and_then(User::presence_id);
-        let name = || user.map(User::full_name).unwrap_or_default();
         let named = |usual: String| key.label.clone().unwrap_or(usual);
         let value = || key.value.clone();
         match (key.kind, watched) {
             (kind, _) if key.resolved && kind.names_a_user() && !key.value.is_empty() => {
                 setting(kind, named(String::new()), value())
             }
-            (kind @ KeyKind::Presence, Some(presence)) => setting(kind, named(name()), presence.to_owned()),
-            (kind @ KeyKind::PersonalParking, Some(presence)) => {
-                setting(kind, named(format!("Park {}", name())), format!("*3{presence}"))
+            (kind, Some(presence)) if kind.names_a_user() => {
+                shown(key, &user.map(User::full_name).unwrap_or_default(), presence)
             }
             (kind, _) if kind.names_a_user() || kind.needs_a_value() && key.value.is_empty() => nothing(),
             (kind @ KeyKind::Parking, _) => {

@@ -1,17 +1,14 @@
 //! What a phone is to know of the site it stands at: where its files, its firmware and its log are, whom it can call.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
 
 use super::firmware::pinned;
-use super::keys::by_name;
 use super::layers::Layers;
 use super::line::{HostPort, host_port};
+use super::roster::{Person, Roster};
 use super::{Language, Parts};
-use crate::id::{Digest, Id};
-use crate::user::User;
+use crate::id::Digest;
 
 /// How the phone fetches its files.
 #[derive(Clone, PartialEq, Serialize)]
@@ -115,26 +112,26 @@ pub(super) fn tones(layers: &Layers<'_>, language: &Language) -> Tones {
 
 /// The entries of `provision.contacts` that have a name and a number; where it says `users`, the account's users by name,
 /// but those that are excluded (`contact_list.exclude`).
-pub(super) fn contacts(
-    layers: &Layers<'_>,
-    users: &BTreeMap<Id, User>,
-    warnings: &mut Vec<String>,
-) -> Vec<Contact> {
-    let mut contacts = listed(layers, users);
-    if contacts.len() > MOST_CONTACTS {
-        let left = contacts.len() - MOST_CONTACTS;
-        warnings.push(format!("{left} contacts are left out: a phonebook has {MOST_CONTACTS} at most"));
-        contacts.truncate(MOST_CONTACTS);
-    }
-    contacts
-}
-
-fn listed(layers: &Layers<'_>, users: &BTreeMap<Id, User>) -> Vec<Contact> {
+pub(super) fn contacts(layers: &Layers<'_>, everybody: &Roster, warnings: &mut Vec<String>) -> Vec<Contact> {
     match layers.at("provision.contacts") {
-        Some(Value::Array(entries)) => entries.iter().filter_map(contact).collect(),
-        Some(Value::String(named)) if named == "users" => by_name(users).filter_map(user_contact).collect(),
+        Some(Value::Array(entries)) => first(entries.iter().filter_map(contact), warnings),
+        Some(Value::String(named)) if named == "users" => {
+            let listed =
+                everybody.people().iter().filter(|person| person.is_listed && !person.name.is_empty());
+            first(listed, warnings).into_iter().map(person_contact).collect()
+        }
         _ => Vec::new(),
     }
+}
+
+/// As many of them as a phonebook may have.
+fn first<T>(mut entries: impl Iterator<Item = T>, warnings: &mut Vec<String>) -> Vec<T> {
+    let kept = entries.by_ref().take(MOST_CONTACTS).collect();
+    let left = entries.count();
+    if left > 0 {
+        warnings.push(format!("{left} contacts are left out: a phonebook has {MOST_CONTACTS} at most"));
+    }
+    kept
 }
 
 fn contact(entry: &Value) -> Option<Contact> {
@@ -142,10 +139,8 @@ fn contact(entry: &Value) -> Option<Contact> {
     Some(Contact { name: text("name")?.to_owned(), number: text("number")?.to_owned() })
 }
 
-fn user_contact(user: &User) -> Option<Contact> {
-    let is_listed = !user.document.flag("contact_list.exclude").unwrap_or(false);
-    let (name, number) = (user.full_name(), user.presence_id()?.to_owned());
-    (is_listed && !name.is_empty()).then_some(Contact { name, number })
+fn person_contact(person: &Person) -> Contact {
+    Contact { name: person.name.to_string(), number: person.presence_id.to_string() }
 }
 
 pub(super) fn syslog(layers: &Layers<'_>) -> HostPort {

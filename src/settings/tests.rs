@@ -71,7 +71,8 @@ impl Fixture {
         make.brand = "acme".into();
         let entry = self.catalog.find(&make).unwrap();
         let Self { site, accounts, users, others, .. } = self;
-        assemble(Parts { site, accounts, device: &device, users, others, entry })
+        let everybody = &users.values().collect();
+        assemble(Parts { site, accounts, device: &device, users, everybody, others, entry })
     }
 
     fn alike(&self, mut body: Value) -> Assembled {
@@ -171,7 +172,7 @@ fn keys_mean_what_kazoo_means_by_them() {
         summary(&assembled.settings.expansion_keys),
         ["1.1 parking Park 4 *34", "1.2 personal_parking Park Bob Nearby *3102", "2.1 none  ", "2.2 none  "]
     );
-    let gone = "combo key 5 stays empty: its value is the id of no user of the account";
+    let gone = "provision.combo_keys.5 stays empty: its value is the id of no user of the account";
     assert_eq!(assembled.warnings, [gone]);
 }
 
@@ -257,7 +258,10 @@ fn a_key_has_the_vendors_code_and_one_that_the_phone_lacks_is_told_and_cleared()
     assert_eq!(keys, expected);
     assert_eq!(
         assembled.warnings,
-        ["combo key 6 stays empty: it has no value", "key 4 stays empty: the Many has no record keys"]
+        [
+            "provision.combo_keys.6 stays empty: it has no value",
+            "key 4 stays empty: the Many has no record keys"
+        ]
     );
 }
 
@@ -355,7 +359,7 @@ fn lines_that_cannot_be_are_told() {
         [
             "line 2 is empty: its device_id names no device of the account",
             "1 line has no place: the Many has 3 SIP accounts",
-            "combo key 3 uses line 1: there is no line 7",
+            "provision.combo_keys.3 uses line 1: there is no line 7",
         ]
     );
 }
@@ -380,7 +384,9 @@ fn phones_look_for_new_files_at_a_time_of_their_own_that_never_changes() {
         let device = Device { document: document(Id::from_bytes([9; 16]), &body) };
         let entry = fixture.catalog.entries().next().unwrap();
         let Fixture { site, accounts, users, others, .. } = &fixture;
-        let made = assemble(Parts { site, accounts, device: &device, users, others, entry }).unwrap();
+        let everybody = &Roster::default();
+        let parts = Parts { site, accounts, device: &device, users, everybody, others, entry };
+        let made = assemble(parts).unwrap();
         made.settings.provisioning.poll
     };
     let times: std::collections::BTreeSet<_> = (0..600)

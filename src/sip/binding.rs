@@ -32,6 +32,10 @@ pub struct Binding {
     pub source: Peer,
     /// The proxies the REGISTER came by, nearest to us first (`Path`, RFC 3327).
     pub path: Vec<String>,
+    /// Whether `source` is known to be the phone's own address, as far as a REGISTER can say: it came here, with no
+    /// `Path` and one `Via`. False where that was not noted.
+    #[serde(default)]
+    pub direct: bool,
     /// The phone's `User-Agent`; empty if it sent none.
     pub user_agent: String,
     /// The phone's `+sip.instance`, which stays when its Contact changes (RFC 5626).

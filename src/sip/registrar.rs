@@ -174,6 +174,7 @@ fn binding(contact: &Contact, expires_at: u64, asked: &Registration, who: Admitt
         credentials: who.credentials.cloned(),
         source: asked.source,
         path: asked.path.clone(),
+        direct: asked.direct,
         user_agent: asked.user_agent.clone(),
         instance: contact.instance.clone(),
         flow: contact.flow,

@@ -22,6 +22,8 @@ pub struct Registration {
     pub source: Peer,
     /// The proxies it came by, nearest to us first (RFC 3327).
     pub path: Vec<String>,
+    /// Whether the phone sent it to us itself: no proxy has put its `Via` before the phone's, or its `Path` there.
+    pub direct: bool,
     /// Whether the phone keeps a flow open that we are to use (RFC 5626): it says that it can, names itself and the
     /// flow, and came straight by a connection or by a proxy that keeps flows (§6).
     pub outbound: bool,
@@ -65,8 +67,8 @@ impl Registration {
         let field = |name| request.headers.get(name).unwrap_or_default();
         let path: Vec<String> = request.headers.all("Path").flat_map(list).map(str::to_owned).collect();
         let wish = Wish::read(request)?;
-        let direct = || from.is_reliable() && request.headers.all("Via").flat_map(list).count() == 1;
-        let kept = path.last().map_or_else(direct, |nearest| keeps_flows(nearest));
+        let direct = path.is_empty() && request.headers.all("Via").flat_map(list).count() == 1;
+        let kept = path.last().map_or(direct && from.is_reliable(), |nearest| keeps_flows(nearest));
         let aor = request.to().ok_or("To names no line")?;
         Ok(Self {
             line: (&aor).into(),
@@ -75,6 +77,7 @@ impl Registration {
             wish,
             source: from.back(request),
             path,
+            direct,
             user_agent: text(field("User-Agent")),
             call_id: field("Call-ID").to_owned(),
             cseq: request.cseq(),
@@ -220,6 +223,22 @@ mod tests {
         assert!(flow(&[supported, path("<sip:core;lr>, <sip:edge;lr;ob>")], udp));
         assert!(!flow(&[supported, path("<sip:core;lr;ob>, <sip:edge;lr>")], tcp));
         assert!(!flow(&[supported, ("Via", "SIP/2.0/TCP b")], tcp), "a proxy has it that does not say so");
+    }
+
+    #[test]
+    fn a_proxy_is_seen_by_its_path_or_its_via() {
+        let direct = |fields: &[(&str, &str)]| {
+            let mut request = Request::new(rsip::Method::Register, "sip:pbx");
+            request.headers.push("To", "<sip:u1@pbx>");
+            for (name, value) in fields {
+                request.headers.push(name, *value);
+            }
+            Registration::read(&request, "10.0.0.1:5060".parse().unwrap()).unwrap().direct
+        };
+        let (via, proxy) = (("Via", "SIP/2.0/UDP a;branch=z9hG4bK1"), ("Via", "SIP/2.0/UDP b"));
+        assert!(direct(&[via]));
+        assert!(!direct(&[proxy, via]) && !direct(&[("Via", "SIP/2.0/UDP b, SIP/2.0/UDP a")]));
+        assert!(!direct(&[via, ("Path", "<sip:edge;lr>")]));
     }
 
     #[test]

@@ -21,8 +21,16 @@ const DEEPEST: usize = 20;
 /// The most numbers in a name that are tried as `{n}`.
 const NUMBERS: u32 = 5;
 
-/// A parameter's line, from 1, and the ways in which a list may name it, the usual one first.
-type Named = (usize, Vec<String>);
+/// The most attributes of an element that are looked at, and the most elements of a file.
+const ATTRIBUTES: usize = 100;
+const ELEMENTS: usize = 20_000;
+
+/// How many unknown parameters of a file are told, and of how many of them it is said what is spelled much like them.
+const MANY: usize = 100;
+const NEAREST: usize = 10;
+
+/// Is told a parameter's line, from 1, and the ways in which a list may name it, the usual one first.
+type Told<'t> = &'t mut dyn FnMut(usize, &[String]);
 
 /// The parameters that models of these brands are given and that no list of theirs has, at the places in the templates
 /// that write them.
@@ -62,23 +70,29 @@ fn unknown_in(
 ) -> Vec<Finding> {
     let Ok(body) = set.render(entry, file, settings) else { return Vec::new() };
     let text = String::from_utf8_lossy(&body);
-    let is_unknown =
-        |(_, names): &Named| names[0].len() <= LONGEST && !names.iter().any(|name| is_listed(name, known));
-    let unknown = names(file.format, &text).into_iter().filter(is_unknown);
-    let unknown = unknown.map(|(line, names)| (line, numbered(&names[0])));
-    let unknown: Vec<(usize, String)> = unknown.filter(|(_, name)| is_new(name)).collect();
+    let mut unknown: Vec<(usize, String)> = Vec::new();
+    names(file.format, &text, &mut |line, names: &[String]| {
+        let is_looked_at = unknown.len() < MANY && names[0].len() <= LONGEST;
+        if is_looked_at && !names.iter().any(|name| is_listed(name, known)) {
+            let name = numbered(&names[0]);
+            unknown.extend(is_new(&name).then_some((line, name)));
+        }
+    });
     if unknown.is_empty() {
         return Vec::new();
     }
     let lines = set.origins(entry, file, settings).map(|(_, lines)| lines).unwrap_or_default();
-    let finding =
-        |(line, name): (usize, String)| written(set, (entry, file), &lines, line, says(entry, &name, known));
-    unknown.into_iter().map(finding).collect()
+    let finding = |(at, (line, name)): (usize, (usize, String))| {
+        let says = says(entry, &name, known, at < NEAREST);
+        written(set, (entry, file), &lines, line, says)
+    };
+    unknown.into_iter().enumerate().map(finding).collect()
 }
 
-fn says(entry: Entry<'_>, name: &str, known: &BTreeSet<&str>) -> String {
+fn says(entry: Entry<'_>, name: &str, known: &BTreeSet<&str>, with_nearest: bool) -> String {
     let brand = entry.brand_id;
-    let near = known.iter().map(|other| (strsim::osa_distance(name, other), other)).min();
+    let known = known.iter().filter(|_| with_nearest);
+    let near = known.map(|other| (strsim::osa_distance(name, other), other)).min();
     let near = near.filter(|(distance, _)| distance * 5 <= name.len());
     let near = near.map_or(String::new(), |(_, near)| format!(", but `{near}`"));
     format!(
@@ -122,28 +136,31 @@ fn runs(name: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-fn names(format: Format, text: &str) -> Vec<Named> {
-    match format {
-        Format::Xml => Document::parse(text).map(|document| of_xml(&document)).unwrap_or_default(),
-        _ => parameters(format, text).into_iter().map(|found| (found.line, vec![found.name])).collect(),
+fn names(format: Format, text: &str, tell: Told<'_>) {
+    if format == Format::Xml {
+        if let Ok(document) = Document::parse(text) {
+            of_xml(&document, tell);
+        }
+        return;
+    }
+    for found in parameters(format, text) {
+        tell(found.line, &[found.name]);
     }
 }
 
 /// Elements that say something, and attributes that are called like parameters.
-fn of_xml(document: &Document<'_>) -> Vec<Named> {
+fn of_xml(document: &Document<'_>, tell: Told<'_>) {
     let lines = Lines::of(document.input_text());
-    let mut found = Vec::new();
-    for node in document.descendants().filter(Node::is_element) {
-        let dotted = node.attributes().filter(|attribute| attribute.name().contains('.'));
-        let before = found.len();
-        found.extend(
-            dotted.map(|attribute| (lines.at(attribute.range().start), vec![attribute.name().to_owned()])),
-        );
-        if found.len() == before && node.text().is_some_and(|text| !text.trim().is_empty()) {
-            found.push((lines.at(node.range().start), of_element(node)));
+    for node in document.descendants().filter(Node::is_element).take(ELEMENTS) {
+        let mut is_dotted = false;
+        for attribute in node.attributes().filter(|attribute| attribute.name().contains('.')) {
+            is_dotted = true;
+            tell(lines.at(attribute.range().start), &[attribute.name().to_owned()]);
+        }
+        if !is_dotted && node.text().is_some_and(|text| !text.trim().is_empty()) {
+            tell(lines.at(node.range().start), &of_element(node));
         }
     }
-    found
 }
 
 /// By its own name, or by that and those around it, without the outermost or with it; each with the attributes that
@@ -161,12 +178,20 @@ fn of_element(node: Node<'_, '_>) -> Vec<String> {
     names
 }
 
-/// An element's tag and some of its attributes.
+/// An element's tag and some of its attributes, as far as a name is looked at.
 fn told(node: Node<'_, '_>, is_said: impl Fn(&str) -> bool) -> String {
-    let attributes = node.attributes().filter(|attribute| is_said(attribute.name()));
-    attributes.fold(node.tag_name().name().to_owned(), |name, attribute| {
-        format!("{name} {}={}", attribute.name(), attribute.value())
-    })
+    let mut name = node.tag_name().name().to_owned();
+    for attribute in node
+        .attributes()
+        .take(ATTRIBUTES)
+        .filter(|said| is_said(said.name()) && said.value().len() <= LONGEST)
+    {
+        if name.len() > LONGEST {
+            break;
+        }
+        name = format!("{name} {}={}", attribute.name(), attribute.value());
+    }
+    name
 }
 
 #[cfg(test)]
@@ -191,12 +216,25 @@ mod tests {
     #[test]
     fn an_element_is_known_by_itself_or_with_those_around_it() {
         let text = "<all><sip><line index=\"2\"><User>a</User><Ttl perm=\"R\">1</Ttl></line></sip><reg reg.1.a=\"1\"/></all>";
-        let found = names(Format::Xml, text);
+        let mut found = Vec::new();
+        names(Format::Xml, text, &mut |_, names: &[String]| found.push(names.to_vec()));
         let known = list("sip/line index={n}/User\nTtl\nreg.{n}.a\n");
-        let unknown = found.iter().filter(|(_, names)| !names.iter().any(|name| is_listed(name, &known)));
+        let unknown = found.iter().filter(|names| !names.iter().any(|name| is_listed(name, &known)));
         assert_eq!(found.len(), 3);
         assert_eq!(unknown.count(), 0);
-        assert_eq!(found[0].1[1], "sip/line index=2/User");
-        assert_eq!(found[1].1[3], "sip/line index=2/Ttl perm=R");
+        assert_eq!(found[0][1], "sip/line index=2/User");
+        assert_eq!(found[1][3], "sip/line index=2/Ttl perm=R");
+    }
+
+    #[test]
+    fn many_attributes_and_many_elements_cost_little() {
+        let attributes = (0..1900).map(|n| format!(" a{n}=\"{n}\"")).collect::<Vec<_>>().concat();
+        let text = format!("<r{attributes}>{}</r>", "<c>1</c>".repeat(60_000));
+        let (mut count, mut longest) = (0, 0);
+        names(Format::Xml, &text, &mut |_, names: &[String]| {
+            count += 1;
+            longest = longest.max(names.iter().map(String::len).max().unwrap_or_default());
+        });
+        assert!(count <= ELEMENTS && longest < 2 * LONGEST, "{count} {longest}");
     }
 }

@@ -99,6 +99,7 @@ impl Sample {
             accounts: &accounts,
             device: &device,
             users: &users,
+            everybody: &users.values().collect(),
             others: &others,
             entry,
         })

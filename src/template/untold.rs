@@ -215,6 +215,10 @@ mod tests {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with("provision.syslog_server is not told to it: "), "{told:?}");
         assert_eq!(untold(&set("{{ tones.country }} = {{ syslog.host }}\n"), &sample), [""; 0]);
+        let sample = self::sample(json!({"provision": {"syslog_server": "log.example:1514"}}));
+        let told = untold(&set("log = {{ syslog.host }}\n"), &sample);
+        assert!(told[0].starts_with("provision.syslog_server (port) is not told"), "{told:?}");
+        assert_eq!(untold(&set("log = {{ syslog.host }}:{{ syslog.port }}\n"), &sample), [""; 0]);
     }
 
     #[test]
@@ -226,6 +230,31 @@ mod tests {
             assert!(with("tcp")[0].starts_with("sip.transport (tcp) is not told"), "{:?}", with("tcp"));
             assert_eq!(with("udp"), [""; 0], "that is what it has without being told");
         }
+    }
+
+    #[test]
+    fn a_port_that_follows_the_transport_does_not_tell_it() {
+        let set = set("port = {{ lines[0].server.port }}\nregion = {{ tones.country }}\n");
+        let told = untold(&set, &sample(json!({"sip": {"transport": "tls"}, "language": "de-DE"})));
+        assert!(told[0].starts_with("sip.transport (tls) is not told"), "{told:?}");
+        assert!(told[1].starts_with("language is not told"), "{told:?}");
+        assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn a_codec_or_a_pinned_firmware_that_no_template_writes_is_told() {
+        let set = set(
+            "codecs = {% for codec in codecs %}{% if codec != \"opus\" %}{{ codec }} {% endif %}{% endfor %}\n",
+        );
+        let codecs = json!({"media": {"audio": {"codecs": ["OPUS", "G722", "PCMU"]}}});
+        let told = untold(&set, &sample(codecs));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("media.audio.codecs (opus) is not told"), "{told:?}");
+        let mut sample = sample(json!({}));
+        sample.account.insert("provision".into(), json!({"firmware": {"acme/one": "acme/one.rom"}}));
+        sample.phones_url = "http://prov.example.com/".to_owned();
+        let told = untold(&set, &sample);
+        assert!(told.iter().any(|told| told.starts_with("provision.firmware_url is not told")), "{told:?}");
     }
 
     #[test]

@@ -265,7 +265,8 @@ impl Book {
 }
 
 impl Seen {
-    /// The binding of a device. Nobody is told anything there: that goes through the proxy.
+    /// The binding of a device. Nobody is told anything there: that goes through the proxy. Whether that proxy is where the
+    /// REGISTER came from nobody says.
     fn of(self, device: Id) -> Binding {
         let place = self.received.as_deref().unwrap_or(self.contact.as_str());
         let source = Hop::read(place).and_then(|hop| hop.peer(Transport::Udp));
@@ -276,6 +277,7 @@ impl Seen {
             device: device.to_string(),
             credentials: None,
             path: Vec::new(),
+            direct: false,
             user_agent: self.user_agent,
             instance: None,
             flow: None,
@@ -313,6 +315,7 @@ mod tests {
         let received = Some("sip:203.0.113.9:40000;transport=tcp".to_owned());
         assert_eq!(source(Seen { received, ..seen("sip:front@10.0.0.1") }), "tcp:203.0.113.9:40000");
         assert_eq!(source(seen("sip:front@phone.example")), "udp:0.0.0.0:0");
+        assert!(!seen("sip:front@10.0.0.1:5062").of(device).direct, "a proxy may be there too");
     }
 
     #[tokio::test]

@@ -27,13 +27,16 @@ pub struct Phone {
     pub expires: u32,
     /// What it calls itself.
     pub user_agent: String,
+    /// Whether a SIP proxy stands before it that writes its `Via` and no `Path`.
+    pub is_behind_a_proxy: bool,
 }
 
 impl Phone {
     /// A phone of a daemon that fetches files below `base` and speaks SIP at `sip`.
     pub fn on(socket: UdpSocket, (mac, line): (&str, &str), base: String, sip: SocketAddr) -> Self {
         let (mac, line, user_agent) = (mac.to_owned(), line.to_owned(), "Fake/1.0".to_owned());
-        Self { socket, mac, line, base, sip, cseq: 0, expires: 300, user_agent }
+        let (cseq, expires, is_behind_a_proxy) = (0, 300, false);
+        Self { socket, mac, line, base, sip, cseq, expires, user_agent, is_behind_a_proxy }
     }
 
     /// Where it is.
@@ -98,9 +101,10 @@ impl Phone {
         self.cseq += 1;
         let (line, cseq, contact) = (&self.line, self.cseq, self.socket.local_addr().unwrap());
         let (uri, agent, expires) = (self.contact(), &self.user_agent, self.expires);
+        let own = if self.is_behind_a_proxy { "Via: SIP/2.0/UDP 10.0.0.7;branch=z9hG4bKown\r\n" } else { "" };
         let message = format!(
             "REGISTER sip:shop.example SIP/2.0\r\nVia: SIP/2.0/UDP {contact};rport;branch=z9hG4bK{line}{cseq}\r\n\
-             From: <sip:{line}@shop.example>;tag={line}\r\nTo: <sip:{line}@shop.example>\r\n\
+             {own}From: <sip:{line}@shop.example>;tag={line}\r\nTo: <sip:{line}@shop.example>\r\n\
              Call-ID: {line}-{contact}\r\nCSeq: {cseq} REGISTER\r\nContact: <{uri}>\r\nUser-Agent: {agent}\r\n\
              Max-Forwards: 70\r\nExpires: {expires}\r\n{authorization}Content-Length: 0\r\n\r\n"
         );

@@ -12,6 +12,7 @@ pub(crate) fn binding(port: u16, expires_at: u64) -> Binding {
         credentials: Some(Credentials { user: "u1".into(), password: Password::new("hidden") }),
         source: ([192, 0, 2, 7], port).into(),
         path: vec!["<sip:edge;lr>".into()],
+        direct: false,
         user_agent: "Phone/1".into(),
         instance: None,
         flow: None,
@@ -106,6 +107,18 @@ fn a_refresh_changes_the_end_only() {
     for other in [moved, Binding { credentials, ..binding(1, 200) }, binding(2, 200)] {
         assert!(!other.is_refresh_of(&before), "{other:?}");
     }
+}
+
+#[test]
+fn a_note_that_does_not_say_whether_a_proxy_stood_between_is_read_as_if_one_did() {
+    let mut note = serde_json::to_value(Binding { direct: true, ..binding(1, 100) }).unwrap();
+    note.as_object_mut().unwrap().remove("direct").unwrap();
+    let read: Binding = serde_json::from_value(note).unwrap();
+    assert_eq!(read, binding(1, 100));
+    assert!(
+        !Binding { direct: true, ..binding(1, 200) }.is_refresh_of(&read),
+        "now it is known, and written down"
+    );
 }
 
 #[test]

@@ -39,6 +39,19 @@ const fn call(path: &'static str, values: &'static [&'static str]) -> Wish {
     Wish { given: &[("provision.calls.kept_by", r#""phone""#)], ..wish(path, values) }
 }
 
+/// With one port for all: where nobody says one, it follows the transport.
+const fn transport(path: &'static str, name: &'static str, values: &'static [&'static str]) -> Wish {
+    Wish { given: &[("provision.port", "5060")], ..word(path, name, values) }
+}
+
+const fn codec(name: &'static str, values: &'static [&'static str]) -> Wish {
+    Wish { own: true, ..word(CODECS, name, values) }
+}
+
+const CODECS: &str = "media.audio.codecs";
+const SYSLOG: &str = "provision.syslog_server";
+const PINS: &str = "provision.firmware";
+const FIRMWARE: &str = "provision.firmware_url";
 const HOSTS: &[&str] = &[r#""one.example""#, r#""""#];
 const TEXTS: &[&str] = &[r#""One-1""#, r#""Two-2""#];
 
@@ -46,7 +59,7 @@ const TEXTS: &[&str] = &[r#""One-1""#, r#""Two-2""#];
 const EXPIRES: u32 = 300;
 
 /// All of them.
-pub(super) const WISHES: [Wish; 32] = [
+pub(super) const WISHES: [Wish; 42] = [
     call("call_forward", &[r#"{"enabled": true, "number": "100"}"#, r#"{"enabled": false}"#]),
     call("do_not_disturb", &[r#"{"enabled": true}"#, r#"{"enabled": false}"#]),
     call("provision.calls.forward_busy", &[r#""100""#, r#""""#]),
@@ -55,13 +68,22 @@ pub(super) const WISHES: [Wish; 32] = [
     word("media.encryption", "required", &[r#"{"enforce_security": true}"#, "{}"]),
     word("provision.dtmf", "info", &[r#""info""#, r#""rfc2833""#]),
     word("provision.dtmf", "inband", &[r#""inband""#, r#""rfc2833""#]),
-    word("provision.transport", "tcp", &[r#""tcp""#, r#""udp""#]),
-    word("provision.transport", "tls", &[r#""tls""#, r#""udp""#]),
-    word("sip.transport", "tcp", &[r#""tcp""#, r#""udp""#]),
-    word("sip.transport", "tls", &[r#""tls""#, r#""udp""#]),
+    transport("provision.transport", "tcp", &[r#""tcp""#, r#""udp""#]),
+    transport("provision.transport", "tls", &[r#""tls""#, r#""udp""#]),
+    transport("sip.transport", "tcp", &[r#""tcp""#, r#""udp""#]),
+    transport("sip.transport", "tls", &[r#""tls""#, r#""udp""#]),
+    codec("opus", &[r#"["OPUS", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("g722", &[r#"["G722", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("g729", &[r#"["G729", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("pcma", &[r#"["PCMA", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("gsm", &[r#"["GSM", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("ilbc", &[r#"["iLBC@30i", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("speex", &[r#"["speex", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("g7221_16", &[r#"["G7221@16000h", "PCMU"]"#, r#"["PCMU"]"#]),
+    codec("g7221_32", &[r#"["G7221@32000h", "PCMU"]"#, r#"["PCMU"]"#]),
     wish("provision.backup_server", HOSTS),
     wish("provision.contacts", &[r#"[{"name": "One", "number": "100"}]"#, "[]"]),
-    wish("provision.firmware_url", &[r#""http://one.example/one.rom""#, r#""""#]),
+    wish(FIRMWARE, &[r#""http://one.example/one.rom""#, r#""""#]),
     wish("provision.http_username", HOSTS),
     wish("provision.outbound_proxy", HOSTS),
     Wish {
@@ -72,11 +94,15 @@ pub(super) const WISHES: [Wish; 32] = [
         ..wish("provision.pickup_code", &[r#""*8""#, r#""""#])
     },
     wish("provision.poll_minutes", &["0", "60", "1440", "10080"]),
-    wish("provision.syslog_server", HOSTS),
+    wish(SYSLOG, HOSTS),
+    word(SYSLOG, "port", &[r#""one.example:514""#, r#""one.example:1514""#]),
     wish("provision.tones", &[r#""DE""#, r#""GB""#, r#""US""#]),
     wish("sip.expire_seconds", &["600", "7200"]),
     wish("sip.proxy", HOSTS),
-    own("language", &[r#""de-DE""#, r#""fr-FR""#, r#""en-US""#]),
+    Wish {
+        given: &[("provision.tones", r#""US""#)],
+        ..own("language", &[r#""de-DE""#, r#""fr-FR""#, r#""en-US""#])
+    },
     own("provision.admin_password", TEXTS),
     own("provision.hours24", &["true", "false"]),
     own("provision.ntp_server", HOSTS),
@@ -93,7 +119,9 @@ impl Wish {
         let owner = parts.owner().map(|user| &user.document.body);
         let accounts = parts.accounts.iter().map(|account| &account.document.body).filter(|_| !self.own);
         let mut bodies = [&parts.device.document.body].into_iter().chain(owner).chain(accounts);
-        self.is_in_force(settings) && bodies.any(|body| at(body, self.path).is_some_and(says))
+        let asks =
+            |body| at(body, self.path).is_some_and(says) || self.path == FIRMWARE && at(body, PINS).is_some();
+        self.is_in_force(settings) && bodies.any(asks)
     }
 
     /// Whether what the documents say of it came into the settings.
@@ -109,6 +137,9 @@ impl Wish {
             "provision.transport" | "sip.transport" => line.transport == self.word,
             "media.encryption" => line.srtp == self.word,
             "provision.dtmf" => line.dtmf == self.word,
+            CODECS => settings.codecs.iter().any(|codec| codec == self.word),
+            SYSLOG if self.word == "port" => settings.syslog.port != 514 && !settings.syslog.host.is_empty(),
+            FIRMWARE => !settings.firmware.url.is_empty(),
             "sip.expire_seconds" => line.expires != EXPIRES,
             _ => true,
         }

@@ -73,6 +73,7 @@ fn binding(expires_at: u64) -> Binding {
         credentials: None,
         source: ([10, 0, 0, 1], 5060).into(),
         path: Vec::new(),
+        direct: true,
         user_agent: String::new(),
         instance: None,
         flow: None,
