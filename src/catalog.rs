@@ -83,8 +83,8 @@ impl Catalog {
             })?;
             brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
             checks::check(id, &brand)
-                .and_then(|()| ranges::prepare(&mut brand))
                 .map_err(|(_, message)| CatalogError { brand: id.to_owned(), message })?;
+            ranges::prepare(&mut brand);
             catalog.brands.insert(id.to_owned(), brand);
         }
         (catalog.by_mac, catalog.by_id) =

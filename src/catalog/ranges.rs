@@ -1,13 +1,11 @@
 //! Which values parameters may have, ready to be compared with those of a file.
 
-use regex::Regex;
-
 use super::{Brand, Count, Family, Range};
 
 /// A range, and the names that it is about.
 #[derive(Debug, Clone)]
 pub struct Bound {
-    names: Regex,
+    names: Names,
     range: Range,
 }
 
@@ -20,21 +18,74 @@ pub enum Said<'p> {
     Between([i64; 2]),
 }
 
-impl Bound {
-    fn new(name: &str, range: &Range) -> Result<Self, String> {
-        let pattern = regex::escape(name).replace("\\{n\\}", "([0-9]+)").replace("\\*", ".*");
-        let unusable = |_| format!("ranges: {name:?} is too large to be looked for: write a simpler one");
-        Ok(Self { names: Regex::new(&format!("^{pattern}$")).map_err(unusable)?, range: range.clone() })
+/// Names as a range writes them: what stands between one `*`, which is anything, and the next.
+#[derive(Debug, Clone)]
+struct Names(Vec<Vec<Piece>>);
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    /// `{n}`: all digits that are there, and at least one.
+    Number,
+}
+
+impl Names {
+    fn parse(name: &str) -> Self {
+        Self(name.split('*').map(pieces).collect())
     }
 
+    /// The first number that a name has where it is one of these; `None` where it is none of them.
+    fn fit<'p>(&self, name: &'p str) -> Option<Option<&'p str>> {
+        let (first, others) = self.0.split_first()?;
+        let (mut left, mut number) = begin(first, name)?;
+        let Some((last, between)) = others.split_last() else { return left.is_empty().then_some(number) };
+        for pieces in between {
+            let (after, found) = ends(left).find_map(|end| begin(pieces, end))?;
+            (left, number) = (after, number.or(found));
+        }
+        let (_, found) = ends(left).filter_map(|end| begin(last, end)).find(|(after, _)| after.is_empty())?;
+        Some(number.or(found))
+    }
+}
+
+fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (at, text) in text.split("{n}").enumerate() {
+        pieces.extend((at > 0).then_some(Piece::Number));
+        pieces.extend((!text.is_empty()).then(|| Piece::Text(text.to_owned())));
+    }
+    pieces
+}
+
+/// What follows these pieces in a text that begins with them, and the first number among them.
+fn begin<'p>(pieces: &[Piece], mut text: &'p str) -> Option<(&'p str, Option<&'p str>)> {
+    let mut number = None;
+    for piece in pieces {
+        text = match piece {
+            Piece::Text(wanted) => text.strip_prefix(wanted.as_str())?,
+            Piece::Number => {
+                let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+                let (digits, rest) = text.split_at(end);
+                number = number.or(Some(digits).filter(|digits| !digits.is_empty()));
+                (!digits.is_empty()).then_some(rest)?
+            }
+        };
+    }
+    Some((text, number))
+}
+
+/// A text, and what is left of it behind each of its characters.
+fn ends(text: &str) -> impl Iterator<Item = &str> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).map(|at| &text[at..])
+}
+
+impl Bound {
     /// What it says of a parameter of this name; `None` where it is about others.
     pub fn of<'p>(&self, parameter: &'p str) -> Option<Said<'p>> {
+        let number = self.names.fit(parameter)?;
         match self.range {
-            Range::Between(range) => self.names.is_match(parameter).then_some(Said::Between(range)),
-            Range::Count(count) => {
-                let number = self.names.captures(parameter)?.get(1)?;
-                Some(Said::Numbered(count, number.as_str()))
-            }
+            Range::Between(range) => Some(Said::Between(range)),
+            Range::Count(count) => number.map(|number| Said::Numbered(count, number)),
         }
     }
 }
@@ -47,12 +98,35 @@ impl Family {
 }
 
 /// Makes the ranges of all families ready.
-pub(super) fn prepare(brand: &mut Brand) -> Result<(), super::checks::Wrong> {
-    for (id, family) in &mut brand.families {
-        let bounds =
-            family.ranges.iter().map(|(name, range)| Bound::new(name, range)).collect::<Result<_, _>>();
-        family.bounds =
-            bounds.map_err(|says| (format!("families.{id}.ranges"), format!("families.{id}.{says}")))?;
+pub(super) fn prepare(brand: &mut Brand) {
+    for family in brand.families.values_mut() {
+        let bound =
+            |(name, range): (&String, &Range)| Bound { names: Names::parse(name), range: range.clone() };
+        family.bounds = family.ranges.iter().map(bound).collect();
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_about_the_names_that_it_describes() {
+        for (names, name, number) in [
+            ("line{n}.*", "line12.label", Some(Some("12"))),
+            ("line{n}.*", "line.label", None),
+            ("key{n}", "key7", Some(Some("7"))),
+            ("key{n}", "key7x", None),
+            ("*.{n}.port", "sip.line.3.port", Some(Some("3"))),
+            ("*a*b{n}", "xaab9ab10", Some(Some("10"))),
+            ("*", "", Some(None)),
+            ("register.expires", "register.expires", Some(None)),
+            ("register.expires", "registerxexpires", None),
+            ("k idx={n} *", "k idx=2 perm=RW", Some(Some("2"))),
+            ("ü*ü", "üxü", Some(None)),
+            ("ü*ü", "ü", None),
+        ] {
+            assert_eq!(Names::parse(names).fit(name), number, "{names} {name}");
+        }
+    }
 }
