@@ -229,7 +229,7 @@ async fn a_broken_template_is_shown_and_the_old_set_keeps_serving() {
     let house = House::new().await;
     fs::write(template(&house.pack()), "version = 2\nname = {{ device.nmae }}\n").unwrap();
     let found = house.findings(|found| !found.is_empty()).await;
-    let Finding { file, line, column, message } = &found[0];
+    let Finding { file, line, column, message, .. } = &found[0];
     assert_eq!((file.as_str(), *line), ("acme/desk/phone.cfg", 2));
     assert!(*column > 0 && message.contains("nmae"), "{message}");
     assert!(house.serves("1").await);

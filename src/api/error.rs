@@ -313,12 +313,7 @@ mod tests {
 
     #[test]
     fn a_template_that_fails_is_named_by_its_place_only() {
-        let finding = Finding {
-            file: "yealink/t.cfg".into(),
-            line: 3,
-            column: 1,
-            message: "cannot add \"s3cret\"".into(),
-        };
+        let finding = Finding::new("yealink/t.cfg", (3, 1), "cannot add \"s3cret\"");
         let failure = Failure::unrenderable(Refusal::Template(finding));
         let said = failure.data.to_string();
         assert_eq!(failure.status.as_u16(), 400);

@@ -76,6 +76,12 @@ fn what_is_wrong_is_said_with_file_line_and_column() {
     fs::write(pack.path().join("templates/acme/desk/phone.cfg"), "name = {{ device.nmae }}\n").unwrap();
     let found = linted(pack.path(), false).unwrap_err();
     assert!(found.contains("acme/desk/phone.cfg:1:"), "{found}");
+    let catalog = pack.path().join("catalog/acme.toml");
+    let text = fs::read_to_string(&catalog).unwrap();
+    fs::write(&catalog, format!("nmae = 1\n{text}")).unwrap();
+    let found = linted(pack.path(), false).unwrap_err();
+    assert!(found.starts_with("acme.toml:1:1: unknown field `nmae`, expected "), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
 }
 
 #[test]
