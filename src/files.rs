@@ -77,8 +77,8 @@ pub enum Refusal {
     /// The documents do not make settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A template failed.
-    #[error("template {}:{}", .0.file, .0.line)]
+    /// A template failed. What the engine says of it may quote a password, so only its place is told.
+    #[error("template {}", failure(.0))]
     Template(Finding),
     /// The store failed.
     #[error(transparent)]
@@ -276,10 +276,9 @@ impl Files {
         let mut files = Vec::new();
         for file in entry.files() {
             match give_file(&set, (device, entry, file), &assembled.settings, sight) {
-                // What the engine says may quote a password.
                 Err(refusal @ Refusal::Template(_)) if file.optional => {
                     tracing::warn!(device = %device.id(), %refusal, "an optional file could not be made");
-                    assembled.warnings.push(format!("it is given no {}: {refusal} fails", file.template));
+                    assembled.warnings.push(format!("it is given no {}: {refusal}", file.template));
                 }
                 made => files.push(made?),
             }
@@ -327,6 +326,12 @@ fn give_file(
     let etag = format!("\"{}\"", rendered.digest);
     let File { secret, optional, posted, .. } = *file;
     Ok(GivenFile { name, rendered, etag, secret, optional, posted })
+}
+
+/// Where a template failed, and why where that quotes nothing.
+fn failure(found: &Finding) -> String {
+    let Finding { file, line, column, .. } = found;
+    if found.is_public { found.to_string() } else { format!("{file}:{line}:{column} fails") }
 }
 
 /// The family's events, unless the device names its own: what the event is called, and what follows for either.
