@@ -41,8 +41,10 @@ pub fn files(set: &Set, entry: Entry<'_>, sample: &Sample) -> Result<Vec<(String
     let (id, mac) = (settings.device.id, settings.device.mac.parse().ok());
     let mut made = Vec::new();
     for file in entry.files() {
-        let name =
-            file.name.of(entry.model, id, mac).ok_or_else(|| refused(&"the sample has no MAC address"))?;
+        let name = file
+            .name
+            .of(entry.model, id, mac)
+            .ok_or_else(|| refused(&"the device has no MAC address: state its `mac_address`"))?;
         made.push((name, set.render(entry, file, &settings)?));
     }
     Ok(made)
