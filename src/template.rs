@@ -111,7 +111,9 @@ impl Set {
             match engine(&woven, &unit) {
                 Ok(tera) => engines.extend(unit.place.map(|place| (place, tera))),
                 Err(found) => {
-                    found.into_iter().for_each(|found| findings.add(reports::placed(&woven, found)))
+                    for found in found {
+                        findings.add(reports::placed(&woven, found));
+                    }
                 }
             }
         }

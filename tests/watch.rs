@@ -239,6 +239,39 @@ async fn a_broken_template_is_shown_and_the_old_set_keeps_serving() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_an_editor_leaves_empty_or_with_control_characters_reaches_no_phone() {
+    let house = House::new().await;
+    for (text, says) in [("", "it is empty"), ("version = \0\n", "the control character")] {
+        fs::write(template(&house.pack()), text).unwrap();
+        let found = house.findings(|found| found.iter().any(|found| found.message.contains(says))).await;
+        assert_eq!((found[0].file.as_str(), found[0].line), ("acme/desk/phone.cfg", 1));
+        assert!(house.serves("1").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_template_refuses_a_phone_with_is_told_and_what_the_engine_says_is_not() {
+    let house = House::new().await;
+    let mac = mac_of("00acbe000001");
+    for (fails, told) in
+        [("{{ throw(message=\"no counter\") }}", "5: no counter"), ("{{ device.name | int }}", "19 fails")]
+    {
+        let only = "{% if device.mac == \"00acbe000001\" %}\n";
+        fs::write(template(&house.pack()), format!("a = 1\n{only} {fails}{{% endif %}}\n")).unwrap();
+        let told = format!("template acme/desk/phone.cfg:3:{told}");
+        let mut said = String::new();
+        for _ in 0..500 {
+            said = house.files.by_mac(mac).await.err().map_or(said, |refusal| refusal.to_string());
+            if said == told {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(said, told);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_template_that_becomes_what_it_was_is_no_longer_shown() {
     let house = House::new().await;
     fs::write(template(&house.pack()), "{% if %}\n").unwrap();

@@ -39,6 +39,7 @@ pub enum Format {
 /// A file that a phone asks for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each says another thing, in any combination")]
 pub struct File {
     /// Its name, such as `{mac}.cfg` or `snom{model}-{mac}.htm`.
     pub name: Pattern,
@@ -55,6 +56,9 @@ pub struct File {
     /// phone is told because it is old.
     #[serde(default)]
     pub optional: bool,
+    /// True where it is a list that may have nothing in it; else an empty file is a fault.
+    #[serde(default)]
+    pub may_be_empty: bool,
     /// True when the phone asks for it by POST: with a form by which its user logs in, or with what it says of itself.
     #[serde(default)]
     pub posted: bool,

@@ -111,6 +111,31 @@ fn a_template_that_is_not_there_is_a_finding() {
 }
 
 #[test]
+fn an_empty_file_is_found_unless_the_catalog_says_that_it_may_be_so() {
+    for template in ["", "\n \n", "{% if device.name == \"x\" %}a = 1{% endif %}\n"] {
+        let found = said(CATALOG, template);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("acme/a/phone.cfg:1:") && found[0].contains(": it is empty: "),
+            "{found:?}"
+        );
+        for right in ["optional", "may_be_empty"] {
+            let catalog = CATALOG.replace("\"text/plain\"", &format!("\"text/plain\", {right} = true"));
+            assert_eq!(said(&catalog, template), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_control_character_is_found_where_the_template_writes_it() {
+    let found = said(CATALOG, "a = 1\r\n\tb = \u{0}1\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    let says = "acme/a/phone.cfg:2:2: what it makes for acme/a/one is not right: it has the control character \"\\0\": take it";
+    assert!(found[0].starts_with(says), "{found:?}");
+    assert_eq!(said(CATALOG, "a = 1\r\n\tb = 2\n"), [""; 0]);
+}
+
+#[test]
 fn a_component_that_two_templates_define_is_named_in_the_second() {
     let component = "{% component c() %}{% endcomponent %}";
     let both = [("acme/one.cfg", component), ("acme/two.cfg", &*format!("a\n{component}"))];
