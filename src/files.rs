@@ -19,6 +19,7 @@ use crate::template::{Finding, Set};
 mod documents;
 mod explained;
 mod rosters;
+mod spoken;
 
 pub use documents::Instead;
 
@@ -78,7 +79,7 @@ pub enum Refusal {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A template failed. What the engine says of it may quote a password, so only its place is told.
-    #[error("template {}", failure(.0))]
+    #[error("template {}", spoken::failure(.0))]
     Template(Finding),
     /// The store failed.
     #[error(transparent)]
@@ -283,7 +284,7 @@ impl Files {
                 made => files.push(made?),
             }
         }
-        assembled.warnings.extend(said(&set, entry, &files, &assembled.settings));
+        assembled.warnings.extend(spoken::said(&set, entry, &files, &assembled.settings));
         Ok(Given {
             device: device.id(),
             account: device.account(),
@@ -297,23 +298,6 @@ impl Files {
     }
 }
 
-/// What templates tell the administrator: of masked settings, so that no secret is in it. Each is said once.
-fn said(set: &Set, entry: Entry<'_>, files: &[GivenFile], settings: &Settings) -> Vec<String> {
-    let mut said = Vec::new();
-    if files.iter().all(|file| file.rendered.warnings.is_empty()) {
-        return said;
-    }
-    let mut masked = settings.clone();
-    masked.mask();
-    let again = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
-    for warning in again.flat_map(|rendered| rendered.warnings) {
-        if !said.contains(&warning) {
-            said.push(warning);
-        }
-    }
-    said
-}
-
 fn give_file(
     set: &Set,
     (device, entry, file): (&Device, Entry<'_>, &File),
@@ -322,16 +306,11 @@ fn give_file(
 ) -> Result<GivenFile, Refusal> {
     let name = file.name.of(entry.model, device.id(), device.mac()).ok_or(SettingsError::NoMac)?;
     let render = if sight == Sight::Whole { render_sealed } else { render };
-    let rendered = render(set, entry, file, settings).map_err(Refusal::Template)?;
+    let failed = |found| Refusal::Template(spoken::unsecret(set, (entry, file), settings, found));
+    let rendered = render(set, entry, file, settings).map_err(failed)?;
     let etag = format!("\"{}\"", rendered.digest);
     let File { secret, optional, posted, .. } = *file;
     Ok(GivenFile { name, rendered, etag, secret, optional, posted })
-}
-
-/// Where a template failed, and why where that quotes nothing.
-fn failure(found: &Finding) -> String {
-    let Finding { file, line, column, .. } = found;
-    if found.is_public { found.to_string() } else { format!("{file}:{line}:{column} fails") }
 }
 
 /// The family's events, unless the device names its own: what the event is called, and what follows for either.

@@ -69,6 +69,11 @@ impl Finding {
         Self { file: file.to_owned(), line, column, message: message.into(), is_public: false }
     }
 
+    /// True of a rendering that was stopped only after as much work as one may take.
+    pub fn is_dear(&self) -> bool {
+        self.message == meter::TOO_MUCH
+    }
+
     /// What is wrong with a whole file, and quotes no value.
     pub fn whole(file: &str, message: impl Into<String>) -> Self {
         Self { is_public: true, ..Self::new(file, (1, 1), message) }

@@ -73,7 +73,7 @@ impl House {
         let pack = folder.path().join("pack");
         let store: Arc<dyn Store> = Arc::new(SledStore::open(Options::new(data.path())).unwrap());
         settle(&*store).await;
-        let acme = json!({"name": "Counter", "mac_address": "00acbe000001", "provision": {"endpoint_brand": "acme", "endpoint_model": "one"}});
+        let acme = json!({"name": "Counter", "mac_address": "00acbe000001", "sip": {"username": "counter", "password": "secret-1"}, "provision": {"endpoint_brand": "acme", "endpoint_model": "one"}});
         let snom = json!({"name": "Desk", "mac_address": "000413000001", "provision": {"endpoint_brand": "snom", "endpoint_model": "d785"}});
         let phones = [device(PHONE, CHILD, &acme), device(OTHER, CHILD, &snom)];
         commit(&*store, phones.map(put)).await.unwrap();
@@ -253,9 +253,14 @@ async fn a_template_that_an_editor_leaves_empty_or_with_control_characters_reach
 async fn what_a_template_refuses_a_phone_with_is_told_and_what_the_engine_says_is_not() {
     let house = House::new().await;
     let mac = mac_of("00acbe000001");
-    for (fails, told) in
-        [("{{ throw(message=\"no counter\") }}", "5: no counter"), ("{{ device.name | int }}", "19 fails")]
-    {
+    for (fails, told) in [
+        ("{{ throw(message=\"no \" ~ lines[0].password) }}", "5: no ********"),
+        (
+            "{% if lines[0].password == \"secret-1\" %}{{ throw(message=\"it is secret-1\") }}{% endif %}",
+            "45 fails",
+        ),
+        ("{{ device.name | int }}", "19 fails"),
+    ] {
         let only = "{% if device.mac == \"00acbe000001\" %}\n";
         fs::write(template(&house.pack()), format!("a = 1\n{only} {fails}{{% endif %}}\n")).unwrap();
         let told = format!("template acme/desk/phone.cfg:3:{told}");

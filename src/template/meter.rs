@@ -49,7 +49,8 @@ const PATH: u64 = 200;
 
 const TOO_LONG: &str =
     "the path of an attribute is longer than 200 bytes: name what it leads to more shortly";
-const TOO_MUCH: &str =
+/// What is said where a rendering costs more.
+pub(super) const TOO_MUCH: &str =
     "this takes more work than a file may: loop over less, and not in loops over each other";
 const TOO_LARGE: &str = "a value of more than 512 KiB is made here: write it out in parts instead";
 const TOO_DEEP: &str = "lists or maps lie in each other more than 12 deep: keep them flat";
