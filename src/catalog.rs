@@ -14,6 +14,7 @@ mod checks;
 pub mod codes;
 mod coverage;
 mod encryption;
+mod error;
 mod event;
 pub mod name;
 mod near;
@@ -23,6 +24,7 @@ pub use agent::Agent;
 pub use brand::{Brand, Count, Family, File, Format, Model, Range};
 pub use codes::{Code, KeyCodes, Row};
 pub use encryption::{Encryption, KeyError};
+pub use error::CatalogError;
 pub use event::{Content, Event, Events, MAX_EVENT_BODY};
 pub use name::{Asker, Pattern};
 pub use ranges::{Bound, Said};
@@ -62,28 +64,15 @@ pub struct Entry<'c> {
     pub model: &'c Model,
 }
 
-/// A catalog file that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("catalog {brand}.toml: {message}")]
-pub struct CatalogError {
-    /// The brand, from the file's name.
-    pub brand: String,
-    /// What is wrong, and where.
-    pub message: String,
-}
-
 impl Catalog {
     /// Reads one TOML text per brand id.
     pub fn parse<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Self, CatalogError> {
         let mut catalog = Self::default();
         for (id, text) in texts {
-            let mut brand: Brand = toml::from_str(text).map_err(|e| CatalogError {
-                brand: id.to_owned(),
-                message: e.to_string().trim().to_owned(),
-            })?;
-            brand.check().map_err(|message| CatalogError { brand: id.to_owned(), message })?;
-            checks::check(id, &brand)
-                .map_err(|(_, message)| CatalogError { brand: id.to_owned(), message })?;
+            let mut brand: Brand =
+                toml::from_str(text).map_err(|error| CatalogError::unreadable(id, &error))?;
+            let checked = brand.check().and_then(|()| checks::check(id, &brand));
+            checked.map_err(|wrong| CatalogError::wrong(id, wrong))?;
             ranges::prepare(&mut brand);
             catalog.brands.insert(id.to_owned(), brand);
         }

@@ -182,7 +182,7 @@ impl Command {
             }
             Self::NewPack(pack) => pack.run(out),
             Self::Lint(lint) => lint.run(out),
-            Self::Render(render) => render.run(out),
+            Self::Render(render) => render.run(out, &mut io::stderr()),
             Self::Explain(explain) => explain.run(out),
             Self::Check(place) => check(place, out),
             Self::Export { place, to } => {

@@ -19,6 +19,7 @@ use crate::template::{Finding, Set};
 mod documents;
 mod explained;
 mod rosters;
+mod spoken;
 
 pub use documents::Instead;
 
@@ -77,8 +78,8 @@ pub enum Refusal {
     /// The documents do not make settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A template failed.
-    #[error("template {}:{}", .0.file, .0.line)]
+    /// A template failed. What the engine says of it may quote a password, so only its place is told.
+    #[error("template {}", spoken::failure(.0))]
     Template(Finding),
     /// The store failed.
     #[error(transparent)]
@@ -276,15 +277,14 @@ impl Files {
         let mut files = Vec::new();
         for file in entry.files() {
             match give_file(&set, (device, entry, file), &assembled.settings, sight) {
-                // What the engine says may quote a password.
                 Err(refusal @ Refusal::Template(_)) if file.optional => {
                     tracing::warn!(device = %device.id(), %refusal, "an optional file could not be made");
-                    assembled.warnings.push(format!("it is given no {}: {refusal} fails", file.template));
+                    assembled.warnings.push(format!("it is given no {}: {refusal}", file.template));
                 }
                 made => files.push(made?),
             }
         }
-        assembled.warnings.extend(said(&set, entry, &files, &assembled.settings));
+        assembled.warnings.extend(spoken::said(&set, entry, &files, &assembled.settings));
         Ok(Given {
             device: device.id(),
             account: device.account(),
@@ -298,23 +298,6 @@ impl Files {
     }
 }
 
-/// What templates tell the administrator: of masked settings, so that no secret is in it. Each is said once.
-fn said(set: &Set, entry: Entry<'_>, files: &[GivenFile], settings: &Settings) -> Vec<String> {
-    let mut said = Vec::new();
-    if files.iter().all(|file| file.rendered.warnings.is_empty()) {
-        return said;
-    }
-    let mut masked = settings.clone();
-    masked.mask();
-    let again = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
-    for warning in again.flat_map(|rendered| rendered.warnings) {
-        if !said.contains(&warning) {
-            said.push(warning);
-        }
-    }
-    said
-}
-
 fn give_file(
     set: &Set,
     (device, entry, file): (&Device, Entry<'_>, &File),
@@ -323,7 +306,8 @@ fn give_file(
 ) -> Result<GivenFile, Refusal> {
     let name = file.name.of(entry.model, device.id(), device.mac()).ok_or(SettingsError::NoMac)?;
     let render = if sight == Sight::Whole { render_sealed } else { render };
-    let rendered = render(set, entry, file, settings).map_err(Refusal::Template)?;
+    let failed = |found| Refusal::Template(spoken::unsecret(set, (entry, file), settings, found));
+    let rendered = render(set, entry, file, settings).map_err(failed)?;
     let etag = format!("\"{}\"", rendered.digest);
     let File { secret, optional, posted, .. } = *file;
     Ok(GivenFile { name, rendered, etag, secret, optional, posted })

@@ -54,12 +54,7 @@ pub fn render_sealed(
     let plain = render(set, entry, file, settings)?;
     let Some(encryption) = settings.encryption.in_force().filter(|_| file.secret) else { return Ok(plain) };
     let sealed = seal::seal(encryption, &settings.encryption.key, &plain.body);
-    let finding = |error: seal::Unsealable| Finding {
-        file: file.template.clone(),
-        line: 0,
-        column: 0,
-        message: error.to_string(),
-    };
+    let finding = |error: seal::Unsealable| Finding::whole(&file.template, error.to_string());
     let (body, warnings) = (Bytes::from(sealed.map_err(finding)?), plain.warnings);
     let is_coding = encryption.content_coding().is_some();
     let content_type = if is_coding { plain.content_type } else { OPAQUE.to_owned() };

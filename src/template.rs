@@ -15,6 +15,7 @@ use crate::id::Digest;
 use crate::pack::Pack;
 use crate::settings::Settings;
 
+mod advice;
 mod escape;
 mod faults;
 mod findings;
@@ -27,7 +28,9 @@ mod meter;
 mod names;
 mod parameters;
 pub mod read_back;
+mod reports;
 mod rows;
+mod stopped;
 mod token;
 mod untold;
 mod uses;
@@ -49,12 +52,32 @@ pub const LONGEST: usize = 1 << 20;
 pub struct Finding {
     /// The template's name, or the catalog's.
     pub file: String,
-    /// From 1; 0 where no line can be named.
+    /// From 1; 1 where the whole file is meant.
     pub line: usize,
-    /// From 1; 0 where no column can be named.
+    /// From 1, in characters; 1 where the whole line is meant.
     pub column: usize,
-    /// What is wrong, and what would be right as far as that is known.
+    /// What is wrong, and what to do about it.
     pub message: String,
+    /// True where the message quotes no value of a document, so that administrators and the log may be told.
+    #[serde(skip)]
+    pub is_public: bool,
+}
+
+impl Finding {
+    /// What is wrong at a place, which may quote values.
+    pub fn new(file: &str, (line, column): (usize, usize), message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line, column, message: message.into(), is_public: false }
+    }
+
+    /// True of a rendering that was stopped only after as much work as one may take.
+    pub fn is_dear(&self) -> bool {
+        self.message == meter::TOO_MUCH
+    }
+
+    /// What is wrong with a whole file, and quotes no value.
+    pub fn whole(file: &str, message: impl Into<String>) -> Self {
+        Self { is_public: true, ..Self::new(file, (1, 1), message) }
+    }
 }
 
 /// Compiled templates and the catalog that names them.
@@ -76,14 +99,7 @@ impl Set {
     /// Compiles a pack. Reports every file that is wrong, not only the first.
     pub fn compile(pack: &Pack) -> Result<Self, Vec<Finding>> {
         let texts = pack.catalogs.iter().map(|(brand, text)| (brand.as_str(), text.text.as_str()));
-        let catalog = Catalog::parse(texts).map_err(|error| {
-            vec![Finding {
-                file: format!("{}.toml", error.brand),
-                line: 0,
-                column: 0,
-                message: error.message,
-            }]
-        })?;
+        let catalog = Catalog::parse(texts).map_err(|error| vec![reports::of_catalog(pack, error)])?;
         let mut findings = Findings::default();
         let uses = limits::uses(pack, &mut findings);
         let units = uses::units(&uses, places(&catalog, pack));
@@ -99,7 +115,11 @@ impl Set {
         for unit in units {
             match engine(&woven, &unit) {
                 Ok(tera) => engines.extend(unit.place.map(|place| (place, tera))),
-                Err(found) => found.into_iter().for_each(|found| findings.add(placed(&woven, found))),
+                Err(found) => {
+                    for found in found {
+                        findings.add(reports::placed(&woven, found));
+                    }
+                }
             }
         }
         if !findings.is_empty() {
@@ -124,14 +144,46 @@ impl Set {
 
     /// Renders a file of a model.
     pub fn render(&self, entry: Entry<'_>, file: &File, settings: &Settings) -> Result<Vec<u8>, Finding> {
-        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        let context = self.context(entry, file, settings)?;
         self.render_in(entry, file, &context)
     }
 
     fn render_in(&self, entry: Entry<'_>, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
         let place = self.place_of(entry, file.format);
-        let tera = self.engines.get(&(place, file.format)).ok_or_else(|| missing(&file.template))?;
-        run(tera, file, context).map_err(|found| placed(&self.woven, found))
+        let name = self.resolved(entry, &file.template);
+        let tera = self.engines.get(&(place, file.format)).filter(|_| self.texts.contains_key(&name));
+        let tera = tera.ok_or_else(|| self.missing(entry, file))?;
+        run(tera, file, context).map_err(|found| match found.line {
+            0 => {
+                let (line, column) = reports::begins(&self.texts[&name], &found);
+                Finding { file: name, line, column, ..found }
+            }
+            _ => reports::placed(&self.woven, found),
+        })
+    }
+
+    fn context(&self, entry: Entry<'_>, file: &File, settings: &impl Serialize) -> Result<Context, Finding> {
+        let failed = |error| Finding::new(&self.resolved(entry, &file.template), (1, 1), format!("{error}"));
+        Context::from_serialize(settings).map_err(failed)
+    }
+
+    /// A file of the catalog has no template.
+    fn missing(&self, entry: Entry<'_>, file: &File) -> Finding {
+        let at = entry.files().position(|other| other.name == file.name).unwrap_or_default();
+        let row = format!("families.{}.files.{at}.template", entry.family_id);
+        let message = format!(
+            "there is no template `{}` in the folder of the model, the family or the brand, or in `shared`: put it there, \
+             or name one that is there",
+            file.template
+        );
+        self.in_catalog(entry.brand_id, &row, message)
+    }
+
+    /// What is wrong with a key or an element of a list in a brand's catalog.
+    fn in_catalog(&self, brand: &str, path: &str, message: String) -> Finding {
+        let place = self.catalogs.get(brand).and_then(|text| rows::place_of(text, path));
+        let (line, column) = place.unwrap_or((1, 1));
+        Finding { line, column, ..Finding::whole(&format!("{brand}.toml"), message) }
     }
 
     /// Where a model's templates are looked up from: its own folder where it has one, else its family's.
@@ -157,14 +209,14 @@ impl Set {
         file: &File,
         settings: &serde_json::Value,
     ) -> Result<Vec<u8>, Finding> {
-        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        let context = self.context(entry, file, settings)?;
         self.render_in(entry, file, &context)
     }
 
     /// A file of a model, and for each of its lines the places in templates that wrote something of it; no lines
     /// where that cannot be told, because a template looks at what another one wrote.
     pub fn origins(&self, entry: Entry<'_>, file: &File, settings: &Settings) -> Result<Origins, Finding> {
-        let context = Context::from_serialize(settings).map_err(|error| finding(&file.template, &error))?;
+        let context = self.context(entry, file, settings)?;
         let body = self.render_in(entry, file, &context)?;
         let lines = marks::Marked::of(self, entry, file.format)?.origins(file, &context, &body);
         Ok((body, lines))
@@ -172,29 +224,18 @@ impl Set {
 
     /// The line of a brand's catalog, from 1, where a key or an element of a list stands: `families.t4x.files.0`.
     pub fn catalog_line(&self, brand: &str, path: &str) -> Option<usize> {
-        rows::line_of(self.catalogs.get(brand)?, path)
+        Some(rows::place_of(self.catalogs.get(brand)?, path)?.0)
     }
 }
 
 fn run(tera: &Tera, file: &File, context: &Context) -> Result<Vec<u8>, Finding> {
-    let mut body = Limited { bytes: Vec::with_capacity(8192), is_full: false };
+    let mut body = Limited { bytes: Vec::with_capacity(8192) };
     meter::begin();
     warnings::begin();
-    if let Err(error) = tera.render_to(&file.template, context, &mut body) {
-        let found = finding(&file.template, &error);
-        return Err(if body.is_full { Finding { message: TOO_LONG.to_owned(), ..found } } else { found });
-    }
+    stopped::begin();
+    tera.render_to(&file.template, context, &mut body)
+        .map_err(|error| reports::of_rendering(&file.template, &error))?;
     Ok(if file.format == Format::Quoted { crlf(&body.bytes) } else { body.bytes })
-}
-
-/// A finding in a woven text, at the place in the author's.
-fn placed(woven: &BTreeMap<String, Woven>, found: Finding) -> Finding {
-    match woven.get(&found.file) {
-        Some(woven) if found.column > 0 => {
-            Finding { column: woven.column(found.line, found.column), ..found }
-        }
-        _ => found,
-    }
 }
 
 /// Lines that end with CR LF, however the template was saved.
@@ -241,51 +282,18 @@ fn folders(place: &str) -> Vec<String> {
 
 /// Compiles what belongs together.
 fn engine(woven: &BTreeMap<String, Woven>, unit: &Unit<'_>) -> Result<Tera, Vec<Finding>> {
-    let named = unit.place.as_ref().map_or_else(|| unit.folders[0].trim_end_matches('/'), |(place, _)| place);
+    let named = unit.names.first().copied().unwrap_or_default();
     let mut tera = Tera::new();
-    let whole = |error: tera::Error| findings(named, &error);
+    let whole = |error: tera::Error| reports::of_compiling(woven, named, &error);
     tera.set_fallback_prefixes(unit.folders.clone()).map_err(whole)?;
     tera.autoescape_on([""]);
     tera.set_escape_fn(escape::of(unit.place.as_ref().map_or(Format::KeyValue, |(_, format)| *format)));
     meter::equip(&mut tera);
     warnings::equip(&mut tera);
+    stopped::equip(&mut tera);
     let texts = unit.names.iter().filter_map(|name| Some((*name, &woven.get(*name)?.text)));
     tera.add_raw_templates(texts).map_err(whole)?;
     Ok(tera)
-}
-
-fn missing(template: &str) -> Finding {
-    let message = "there is no such template in the folder of the model, the family or the brand".to_owned();
-    Finding { file: template.to_owned(), line: 0, column: 0, message }
-}
-
-/// What went wrong in a rendering: one report.
-fn finding(template: &str, error: &tera::Error) -> Finding {
-    let text = error.to_string();
-    read_report(template, text.strip_prefix("error: ").unwrap_or(&text))
-}
-
-/// How many reports of one engine are read.
-const REPORTS: usize = 1000;
-
-/// Tera reports as `error: what`, `--> file:line:column`, and the source line; several reports may come in one.
-fn findings(template: &str, error: &tera::Error) -> Vec<Finding> {
-    let text = error.to_string();
-    let reports = text.split("error: ").map(str::trim).filter(|report| !report.is_empty());
-    let mut found: Vec<Finding> = reports.take(REPORTS).map(|report| read_report(template, report)).collect();
-    if found.is_empty() {
-        found.push(missing(template));
-    }
-    found
-}
-
-fn read_report(template: &str, report: &str) -> Finding {
-    let (message, rest) = report.split_once("--> ").unwrap_or((report, ""));
-    let mut place = rest.lines().next().unwrap_or_default().rsplitn(3, ':');
-    let column = place.next().and_then(|n| n.trim().parse().ok()).unwrap_or(0);
-    let line = place.next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let file = place.next().unwrap_or(template).to_owned();
-    Finding { file, line, column, message: message.trim().to_owned() }
 }
 
 const TOO_LONG: &str = "the file grows beyond 1 MiB: write less, or loop over less";
@@ -293,13 +301,12 @@ const TOO_LONG: &str = "the file grows beyond 1 MiB: write less, or loop over le
 /// A writer that refuses more than [`LONGEST`] bytes, which stops the rendering.
 struct Limited {
     bytes: Vec<u8>,
-    is_full: bool,
 }
 
 impl io::Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.bytes.len() + bytes.len() > LONGEST {
-            self.is_full = true;
+            stopped::keep(TOO_LONG);
             return Err(io::Error::other(TOO_LONG));
         }
         self.bytes.extend_from_slice(bytes);

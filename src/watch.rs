@@ -38,8 +38,7 @@ const SLOW: Duration = Duration::from_secs(30);
 /// Compiles a pack and tries every template on the shipped samples, but for those of brands that are as they were
 /// shipped: they were tried before they were.
 pub fn compile(pack: &Pack) -> Result<Set, Vec<Finding>> {
-    let place = |found: Vec<Finding>| found.into_iter().map(with_place).collect::<Vec<_>>();
-    let set = Set::compile(pack).map_err(place)?;
+    let set = Set::compile(pack)?;
     let changed = pack.brands_unlike(&Pack::shipped());
     let found = lint::lint_brands(&set, &lint::shipped_samples(), |brand| changed.contains(brand));
     if found.is_empty() { Ok(set) } else { Err(found) }
@@ -187,23 +186,11 @@ impl Watcher {
     }
 
     fn refuse(&self, found: Vec<Finding>) {
-        for Finding { file, line, column, message } in &found {
+        for Finding { file, line, column, message, .. } in &found {
             warn!(file, line, column, "{message}");
         }
         warn!(findings = found.len(), "the catalog and templates in use stay as they were");
         self.files.refuse(found);
-    }
-}
-
-/// A catalog's findings say in their message where they are; moves that to where it belongs.
-fn with_place(finding: Finding) -> Finding {
-    let number = |word: &str| {
-        let after = finding.message.split_once(word)?.1;
-        after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    };
-    match (finding.line, number("error at line "), number(", column ")) {
-        (0, Some(line), Some(column)) => Finding { line, column, ..finding },
-        _ => finding,
     }
 }
 

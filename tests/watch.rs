@@ -73,7 +73,7 @@ impl House {
         let pack = folder.path().join("pack");
         let store: Arc<dyn Store> = Arc::new(SledStore::open(Options::new(data.path())).unwrap());
         settle(&*store).await;
-        let acme = json!({"name": "Counter", "mac_address": "00acbe000001", "provision": {"endpoint_brand": "acme", "endpoint_model": "one"}});
+        let acme = json!({"name": "Counter", "mac_address": "00acbe000001", "sip": {"username": "counter", "password": "secret-1"}, "provision": {"endpoint_brand": "acme", "endpoint_model": "one"}});
         let snom = json!({"name": "Desk", "mac_address": "000413000001", "provision": {"endpoint_brand": "snom", "endpoint_model": "d785"}});
         let phones = [device(PHONE, CHILD, &acme), device(OTHER, CHILD, &snom)];
         commit(&*store, phones.map(put)).await.unwrap();
@@ -229,13 +229,51 @@ async fn a_broken_template_is_shown_and_the_old_set_keeps_serving() {
     let house = House::new().await;
     fs::write(template(&house.pack()), "version = 2\nname = {{ device.nmae }}\n").unwrap();
     let found = house.findings(|found| !found.is_empty()).await;
-    let Finding { file, line, column, message } = &found[0];
+    let Finding { file, line, column, message, .. } = &found[0];
     assert_eq!((file.as_str(), *line), ("acme/desk/phone.cfg", 2));
     assert!(*column > 0 && message.contains("nmae"), "{message}");
     assert!(house.serves("1").await);
     fs::write(template(&house.pack()), body_of("3")).unwrap();
     house.comes_to_serve("3").await;
     house.findings(<[_]>::is_empty).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_an_editor_leaves_empty_or_with_control_characters_reaches_no_phone() {
+    let house = House::new().await;
+    for (text, says) in [("", "it is empty"), ("version = \0\n", "the control character")] {
+        fs::write(template(&house.pack()), text).unwrap();
+        let found = house.findings(|found| found.iter().any(|found| found.message.contains(says))).await;
+        assert_eq!((found[0].file.as_str(), found[0].line), ("acme/desk/phone.cfg", 1));
+        assert!(house.serves("1").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_template_refuses_a_phone_with_is_told_and_what_the_engine_says_is_not() {
+    let house = House::new().await;
+    let mac = mac_of("00acbe000001");
+    for (fails, told) in [
+        ("{{ throw(message=\"no \" ~ lines[0].password) }}", "5: no ********"),
+        (
+            "{% if lines[0].password == \"secret-1\" %}{{ throw(message=\"it is secret-1\") }}{% endif %}",
+            "45 fails",
+        ),
+        ("{{ device.name | int }}", "19 fails"),
+    ] {
+        let only = "{% if device.mac == \"00acbe000001\" %}\n";
+        fs::write(template(&house.pack()), format!("a = 1\n{only} {fails}{{% endif %}}\n")).unwrap();
+        let told = format!("template acme/desk/phone.cfg:3:{told}");
+        let mut said = String::new();
+        for _ in 0..500 {
+            said = house.files.by_mac(mac).await.err().map_or(said, |refusal| refusal.to_string());
+            if said == told {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(said, told);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

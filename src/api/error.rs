@@ -256,7 +256,6 @@ fn taken(field: Unique, entity: &Entity) -> Failure {
     Failure::problem(path, "unique", Problem::new(message).cause(cause.unwrap_or_default()))
 }
 
-/// A template's message may quote what it was given, so only the place is told.
 fn sentence(refusal: &Refusal) -> String {
     format!("the phone's files cannot be made from this: {refusal}")
 }
@@ -313,16 +312,18 @@ mod tests {
 
     #[test]
     fn a_template_that_fails_is_named_by_its_place_only() {
-        let finding = Finding {
-            file: "yealink/t.cfg".into(),
-            line: 3,
-            column: 1,
-            message: "cannot add \"s3cret\"".into(),
-        };
+        let finding = Finding::new("yealink/t.cfg", (3, 1), "cannot add \"s3cret\"");
         let failure = Failure::unrenderable(Refusal::Template(finding));
         let said = failure.data.to_string();
         assert_eq!(failure.status.as_u16(), 400);
-        assert!(said.contains("yealink/t.cfg:3") && !said.contains("s3cret"), "{said}");
+        assert!(said.contains("yealink/t.cfg:3:1") && !said.contains("s3cret"), "{said}");
+    }
+
+    #[test]
+    fn what_a_template_refuses_with_is_told() {
+        let refusal = Refusal::Template(Finding::whole("acme/base.cfg", "no boom"));
+        let said = Failure::unrenderable(refusal).data.to_string();
+        assert!(said.contains("cannot be made from this: template acme/base.cfg:1:1: no boom"), "{said}");
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub enum Format {
 /// A file that a phone asks for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each says another thing, in any combination")]
 pub struct File {
     /// Its name, such as `{mac}.cfg` or `snom{model}-{mac}.htm`.
     pub name: Pattern,
@@ -55,6 +56,9 @@ pub struct File {
     /// phone is told because it is old.
     #[serde(default)]
     pub optional: bool,
+    /// True where it is a list that may have nothing in it; else an empty file is a fault.
+    #[serde(default)]
+    pub may_be_empty: bool,
     /// True when the phone asks for it by POST: with a form by which its user logs in, or with what it says of itself.
     #[serde(default)]
     pub posted: bool,
@@ -199,26 +203,38 @@ pub struct Brand {
 }
 
 impl Brand {
-    pub(super) fn check(&self) -> Result<(), String> {
-        if let Some(wrong) = self.mac_prefixes.iter().find(|oui| !is_oui(oui)) {
-            return Err(format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits"));
+    /// Says what is wrong, and the path of where.
+    pub(super) fn check(&self) -> Result<(), (String, String)> {
+        if let Some(at) = self.mac_prefixes.iter().position(|oui| !is_oui(oui)) {
+            let wrong = &self.mac_prefixes[at];
+            let says =
+                format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits: write it so");
+            return Err((format!("mac_prefixes.{at}"), says));
         }
         for (id, family) in &self.families {
             if family.files.is_empty() {
-                return Err(format!("families.{id}.files is empty: its phones could never fetch anything"));
+                let says = format!(
+                    "families.{id}.files is empty: name what its phones fetch, or leave the family out"
+                );
+                return Err((format!("families.{id}.files"), says));
             }
             let sent =
                 [&self.uploads, &self.overrides].into_iter().chain(&family.uploads).chain(&family.overrides);
             if sent.flatten().any(Pattern::is_in_folder) {
-                return Err(format!("families.{id}: what phones send has a name without a folder"));
+                let says =
+                    format!("families.{id}: what phones send has a name without a folder: leave it out");
+                return Err((format!("families.{id}"), says));
             }
             let counted = |(_, range): &(&String, &Range)| matches!(range, Range::Count(_));
             if let Some((name, _)) =
                 family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}"))
             {
-                return Err(format!("families.{id}.ranges: {name:?} has no {{n}} that could be counted"));
+                let says = format!(
+                    "families.{id}.ranges: {name:?} has no {{n}} that could be counted: write where it stands"
+                );
+                return Err((format!("families.{id}.ranges"), says));
             }
-            codes::check(self, family)?;
+            codes::check(self, family).map_err(|says| (format!("families.{id}"), says))?;
         }
         Ok(())
     }

@@ -18,6 +18,10 @@ pub enum Said<'p> {
     Between([i64; 2]),
 }
 
+/// A name that is one of a range, and the first number in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fit<'p>(Option<&'p str>);
+
 /// Names as a range writes them: what stands between one `*`, which is anything, and the next.
 #[derive(Debug, Clone)]
 struct Names(Vec<Vec<Piece>>);
@@ -34,17 +38,18 @@ impl Names {
         Self(name.split('*').map(pieces).collect())
     }
 
-    /// The first number that a name has where it is one of these; `None` where it is none of them.
-    fn fit<'p>(&self, name: &'p str) -> Option<Option<&'p str>> {
+    fn fit<'p>(&self, name: &'p str) -> Option<Fit<'p>> {
         let (first, others) = self.0.split_first()?;
         let (mut left, mut number) = begin(first, name)?;
-        let Some((last, between)) = others.split_last() else { return left.is_empty().then_some(number) };
+        let Some((last, between)) = others.split_last() else {
+            return left.is_empty().then_some(Fit(number));
+        };
         for pieces in between {
             let (after, found) = ends(left).find_map(|end| begin(pieces, end))?;
             (left, number) = (after, number.or(found));
         }
         let (_, found) = ends(left).filter_map(|end| begin(last, end)).find(|(after, _)| after.is_empty())?;
-        Some(number.or(found))
+        Some(Fit(number.or(found)))
     }
 }
 
@@ -82,7 +87,7 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
 impl Bound {
     /// What it says of a parameter of this name; `None` where it is about others.
     pub fn of<'p>(&self, parameter: &'p str) -> Option<Said<'p>> {
-        let number = self.names.fit(parameter)?;
+        let Fit(number) = self.names.fit(parameter)?;
         match self.range {
             Range::Between(range) => Some(Said::Between(range)),
             Range::Count(count) => number.map(|number| Said::Numbered(count, number)),
@@ -126,7 +131,7 @@ mod tests {
             ("ü*ü", "üxü", Some(None)),
             ("ü*ü", "ü", None),
         ] {
-            assert_eq!(Names::parse(names).fit(name), number, "{names} {name}");
+            assert_eq!(Names::parse(names).fit(name), number.map(Fit), "{names} {name}");
         }
     }
 }

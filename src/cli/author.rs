@@ -10,8 +10,11 @@ use serde_json::Value;
 
 use super::{Failure, golden, lines, say};
 use crate::catalog::Entry;
+use crate::device::Mac;
+use crate::document::Body;
 use crate::pack::Pack;
 use crate::render::render;
+use crate::schema::{Invalid, Noun, Problem, Schema};
 use crate::settings::assemble;
 use crate::template::lint::{self, Sample};
 use crate::template::{Finding, Set, guides};
@@ -128,13 +131,17 @@ impl Lint {
 }
 
 impl Render {
-    pub(super) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+    /// Prints the files; of a device's own document, what its phone cannot do of it is said beside them.
+    pub(super) fn run(&self, out: &mut dyn Write, beside: &mut dyn Write) -> Result<(), Failure> {
         let (set, brands) = load(self.dir.as_deref())?;
         let sample = self.phone.documents()?;
         for entry in self.phone.entries(&set, &brands, &sample)? {
-            for (name, body) in golden::files(&set, entry, &sample)? {
+            for (name, body) in golden::files(&set, entry, &sample).map_err(|found| self.phone.of(&found))? {
                 let body = String::from_utf8_lossy(&body);
                 say(out, &format!("==> {}: {name} <==\n{body}\n", entry.path()))?;
+            }
+            for warning in self.phone.device.iter().flat_map(|_| warnings(&set, entry, &sample)) {
+                say(beside, &format!("checksync: {}: {warning}\n", entry.path()))?;
             }
         }
         Ok(())
@@ -155,6 +162,12 @@ impl Phone {
         }
     }
 
+    /// Why it cannot be given its files, and whose document that is where it stands in a file.
+    fn of(&self, found: &Finding) -> String {
+        let file = self.device.iter().map(|file| format!("{}: ", file.display()));
+        file.chain([found.to_string()]).collect()
+    }
+
     /// The documents of its sample, or those in its file.
     pub(super) fn documents(&self) -> Result<Sample, Failure> {
         let mut samples = lint::shipped_samples();
@@ -167,12 +180,33 @@ impl Phone {
         let text = fs::read_to_string(file).map_err(|error| unusable(&error))?;
         let document: Value = serde_json::from_str(&text).map_err(|error| unusable(&error))?;
         if document.get("account").is_some() && document.get("device").is_some() {
-            return Ok(serde_json::from_value(document).map_err(|error| unusable(&error))?);
+            let sample: Sample = serde_json::from_value(document).map_err(|error| unusable(&error))?;
+            let device = accepted(sample.device).map_err(|wrong| unusable(&wrong))?;
+            return Ok(Sample { device, ..sample });
         }
         let Value::Object(device) = document else { return Err(unusable(&"this is no JSON object").into()) };
+        let device = accepted(device).map_err(|wrong| unusable(&wrong))?;
         let plain = samples.remove("plain").ok_or("the sample `plain` is not shipped")?;
         Ok(Sample { device, ..plain })
     }
+}
+
+/// A device's document as the API would store it, or everything that it would find wrong with it by the schema.
+fn accepted(device: Body) -> Result<Body, Invalid> {
+    let mut invalid = Invalid::default();
+    if let Some(mac) = device.get("mac_address").filter(|mac| !mac.as_str().is_some_and(is_mac)) {
+        let says = "this is no MAC address: write its twelve hexadecimal digits";
+        invalid.add("mac_address", "pattern", Problem::new(says).value(mac.clone()));
+    }
+    match Schema::of(Noun::Device).accept(device).map_err(|more| invalid.merge(more)) {
+        Ok(device) if invalid.is_empty() => Ok(device),
+        _ => Err(invalid),
+    }
+}
+
+/// An empty one is none at all.
+fn is_mac(text: &str) -> bool {
+    text.is_empty() || text.parse::<Mac>().is_ok()
 }
 
 /// The set with a pack over what is shipped, and the brands that are meant.
@@ -194,19 +228,30 @@ fn read(dir: Option<&Path>) -> Result<(Set, Pack, BTreeSet<String>), Failure> {
 fn notes(set: &Set, brands: &BTreeSet<String>, samples: &BTreeMap<String, Sample>) -> Vec<String> {
     let Some(sample) = samples.get("full") else { return Vec::new() };
     let of = |entry: Entry<'_>| {
-        let mut warnings = sample.with(entry, |parts| {
-            let made = assemble(parts).ok()?;
-            let untold = set.untold(parts, &made.settings);
-            let mut masked = made.settings.clone();
-            masked.mask();
-            let said = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
-            let said = said.flat_map(|file| file.warnings);
-            Some(made.warnings.into_iter().chain(untold).chain(said).collect::<Vec<_>>())
-        })?;
+        let mut warnings = warnings(set, entry, sample);
         warnings.insert(0, format!("{}, with the sample full:", entry.path()));
         Some(warnings.join("\n  ")).filter(|_| warnings.len() > 1)
     };
     standing(set, brands).into_iter().filter_map(of).collect()
+}
+
+/// What a phone of this model cannot do of a sample's documents, and what its templates say of that.
+fn warnings(set: &Set, entry: Entry<'_>, sample: &Sample) -> Vec<String> {
+    sample.with(entry, |parts| {
+        let Ok(made) = assemble(parts) else { return Vec::new() };
+        let untold = set.untold(parts, &made.settings);
+        let mut masked = made.settings.clone();
+        masked.mask();
+        let said = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
+        let said = said.flat_map(|file| file.warnings);
+        let mut warnings: Vec<String> = Vec::new();
+        for warning in made.warnings.into_iter().chain(untold).chain(said) {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        warnings
+    })
 }
 
 fn standing<'s>(set: &'s Set, brands: &BTreeSet<String>) -> Vec<Entry<'s>> {

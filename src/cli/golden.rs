@@ -36,14 +36,15 @@ fn all_keys(entry: Entry<'_>) -> u32 {
 
 /// The files of a phone of this model that has a sample's documents, by their names.
 pub fn files(set: &Set, entry: Entry<'_>, sample: &Sample) -> Result<Vec<(String, Vec<u8>)>, Finding> {
-    let refused =
-        |error: &dyn ToString| Finding { file: entry.path(), line: 0, column: 0, message: error.to_string() };
+    let refused = |error: &dyn ToString| Finding::whole(&entry.path(), error.to_string());
     let settings = sample.settings(entry).map_err(|error| refused(&error))?.settings;
     let (id, mac) = (settings.device.id, settings.device.mac.parse().ok());
     let mut made = Vec::new();
     for file in entry.files() {
-        let name =
-            file.name.of(entry.model, id, mac).ok_or_else(|| refused(&"the sample has no MAC address"))?;
+        let name = file
+            .name
+            .of(entry.model, id, mac)
+            .ok_or_else(|| refused(&"the device has no MAC address: state its `mac_address`"))?;
         made.push((name, set.render(entry, file, &settings)?));
     }
     Ok(made)

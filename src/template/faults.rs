@@ -26,6 +26,9 @@ pub(super) struct Fault {
 
 /// Everything that is wrong with a file of a model, as far as its text shows it.
 pub(super) fn faults(entry: Entry<'_>, file: &File, text: &str) -> Vec<Fault> {
+    if let Some(fault) = nothing(file, text).or_else(|| control(text)) {
+        return vec![fault];
+    }
     if let Err((line, says)) = read_back(file.format, text) {
         return vec![Fault { line, says }];
     }
@@ -50,6 +53,21 @@ pub(super) fn faults(entry: Entry<'_>, file: &File, text: &str) -> Vec<Fault> {
 pub(super) fn cost(entry: Entry<'_>, text: &str) -> u64 {
     let lines = text.bytes().filter(|byte| b"\n<,;".contains(byte)).count() + 1;
     (lines as u64).saturating_mul(COMPARING * entry.family.bounds().len() as u64)
+}
+
+/// A phone that is given nothing may forget all that it was told.
+fn nothing(file: &File, text: &str) -> Option<Fault> {
+    let says = "it is empty: write what the phone must know, or state `may_be_empty = true` for a list in the catalog";
+    (!file.optional && !file.may_be_empty && text.trim().is_empty())
+        .then(|| Fault { line: 1, says: says.to_owned() })
+}
+
+/// What no format has in it, and what may end a text for its phone.
+fn control(text: &str) -> Option<Fault> {
+    let is_control = |c: char| c.is_ascii_control() && !matches!(c, '\t' | '\r' | '\n');
+    let at = text.find(is_control)?;
+    let says = format!("it has the control character {:?}: take it out of the template", &text[at..=at]);
+    Some(Fault { line: text[..at].matches('\n').count() + 1, says })
 }
 
 fn first_line(file: &File, text: &str) -> Option<Fault> {

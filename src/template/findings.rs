@@ -31,7 +31,7 @@ impl Findings {
 
     /// Takes up a finding.
     pub(super) fn add(&mut self, found: Finding) {
-        let Finding { file, line, column, message } = found;
+        let Finding { file, line, column, message, .. } = found;
         self.say(&file, (line, column), || message);
     }
 
@@ -86,8 +86,8 @@ impl Findings {
         while let Some(((file, (line, column)), message)) = kept.next() {
             let ends = kept.peek().is_none_or(|((next, _), _)| *next != file);
             let left = if ends { self.left.remove(&file) } else { None };
-            let more = left.map(|left| more(&file, left.len()));
-            told.push(Finding { file, line, column, message });
+            let more = left.and_then(|left| more(&file, &left));
+            told.push(Finding::new(&file, (line, column), message));
             told.extend(more);
         }
         told.extend(elsewhere(&self.left));
@@ -95,16 +95,20 @@ impl Findings {
     }
 }
 
-fn more(file: &str, count: usize) -> Finding {
-    let message = format!("and {count} more in this file: mend those that are told first");
-    Finding { file: file.to_owned(), line: 0, column: 0, message }
+/// What is left of a file, where it begins.
+fn more(file: &str, left: &BTreeSet<Place>) -> Option<Finding> {
+    let message = format!("and {} more in this file: mend those that are told first", left.len());
+    Some(Finding::new(file, *left.first()?, message))
 }
 
 /// What is left of files of which nothing is told.
 fn elsewhere(left: &BTreeMap<String, BTreeSet<Place>>) -> Option<Finding> {
-    let (first, count) = (left.keys().next()?, left.values().map(BTreeSet::len).sum::<usize>());
-    let message = format!("and {count} more from this file on, in {} files", left.len());
-    Some(Finding { file: first.clone(), line: 0, column: 0, message })
+    let (first, count) = (left.iter().next()?, left.values().map(BTreeSet::len).sum::<usize>());
+    let message = format!(
+        "and {count} more from this file on, in {} files: mend those that are told first",
+        left.len()
+    );
+    Some(Finding::new(first.0, *first.1.first()?, message))
 }
 
 fn shortened(mut message: String) -> String {
@@ -140,7 +144,7 @@ mod tests {
         assert_eq!(said.len(), 21);
         assert_eq!(
             (said[19].as_str(), said[20].as_str()),
-            ("a:20:1: x", "a:0:0: and 30 more in this file: mend those that are told first")
+            ("a:20:1: x", "a:21:1: and 30 more in this file: mend those that are told first")
         );
     }
 
@@ -149,7 +153,10 @@ mod tests {
         let names: Vec<&'static str> = (100..150).map(|n| &*format!("{n}").leak()).collect();
         let said = told(names.into_iter().flat_map(|name| (1..=10).map(move |line| (name, line, "x"))));
         assert_eq!(said.len(), 201);
-        assert_eq!(said[200], "120:0:0: and 300 more from this file on, in 30 files");
+        assert_eq!(
+            said[200],
+            "120:1:1: and 300 more from this file on, in 30 files: mend those that are told first"
+        );
     }
 
     #[test]

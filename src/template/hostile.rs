@@ -189,9 +189,9 @@ fn however_much_is_wrong_a_few_hundred_findings_are_told_and_how_many_more_there
     assert!(found.len() < 220, "{}", found.len());
     assert_eq!(
         found[20].to_string(),
-        "acme/a/10.cfg:0:0: and 2980 more in this file: mend those that are told first"
+        "acme/a/10.cfg:1:604: and 2980 more in this file: mend those that are told first"
     );
-    assert!(found[found.len() - 1].message.contains(" more from this file on, in 21 files"));
+    assert!(found[found.len() - 1].message.contains(" more from this file on, in 21 files: "));
     let faults = "<a>{% for a in range(end=9000) %}<b id=\"{{ phone.name }}{{ a }}\">1</b><b id=\"{{ phone.name }}{{ a }}\">2</b>\n{% endfor %}</a>";
     assert_eq!(findings(&[(PHONE, faults)]).len(), 2);
     let unknown = "{{ device.name | shout }}".repeat(5000);

@@ -7,7 +7,7 @@ use tera::Tera;
 
 use super::findings::Findings;
 use super::token::{Token, inside, tags};
-use super::{meter, warnings};
+use super::{advice, meter, stopped, warnings};
 
 /// What an engine knows by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +46,7 @@ impl<'t> Known<'t> {
         let mut engine = Tera::new();
         meter::equip(&mut engine);
         warnings::equip(&mut engine);
+        stopped::equip(&mut engine);
         Self { engine, asked: BTreeMap::new() }
     }
 
@@ -56,7 +57,7 @@ impl<'t> Known<'t> {
             for (at, token) in inner.iter().enumerate() {
                 let Some(kind) = kind(&inner[..at], token, inner.get(at + 1)) else { continue };
                 if !self.is_known(kind, token.text) {
-                    let message = || format!("Unknown {} `{}`", kind.word(), token.text);
+                    let message = || advice::advised(&format!("Unknown {} `{}`", kind.word(), token.text));
                     found.say(file, (token.line, token.column), message);
                 }
             }

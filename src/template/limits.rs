@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
+use super::advice::advised;
 use super::findings::Findings;
 use super::known::Known;
 use super::meter::{Container, container, is_part};
@@ -60,8 +61,7 @@ pub(super) fn check(uses: &Uses<'_>, units: &[Unit<'_>], found: &mut Findings) {
 }
 
 fn finding(file: &str, at: Option<&Token<'_>>, message: &str) -> Finding {
-    let (line, column) = at.map_or((0, 0), |token| (token.line, token.column));
-    Finding { file: file.to_owned(), line, column, message: message.to_owned() }
+    Finding::new(file, at.map_or((1, 1), |token| (token.line, token.column)), message)
 }
 
 /// What templates are not written with, tag by tag.
@@ -132,7 +132,9 @@ fn statement<'a, 't>(inner: &'a [Token<'t>], nest: &mut Nest) -> Wrong<'a, 't> {
         "block" if nest.blocks > BLOCKS => {
             "blocks stand in each other more than 2 deep: put them beside each other"
         }
-        "block" if nest.blocks_in_all > BLOCKS_IN_ALL => "a template has no more than 200 blocks",
+        "block" if nest.blocks_in_all > BLOCKS_IN_ALL => {
+            "a template has no more than 200 blocks: put parts of it into templates of their own"
+        }
         _ => return None,
     };
     Some((word, message))
@@ -163,7 +165,9 @@ fn expression<'a, 't>(tag: &'a [Token<'t>], inner: &'a [Token<'t>]) -> Wrong<'a,
             "super" if alone && inner.len() > 3 => ALONE,
             "<" if !alone && opens(before) => ALONE,
             "<" if alone && inner[inner.len() - 1].text != ">" => ALONE,
-            name if name.starts_with("__tera") => "names that begin with `__tera` are the engine's own",
+            name if name.starts_with("__tera") => {
+                "names that begin with `__tera` are the engine's own: take another"
+            }
             _ => continue,
         };
         return Some((token, message));
@@ -184,13 +188,12 @@ fn missing(uses: &Uses<'_>, unit: &Unit<'_>, found: &mut Findings) {
     let used = || unit.names.iter().filter_map(|name| Some((*name, uses.get(name)?)));
     let defined: BTreeSet<&str> = used().flat_map(|(_, used)| &used.defines).map(String::as_str).collect();
     for (file, used) in used() {
-        let parent = |named: &Token<'_>| Some(named.text) == used.parent;
-        for named in used.named.iter().filter(|named| !parent(named) && !there(bare(named.text))) {
-            let message = || format!("Unknown template `{}`", bare(named.text));
+        for named in used.named.iter().filter(|named| !there(bare(named.text))) {
+            let message = || advised(&format!("Unknown template `{}`", bare(named.text)));
             found.say(file, (named.line, named.column), message);
         }
         for (name, at) in used.calls.iter().filter(|(name, _)| !defined.contains(name.as_str())) {
-            found.say(file, (at.line, at.column), || format!("Unknown component `{name}`"));
+            found.say(file, (at.line, at.column), || advised(&format!("Unknown component `{name}`")));
         }
     }
 }

@@ -59,6 +59,9 @@ const READ: u64 = 20;
 /// How many faults of one file are told.
 const MANY: usize = 20;
 
+const ALIKE: &str =
+    "the same settings give another file each time: write nothing that depends on chance or time";
+
 /// How many faults are told apart.
 const KNOWN: usize = 20_000;
 
@@ -143,11 +146,11 @@ pub fn lint_brands(
         tried.spent += ASSEMBLED + ASSEMBLED_OF_EACH * entry.model.rows();
         match sample.settings(entry) {
             Ok(assembled) => tried.model(set, entry, &assembled.settings),
-            Err(error) => tried.findings.add(whole(name, &error.to_string())),
+            Err(error) => tried.findings.add(unmade(set, entry, &format!("of the sample {name}: {error}"))),
         }
         if tried.spent > tried.may {
             let says = "to try all of its models takes more work than a pack may: let templates do less";
-            tried.findings.add(whole(&format!("{}.toml", entry.brand_id), says));
+            tried.findings.add(Finding::whole(&format!("{}.toml", entry.brand_id), says));
             break;
         }
     }
@@ -220,11 +223,14 @@ impl<'s> Tried<'s> {
         let (entry, file) = named;
         let body = self.render(set, named, context)?;
         self.spent += READ * body.len() as u64;
-        let text = std::str::from_utf8(&body).map_err(|error| whole(&file.template, &error.to_string()))?;
+        let text = std::str::from_utf8(&body).map_err(|error| {
+            let says = format!("what it makes is not UTF-8, {error}: save it in that encoding");
+            Finding::whole(&set.resolved(entry, &file.template), says)
+        })?;
         self.spent += faults::cost(entry, text);
         let mut found = faults(entry, file, text);
         if self.render(set, named, context)? != body {
-            found.push(Fault { line: 0, says: "the same settings give another file each time".to_owned() });
+            found.push(Fault { line: 0, says: ALIKE.to_owned() });
         }
         if !file.secret {
             found.extend(told(&self.render(set, named, masked)?));
@@ -297,13 +303,13 @@ pub(super) fn written(
 ) -> Finding {
     let written = line.checked_sub(1).and_then(|line| lines.get(line));
     match written.and_then(|places| places.first()) {
-        Some(Place { file, line, column }) => {
-            Finding { file: file.clone(), line: *line, column: *column, message }
-        }
-        None => whole(&set.resolved(entry, &file.template), &message),
+        Some(Place { file, line, column }) => Finding::new(file, (*line, *column), message),
+        None => Finding::new(&set.resolved(entry, &file.template), (1, 1), message),
     }
 }
 
-fn whole(file: &str, message: &str) -> Finding {
-    Finding { file: file.to_owned(), line: 0, column: 0, message: message.to_owned() }
+/// What is wrong with a model.
+fn unmade(set: &Set, entry: Entry<'_>, message: &str) -> Finding {
+    let row = format!("families.{}.models.{}", entry.family_id, entry.model_id);
+    set.in_catalog(entry.brand_id, &row, message.to_owned())
 }

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use tera::value::Key;
 use tera::{Kwargs, Map, State, StringInput, Tera, TeraResult, Value};
 
+use super::stopped::{self, stop};
+
 mod shape;
 mod weave;
 
@@ -45,8 +47,10 @@ const LOOK: u64 = 4;
 /// The longest path of an attribute, in bytes.
 const PATH: u64 = 200;
 
-const TOO_LONG: &str = "the path of an attribute is longer than 200 bytes";
-const TOO_MUCH: &str =
+const TOO_LONG: &str =
+    "the path of an attribute is longer than 200 bytes: name what it leads to more shortly";
+/// What is said where a rendering costs more.
+pub(super) const TOO_MUCH: &str =
     "this takes more work than a file may: loop over less, and not in loops over each other";
 const TOO_LARGE: &str = "a value of more than 512 KiB is made here: write it out in parts instead";
 const TOO_DEEP: &str = "lists or maps lie in each other more than 12 deep: keep them flat";
@@ -65,11 +69,15 @@ pub(super) fn spent() -> u64 {
     SPENT.get()
 }
 
-/// Counts work; an error where it is too much.
+/// Counts work; an error where it is too much, which stops the rendering.
 pub(super) fn charge(work: u64) -> Result<(), &'static str> {
     let spent = SPENT.get().saturating_add(work);
     SPENT.set(spent.min(MOST + 1));
-    if spent > MOST { Err(TOO_MUCH) } else { Ok(()) }
+    if spent <= MOST {
+        return Ok(());
+    }
+    stopped::keep(TOO_MUCH);
+    Err(TOO_MUCH)
 }
 
 /// Gives an engine the filter and the function that are woven in, and the filters of Tera that could make much of
@@ -113,7 +121,7 @@ fn length(value: &Value) -> u64 {
 
 /// Gives the path of an attribute back as it is. It is followed in each element of a list, so it is short.
 fn path(value: Value, _: Kwargs, _: &State) -> TeraResult<Value> {
-    if length(&value) > PATH { Err(tera::Error::message(TOO_LONG)) } else { Ok(value) }
+    if length(&value) > PATH { Err(stop(TOO_LONG)) } else { Ok(value) }
 }
 
 /// Gives back what is to be looped over, once each round is paid for: `cost` for what stands in the loop.
@@ -138,7 +146,7 @@ fn entered(kwargs: Kwargs, _: &State) -> TeraResult<Value> {
 /// The size of a value in bytes; an error where it is too large or too deep.
 fn size(value: &Value) -> TeraResult<u64> {
     let mut left = LARGEST;
-    take(value, &mut left, DEEPEST).map_err(tera::Error::message)?;
+    take(value, &mut left, DEEPEST).map_err(stop)?;
     Ok(LARGEST - left)
 }
 
@@ -159,7 +167,7 @@ fn take(value: &Value, left: &mut u64, depth: u32) -> Result<(), &'static str> {
 
 fn bounded(length: Option<usize>) -> TeraResult<()> {
     let length = length.map_or(u64::MAX, |length| length as u64);
-    if length > LARGEST { Err(tera::Error::message(TOO_LARGE)) } else { charged(length.saturating_mul(4)) }
+    if length > LARGEST { Err(stop(TOO_LARGE)) } else { charged(length.saturating_mul(4)) }
 }
 
 /// Tera's `replace`, which looks at how long its result would be first.
@@ -186,7 +194,9 @@ fn indent(value: StringInput, kwargs: Kwargs, _: &State) -> TeraResult<String> {
     let sign = kwargs.get::<&str>("indentation")?.unwrap_or(" ");
     let (first, blank) = (kwargs.get("first")?.unwrap_or(false), kwargs.get("blank")?.unwrap_or(false));
     if sign.chars().count() != 1 {
-        return Err(tera::Error::message("`indentation` is exactly one character"));
+        return Err(stop(
+            "`indentation` is not exactly one character: write one, such as `indentation=\" \"`",
+        ));
     }
     let before = width.checked_mul(sign.len());
     let grown = before.and_then(|before| before.checked_mul(text.lines().count().max(1)));

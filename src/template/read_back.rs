@@ -15,7 +15,7 @@ pub fn read_back(format: Format, text: &str) -> Result<(), (usize, String)> {
         Format::Properties => lines(text, is_property, "`name=value` in ASCII, ended by no backslash"),
         Format::Json => {
             let read = serde_json::from_str(text).map(|_: serde_json::Value| ());
-            read.map_err(|error| (error.line(), error.to_string()))
+            read.map_err(|error| (error.line(), format!("{error}: write it as RFC 8259 wants it")))
         }
         Format::Lines => {
             lines(text, is_words, "words, in quotes that end on the same line where they have blanks")
@@ -44,7 +44,7 @@ fn xml(text: &str) -> Result<(), (usize, String)> {
         ));
     }
     let read = roxmltree::Document::parse(text).map(drop);
-    read.map_err(|error| (error.pos().row as usize, error.to_string()))
+    read.map_err(|error| (error.pos().row as usize, format!("{error}: write well-formed XML")))
 }
 
 /// Where an element begins that has too many attributes.
@@ -91,7 +91,10 @@ fn passed_over(text: &[u8], at: usize) -> usize {
 fn lines(text: &str, is_right: impl Fn(&str) -> bool, form: &str) -> Result<(), (usize, String)> {
     let is_wrong = |line: &str| !(line.is_empty() || line.starts_with('#') || is_right(line));
     match text.lines().map(str::trim).position(is_wrong) {
-        Some(at) => Err((at + 1, format!("line {} is neither empty, a comment, nor {form}", at + 1))),
+        Some(at) => Err((
+            at + 1,
+            format!("line {} is neither empty, a comment, nor {form}: write it as one of these", at + 1),
+        )),
         None => Ok(()),
     }
 }

@@ -54,6 +54,11 @@ fn rendered(set: &Set, model: &str, file: usize, name: &str) -> Result<String, F
     Ok(String::from_utf8(body).unwrap())
 }
 
+/// Why a phone's template cannot be rendered.
+pub(super) fn failed(template: &str) -> Finding {
+    rendered(&Set::compile(&pack(&[("acme/a/phone.cfg", template)])).unwrap(), "one", 0, "Desk").unwrap_err()
+}
+
 pub(super) fn findings(changes: &[(&str, &str)]) -> Vec<Finding> {
     match Set::compile(&pack(changes)) {
         Ok(set) => lint(&set, &[("plain".to_owned(), sample("Desk"))].into()),
@@ -101,7 +106,59 @@ fn a_template_that_is_not_there_is_a_finding() {
     pack.templates.remove("acme/a/phone.xml");
     let set = Set::compile(&pack).unwrap();
     let found = lint(&set, &[("plain".to_owned(), sample("Desk"))].into());
-    assert!(found[0].message.contains("phone.xml"), "{found:?}");
+    let told = found[0].to_string();
+    assert!(told.starts_with("acme.toml:10:31: there is no template `phone.xml` in the folder"), "{told}");
+}
+
+#[test]
+fn an_empty_file_is_found_unless_the_catalog_says_that_it_may_be_so() {
+    for template in ["", "\n \n", "{% if device.name == \"x\" %}a = 1{% endif %}\n"] {
+        let found = said(CATALOG, template);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("acme/a/phone.cfg:1:") && found[0].contains(": it is empty: "),
+            "{found:?}"
+        );
+        for right in ["optional", "may_be_empty"] {
+            let catalog = CATALOG.replace("\"text/plain\"", &format!("\"text/plain\", {right} = true"));
+            assert_eq!(said(&catalog, template), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_control_character_is_found_where_the_template_writes_it() {
+    let found = said(CATALOG, "a = 1\r\n\tb = \u{0}1\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    let says = "acme/a/phone.cfg:2:2: what it makes for acme/a/one is not right: it has the control character \"\\0\": take it";
+    assert!(found[0].starts_with(says), "{found:?}");
+    assert_eq!(said(CATALOG, "a = 1\r\n\tb = 2\n"), [""; 0]);
+}
+
+#[test]
+fn a_component_that_two_templates_define_is_named_in_the_second() {
+    let component = "{% component c() %}{% endcomponent %}";
+    let both = [("acme/one.cfg", component), ("acme/two.cfg", &*format!("a\n{component}"))];
+    let found = findings(&[both[0], both[1], ("acme/a/phone.cfg", "{{ <c/> }}")]);
+    assert_eq!((found[0].file.as_str(), found[0].line, found[0].column), ("acme/two.cfg", 2, 1));
+    assert!(found[0].message.ends_with("take out one of both, or give it another name"), "{found:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_catalog_is_named_where_it_stands() {
+    for (before, after, says) in [
+        ("lines = 1", "lnies = 1", "12:"),
+        (
+            "mac_prefixes = [\"00acbe\"]",
+            "mac_prefixes = [\"ACBE\"]",
+            "3:21: mac_prefixes: \"ACBE\" is not six",
+        ),
+        ("name = \"A\"\n", "name = \"A\"\n    ranges = { a = \"keys\" }\n", "8:5: families.a.ranges: "),
+        ("name = \"A\"\n", "name = \"A\"\n    nmae = 1\n", "8:5: unknown field `nmae`, expected "),
+    ] {
+        let told = said(&CATALOG.replace(before, after), "a = 1\n");
+        assert!(told[0].starts_with(&format!("acme.toml:{says}")) && told[0].contains(": "), "{told:?}");
+    }
 }
 
 #[test]
@@ -277,8 +334,10 @@ fn a_file_comes_to_what_its_template_extends_includes_and_calls_in_any_quotes() 
 fn a_component_or_an_included_template_that_is_not_there_is_named_where_it_is_used() {
     let found = findings(&[("acme/a/phone.xml", "<a>{% include \"no.cfg\" %}{{ <no/> }}</a>")]);
     let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let places: Vec<&str> =
+        told.iter().filter_map(|told| told.split_once(": mend")).map(|(at, _)| at).collect();
     assert_eq!(
-        told,
+        places,
         ["acme/a/phone.xml:1:15: Unknown template `no.cfg`", "acme/a/phone.xml:1:29: Unknown component `no`"]
     );
 }

@@ -218,5 +218,5 @@ impl Reader {
 }
 
 fn finding(path: &Path, message: String) -> Finding {
-    Finding { file: path.display().to_string(), line: 0, column: 0, message }
+    Finding::whole(&path.display().to_string(), message)
 }

@@ -25,7 +25,17 @@ fn linted(dir: &Path, update: bool) -> Result<String, String> {
 fn rendered(dir: Option<&Path>, device: Option<PathBuf>, model: Option<&str>) -> Result<String, String> {
     let (dir, sample) = (dir.map(Path::to_owned), "plain".to_owned());
     let phone = Phone { sample, device, model: model.map(str::to_owned) };
-    said(|out| Render { dir, phone }.run(out))
+    said(|out| Render { dir, phone }.run(out, &mut std::io::sink()))
+}
+
+/// What is said beside the files of this device's document, or why there are none.
+fn beside(document: &Value) -> Result<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hall.json");
+    fs::write(&file, document.to_string()).unwrap();
+    let phone = Phone { sample: "plain".to_owned(), device: Some(file), model: None };
+    let render = Render { dir: None, phone };
+    said(|beside| render.run(&mut std::io::sink(), beside))
 }
 
 #[test]
@@ -76,6 +86,12 @@ fn what_is_wrong_is_said_with_file_line_and_column() {
     fs::write(pack.path().join("templates/acme/desk/phone.cfg"), "name = {{ device.nmae }}\n").unwrap();
     let found = linted(pack.path(), false).unwrap_err();
     assert!(found.contains("acme/desk/phone.cfg:1:"), "{found}");
+    let catalog = pack.path().join("catalog/acme.toml");
+    let text = fs::read_to_string(&catalog).unwrap();
+    fs::write(&catalog, format!("nmae = 1\n{text}")).unwrap();
+    let found = linted(pack.path(), false).unwrap_err();
+    assert!(found.starts_with("acme.toml:1:1: unknown field `nmae`, expected "), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
 }
 
 #[test]
@@ -104,7 +120,7 @@ fn the_files_of_a_phone_are_printed() {
 fn a_devices_own_document_is_rendered_for_the_model_that_it_names() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("device.json");
-    let document = r#"{"name": "Hall", "mac_address": "80:5e:c0:00:00:01", "sip": {"username": "hall", "password": "x"},
+    let document = r#"{"name": "Hall", "mac_address": "80:5e:c0:00:00:01", "sip": {"username": "hall", "password": "hall-1"},
         "provision": {"endpoint_brand": "yealink", "endpoint_model": "t54w"}}"#;
     fs::write(&file, document).unwrap();
     let shown = rendered(None, Some(file.clone()), None).unwrap();
@@ -112,6 +128,34 @@ fn a_devices_own_document_is_rendered_for_the_model_that_it_names() {
     assert!(shown.contains("account.1.user_name = hall\n"));
     fs::write(&file, "[").unwrap();
     assert!(rendered(None, Some(file), None).unwrap_err().contains("device.json: "));
+}
+
+fn hall() -> Value {
+    serde_json::json!({"name": "Hall", "mac_address": "80:5e:c0:00:00:01", "sip": {"username": "hall", "password": "secret-1"},
+        "provision": {"endpoint_brand": "yealink", "endpoint_model": "t46s"}})
+}
+
+#[test]
+fn what_a_phone_cannot_do_of_a_devices_own_document_is_said_beside_its_files() {
+    assert_eq!(beside(&hall()), Ok(String::new()));
+    let mut many = hall();
+    many["provision"]["combo_keys"] = serde_json::json!({"300": {"type": "speed_dial", "value": "1"}});
+    let told = beside(&many).unwrap();
+    assert!(told.starts_with("checksync: yealink/t4x/t46s: ") && told.contains("no place"), "{told}");
+}
+
+#[test]
+fn a_document_that_the_api_refuses_is_refused_with_its_file_and_all_that_is_wrong() {
+    let mut wrong = hall();
+    wrong["mac_address"] = "zz".into();
+    wrong["provision"]["combo_keys"] = serde_json::json!({"0": {"type": "magic"}});
+    let refused = beside(&wrong).unwrap_err();
+    assert!(refused.contains("hall.json: mac_address: this is no MAC address"), "{refused}");
+    assert!(refused.contains("; provision.combo_keys.0") && !refused.contains("the sample"), "{refused}");
+    let mut none = hall();
+    none.as_object_mut().unwrap().remove("mac_address");
+    let refused = beside(&none).unwrap_err();
+    assert!(refused.contains("hall.json: ") && refused.contains("no MAC address: state"), "{refused}");
 }
 
 /// What an author who has read the guide makes of a first pack for a vendor that nobody has listed.

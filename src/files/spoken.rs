@@ -1,0 +1,46 @@
+//! What templates say to the administrator: warnings, and why a phone is refused. No secret is in it.
+
+use super::GivenFile;
+use crate::catalog::{Entry, File};
+use crate::render::render;
+use crate::settings::Settings;
+use crate::template::{Finding, Set};
+
+/// What templates tell the administrator: of masked settings, so that no secret is in it. Each is said once.
+pub(super) fn said(set: &Set, entry: Entry<'_>, files: &[GivenFile], settings: &Settings) -> Vec<String> {
+    let mut said = Vec::new();
+    if files.iter().all(|file| file.rendered.warnings.is_empty()) {
+        return said;
+    }
+    let mut masked = settings.clone();
+    masked.mask();
+    let again = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
+    for warning in again.flat_map(|rendered| rendered.warnings) {
+        if !said.contains(&warning) {
+            said.push(warning);
+        }
+    }
+    said
+}
+
+/// What a template refuses with, of masked settings, so that no secret is in it; only its place where it refuses those not.
+pub(super) fn unsecret(
+    set: &Set,
+    (entry, file): (Entry<'_>, &File),
+    settings: &Settings,
+    found: Finding,
+) -> Finding {
+    if !found.is_public || found.is_dear() {
+        return found;
+    }
+    let mut masked = settings.clone();
+    masked.mask();
+    let again = render(set, entry, file, &masked).err();
+    again.unwrap_or(Finding { is_public: false, ..found })
+}
+
+/// Where a template failed, and why where that quotes nothing.
+pub(super) fn failure(found: &Finding) -> String {
+    let Finding { file, line, column, .. } = found;
+    if found.is_public { found.to_string() } else { format!("{file}:{line}:{column} fails") }
+}
