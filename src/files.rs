@@ -281,10 +281,15 @@ impl Files {
                     tracing::warn!(device = %device.id(), %refusal, "an optional file could not be made");
                     assembled.warnings.push(format!("it is given no {}: {refusal}", file.template));
                 }
-                made => files.push(made?),
+                made => {
+                    let made = made?;
+                    if !made.rendered.warnings.is_empty() {
+                        spoken::add(&set, (entry, file), &assembled.settings, &mut assembled.warnings);
+                    }
+                    files.push(made);
+                }
             }
         }
-        assembled.warnings.extend(spoken::said(&set, entry, &files, &assembled.settings));
         Ok(Given {
             device: device.id(),
             account: device.account(),

@@ -4,7 +4,6 @@
 //! there: what is not set is an empty string, 0 or an empty list, so that a misspelt one is an error.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 
@@ -29,6 +28,7 @@ mod mask;
 pub mod roster;
 mod site;
 mod time;
+mod words;
 
 pub use calls::{Calls, Forward};
 pub use checks::check_zone;
@@ -337,17 +337,12 @@ fn user_facts(user: &User) -> UserFacts {
     }
 }
 
-/// So many of something, in words: `1 key`, `2 keys`.
-fn counted<N: fmt::Display + From<u8> + PartialEq + Copy>(count: N, one: &str, many: &str) -> String {
-    let noun = if count == N::from(1) { one } else { many };
-    format!("{count} {noun}")
-}
-
 fn language(tag: &str) -> Language {
     let mut parts = tag.split(['-', '_']);
     let primary = parts.next().unwrap_or_default().to_lowercase();
     let is_region = |part: &&str| part.len() == 2 || part.len() == 3 && part.parse::<u16>().is_ok();
-    let region = parts.rfind(is_region).unwrap_or_default().to_uppercase();
+    let mut parts = parts.take_while(|part| part.len() > 1);
+    let region = parts.find(is_region).unwrap_or_default().to_uppercase();
     Language { tag: tag.to_owned(), primary, region }
 }
 

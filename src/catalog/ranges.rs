@@ -2,6 +2,9 @@
 
 use super::{Brand, Count, Family, Range};
 
+/// The longest name of a parameter that is compared, in bytes.
+const LONGEST: usize = 300;
+
 /// A range, and the names that it is about.
 #[derive(Debug, Clone)]
 pub struct Bound {
@@ -87,6 +90,9 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
 impl Bound {
     /// What it says of a parameter of this name; `None` where it is about others.
     pub fn of<'p>(&self, parameter: &'p str) -> Option<Said<'p>> {
+        if parameter.len() > LONGEST {
+            return None;
+        }
         let Fit(number) = self.names.fit(parameter)?;
         match self.range {
             Range::Between(range) => Some(Said::Between(range)),
@@ -114,6 +120,13 @@ pub(super) fn prepare(brand: &mut Brand) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_very_long_is_not_compared() {
+        let bound = |name: &str| Bound { names: Names::parse(name), range: Range::Between([0, 1]) };
+        assert_eq!(bound("*{n}").of("x1"), Some(Said::Between([0, 1])));
+        assert_eq!(bound("*{n}").of(&"1".repeat(301)), None);
+    }
 
     #[test]
     fn a_range_is_about_the_names_that_it_describes() {

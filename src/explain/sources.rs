@@ -11,6 +11,7 @@ use crate::catalog::{Entry, Model};
 use crate::device::Device;
 use crate::document::{Body, Document};
 use crate::id::Id;
+use crate::settings::roster::MEMBERS;
 use crate::settings::{Parts, Site, assemble};
 use crate::user::User;
 
@@ -100,7 +101,9 @@ impl Finder<'_> {
                 if Some(*id) == owner { "owner".to_owned() } else { format!("user {}", user.full_name()) };
             self.body(&user.document.body, &mut |finder, body, path| {
                 let changed = User { document: Document { body, ..user.document.clone() } };
-                let everybody = &parts.everybody.with(&changed);
+                let is_shown = MEMBERS.contains(&path);
+                let with = is_shown.then(|| parts.everybody.with(&changed));
+                let everybody = with.as_ref().unwrap_or(parts.everybody);
                 let mut users: BTreeMap<Id, User> = parts.users.clone();
                 users.insert(*id, changed);
                 finder.compare(Parts { users: &users, everybody, ..parts }, &whose, path)

@@ -1,26 +1,24 @@
 //! What templates say to the administrator: warnings, and why a phone is refused. No secret is in it.
 
-use super::GivenFile;
 use crate::catalog::{Entry, File};
 use crate::render::render;
 use crate::settings::Settings;
 use crate::template::{Finding, Set};
 
-/// What templates tell the administrator: of masked settings, so that no secret is in it. Each is said once.
-pub(super) fn said(set: &Set, entry: Entry<'_>, files: &[GivenFile], settings: &Settings) -> Vec<String> {
-    let mut said = Vec::new();
-    if files.iter().all(|file| file.rendered.warnings.is_empty()) {
-        return said;
-    }
+/// Adds what the template of a file tells the administrator: of masked settings, so that no secret is in it. Each is said once.
+pub(super) fn add(
+    set: &Set,
+    (entry, file): (Entry<'_>, &File),
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) {
     let mut masked = settings.clone();
     masked.mask();
-    let again = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
-    for warning in again.flat_map(|rendered| rendered.warnings) {
-        if !said.contains(&warning) {
-            said.push(warning);
+    for warning in render(set, entry, file, &masked).map(|made| made.warnings).unwrap_or_default() {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
         }
     }
-    said
 }
 
 /// What a template refuses with, of masked settings, so that no secret is in it; only its place where it refuses those not.

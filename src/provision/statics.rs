@@ -123,14 +123,15 @@ fn nothing(mut response: HttpResponseBuilder, bytes: u64) -> HttpResponse {
     response.body(SizedStream::new(bytes, futures_util::stream::empty::<Result<_, io::Error>>()))
 }
 
-/// An answer with so many bytes from this one on: a few are read at once, more need a turn.
+/// An answer with so many bytes from this one on: a short file is read at once, a part of a longer one needs a turn.
 async fn bytes(
     response: HttpResponseBuilder,
     found: StaticFile,
     (first, bytes): (u64, u64),
     turn: impl FnOnce() -> Option<Turn>,
 ) -> Option<HttpResponse> {
-    if let Some(few) = usize::try_from(bytes).ok().filter(|bytes| *bytes <= PIECE) {
+    let is_short = found.bytes <= PIECE as u64;
+    if let Some(few) = usize::try_from(bytes).ok().filter(|_| is_short) {
         return Some(few_bytes(response, found, first, few).await);
     }
     Some(stream(response, found, (first, bytes), turn()?).await)

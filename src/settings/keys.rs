@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Parts;
 use super::layers::Layers;
 use super::layout::{Fill, Layout};
 use super::line::Line;
 use super::roster::{Person, Roster};
-use super::{Parts, counted};
+use super::words::counted;
 use crate::catalog::{Entry, Model, Row};
 use crate::device::{Key, KeyKind};
 use crate::id::Id;
@@ -125,7 +126,7 @@ fn place(
     }
     if let Some((fill, owner)) = fill {
         let left = meaning.fill(&mut combo, (fill, owner), model.combo_keys());
-        if left > 0 {
+        if left > 0 && model.combo_keys() > 0 {
             let (users, name) = (counted(left, "user has", "users have"), &model.name);
             let room = counted(model.combo_keys(), "combo key", "combo keys");
             warnings.push(format!("{users} no key: the {name} has {room}"));
@@ -251,7 +252,7 @@ impl Meaning<'_> {
 
     /// Why a key does nothing, where it does.
     fn lacks(&self, key: &Key) -> Option<&'static str> {
-        if key.kind.names_a_user() && !key.resolved {
+        if key.kind.names_a_user() && !key.resolved && !key.value.is_empty() {
             let user = key.user().and_then(|id| self.users.get(&id));
             return match user {
                 None => Some("its value is the id of no user of the account"),

@@ -5,8 +5,9 @@ use std::net::Ipv6Addr;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Parts;
 use super::layers::Layers;
-use super::{Parts, counted};
+use super::words::counted;
 use crate::account::Account;
 use crate::device::Further;
 use crate::document::at;

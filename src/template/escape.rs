@@ -33,7 +33,8 @@ pub(super) fn can_hold(format: Format, text: &str) -> bool {
         Format::Lines => breaks(c) || matches!(c, '"' | '\'' | '\\' | '`'),
         Format::KeyValue | Format::Csv | Format::Vcard | Format::Properties => breaks(c),
     };
-    !text.contains(is_lost)
+    let is_trimmed = matches!(format, Format::KeyValue | Format::Lines) && text.trim() != text;
+    !is_trimmed && !text.contains(is_lost)
 }
 
 /// A value runs to the end of its line and nothing in it is special, so a line break is all that could end it:

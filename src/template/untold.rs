@@ -242,6 +242,18 @@ mod tests {
     }
 
     #[test]
+    fn a_password_may_be_of_digits_only_and_a_phone_may_look_once_a_day_at_most() {
+        let set =
+            set("{% if passwords.admin in [\"1234\", \"5678\"] %}pin = {{ passwords.admin }}\n{% endif %}\
+             poll = {{ provisioning.poll.minutes // 1440 or 1 }}\n");
+        let with = |provision: Value| untold(&set, &sample(json!({"provision": provision})));
+        assert_eq!(with(json!({"admin_password": "12345", "poll_minutes": 2880})), [""; 0]);
+        let told = with(json!({"admin_password": "12ab", "poll_minutes": 30}));
+        assert!(told[0].starts_with("provision.admin_password (other than digits) is not told"), "{told:?}");
+        assert!(told[1].starts_with("provision.poll_minutes (less than a day) is not told"), "{told:?}");
+    }
+
+    #[test]
     fn a_codec_or_a_pinned_firmware_that_no_template_writes_is_told() {
         let set = set(
             "codecs = {% for codec in codecs %}{% if codec != \"opus\" %}{{ codec }} {% endif %}{% endfor %}\n",

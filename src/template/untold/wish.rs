@@ -50,16 +50,20 @@ const fn codec(name: &'static str, values: &'static [&'static str]) -> Wish {
 
 const CODECS: &str = "media.audio.codecs";
 const SYSLOG: &str = "provision.syslog_server";
+const ADMIN: &str = "provision.admin_password";
+const USER: &str = "provision.user_password";
+const POLL: &str = "provision.poll_minutes";
 const PINS: &str = "provision.firmware";
 const FIRMWARE: &str = "provision.firmware_url";
 const HOSTS: &[&str] = &[r#""one.example""#, r#""""#];
+const DIGITS: &[&str] = &[r#""1234""#, r#""5678""#];
 const TEXTS: &[&str] = &[r#""One-1""#, r#""Two-2""#];
 
 /// What the schema gives a device that says nothing, in seconds.
 const EXPIRES: u32 = 300;
 
 /// All of them.
-pub(super) const WISHES: [Wish; 42] = [
+pub(super) const WISHES: [Wish; 45] = [
     call("call_forward", &[r#"{"enabled": true, "number": "100"}"#, r#"{"enabled": false}"#]),
     call("do_not_disturb", &[r#"{"enabled": true}"#, r#"{"enabled": false}"#]),
     call("provision.calls.forward_busy", &[r#""100""#, r#""""#]),
@@ -81,7 +85,8 @@ pub(super) const WISHES: [Wish; 42] = [
     codec("speex", &[r#"["speex", "PCMU"]"#, r#"["PCMU"]"#]),
     codec("g7221_16", &[r#"["G7221@16000h", "PCMU"]"#, r#"["PCMU"]"#]),
     codec("g7221_32", &[r#"["G7221@32000h", "PCMU"]"#, r#"["PCMU"]"#]),
-    wish("provision.backup_server", HOSTS),
+    // Where the server is not the realm, since a second one may decide which of both is said.
+    Wish { given: &[("provision.server", r#""main.example""#)], ..wish("provision.backup_server", HOSTS) },
     wish("provision.contacts", &[r#"[{"name": "One", "number": "100"}]"#, "[]"]),
     wish(FIRMWARE, &[r#""http://one.example/one.rom""#, r#""""#]),
     wish("provision.http_username", HOSTS),
@@ -93,7 +98,8 @@ pub(super) const WISHES: [Wish; 42] = [
         ],
         ..wish("provision.pickup_code", &[r#""*8""#, r#""""#])
     },
-    wish("provision.poll_minutes", &["0", "60", "1440", "10080"]),
+    word(POLL, "less than a day", &["30", "1440"]),
+    wish(POLL, &["0", "60", "1440", "10080"]),
     wish(SYSLOG, HOSTS),
     word(SYSLOG, "port", &[r#""one.example:514""#, r#""one.example:1514""#]),
     wish("provision.tones", &[r#""DE""#, r#""GB""#, r#""US""#]),
@@ -103,10 +109,12 @@ pub(super) const WISHES: [Wish; 42] = [
         given: &[("provision.tones", r#""US""#)],
         ..own("language", &[r#""de-DE""#, r#""fr-FR""#, r#""en-US""#])
     },
-    own("provision.admin_password", TEXTS),
+    own(ADMIN, DIGITS),
+    Wish { word: "other than digits", ..own(ADMIN, TEXTS) },
     own("provision.hours24", &["true", "false"]),
     own("provision.ntp_server", HOSTS),
-    own("provision.user_password", TEXTS),
+    own(USER, DIGITS),
+    Wish { word: "other than digits", ..own(USER, TEXTS) },
     own("provision.voicemail", &[r#""*97""#, r#""*98""#]),
     own("ringtones.external", TEXTS),
     own("ringtones.internal", TEXTS),
@@ -137,6 +145,9 @@ impl Wish {
             "provision.transport" | "sip.transport" => line.transport == self.word,
             "media.encryption" => line.srtp == self.word,
             "provision.dtmf" => line.dtmf == self.word,
+            ADMIN if !self.word.is_empty() => has_letters(&settings.passwords.admin),
+            USER if !self.word.is_empty() => has_letters(&settings.passwords.user),
+            POLL if !self.word.is_empty() => (1..1440).contains(&settings.provisioning.poll.minutes),
             CODECS => settings.codecs.iter().any(|codec| codec == self.word),
             SYSLOG if self.word == "port" => settings.syslog.port != 514 && !settings.syslog.host.is_empty(),
             FIRMWARE => !settings.firmware.url.is_empty(),
@@ -170,6 +181,10 @@ static PLAIN: LazyLock<Option<Sample>> = LazyLock::new(|| {
 
 fn settings(sample: &Sample, entry: Entry<'_>) -> Option<Settings> {
     Some(sample.settings(entry).ok()?.settings)
+}
+
+fn has_letters(text: &str) -> bool {
+    !text.bytes().all(|c| c.is_ascii_digit())
 }
 
 fn has_pickup(settings: &Settings) -> bool {
