@@ -249,8 +249,8 @@ mod tests {
         let with = |provision: Value| untold(&set, &sample(json!({"provision": provision})));
         assert_eq!(with(json!({"admin_password": "12345", "poll_minutes": 2880})), [""; 0]);
         let told = with(json!({"admin_password": "12ab", "poll_minutes": 30}));
-        assert!(told[0].starts_with("provision.admin_password (other than digits) is not told"), "{told:?}");
-        assert!(told[1].starts_with("provision.poll_minutes (less than a day) is not told"), "{told:?}");
+        assert!(told[1].starts_with("provision.admin_password (other than digits) is not told"), "{told:?}");
+        assert!(told[0].starts_with("provision.poll_minutes (less than a day) is not told"), "{told:?}");
     }
 
     #[test]
