@@ -170,6 +170,10 @@ impl<'a> Via<'a> {
     pub fn read(value: &'a str) -> Option<Self> {
         let top = list(value).next().filter(|top| is_closed(top))?;
         let (head, params) = top.split_at(top.find(';').unwrap_or(top.len()));
+        // What is quoted before the parameters would be closed among them only.
+        if head.contains(['"', '<', '>']) {
+            return None;
+        }
         let (protocol, sent_by) = trim(head.rsplit_once('/')?.1).split_once([' ', '\t'])?;
         let (host, port) = host_and_port(trim(sent_by));
         let secure = protocol.len().checked_sub(3).and_then(|at| protocol.get(at..));
@@ -325,6 +329,8 @@ mod tests {
             "SIP/2.0/UDP :5060",
             "SIP/2.0/UDP a b",
             "SIP/2.0/UDP a;x=\"",
+            "SIP/2.\"/UDP a;x=\"b",
+            "SIP/2.</UDP a;x>b",
         ] {
             assert_eq!(Via::read(bad), None, "{bad}");
         }
