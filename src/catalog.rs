@@ -71,8 +71,7 @@ impl Catalog {
         for (id, text) in texts {
             let mut brand: Brand =
                 toml::from_str(text).map_err(|error| CatalogError::unreadable(id, &error))?;
-            let checked = brand.check().and_then(|()| checks::check(id, &brand));
-            checked.map_err(|wrong| CatalogError::wrong(id, wrong))?;
+            checks::check(id, &brand).map_err(|wrong| CatalogError::wrong(id, wrong))?;
             ranges::prepare(&mut brand);
             catalog.brands.insert(id.to_owned(), brand);
         }

@@ -15,9 +15,7 @@ const MAC: &str = "0004f2123456";
 
 /// A shop with a Poly phone, and the device's path.
 fn poly(daemon: &Daemon) -> (Shop, String, Phone) {
-    let shop = daemon.shop();
-    let device = shop.device(MAC, "polycom/vvx410", "front");
-    (shop, device, daemon.phone(MAC, "front"))
+    daemon.shop_with(MAC, "polycom/vvx410")
 }
 
 fn names(uploads: &Value) -> Vec<&str> {

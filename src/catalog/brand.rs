@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::codes::{self, KeyCodes};
+use super::codes::KeyCodes;
 use super::name::Pattern;
 use super::{Bound, Encryption, Events};
 
@@ -200,46 +200,4 @@ pub struct Brand {
     pub encryption: Vec<Encryption>,
     /// Its families by id (lower case).
     pub families: BTreeMap<String, Family>,
-}
-
-impl Brand {
-    /// Says what is wrong, and the path of where.
-    pub(super) fn check(&self) -> Result<(), (String, String)> {
-        if let Some(at) = self.mac_prefixes.iter().position(|oui| !is_oui(oui)) {
-            let wrong = &self.mac_prefixes[at];
-            let says =
-                format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits: write it so");
-            return Err((format!("mac_prefixes.{at}"), says));
-        }
-        for (id, family) in &self.families {
-            if family.files.is_empty() {
-                let says = format!(
-                    "families.{id}.files is empty: name what its phones fetch, or leave the family out"
-                );
-                return Err((format!("families.{id}.files"), says));
-            }
-            let sent =
-                [&self.uploads, &self.overrides].into_iter().chain(&family.uploads).chain(&family.overrides);
-            if sent.flatten().any(Pattern::is_in_folder) {
-                let says =
-                    format!("families.{id}: what phones send has a name without a folder: leave it out");
-                return Err((format!("families.{id}"), says));
-            }
-            let counted = |(_, range): &(&String, &Range)| matches!(range, Range::Count(_));
-            if let Some((name, _)) =
-                family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}"))
-            {
-                let says = format!(
-                    "families.{id}.ranges: {name:?} has no {{n}} that could be counted: write where it stands"
-                );
-                return Err((format!("families.{id}.ranges"), says));
-            }
-            codes::check(self, family).map_err(|says| (format!("families.{id}"), says))?;
-        }
-        Ok(())
-    }
-}
-
-fn is_oui(text: &str) -> bool {
-    text.len() == 6 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
 }

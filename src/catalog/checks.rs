@@ -1,9 +1,9 @@
-//! What the catalog of a pack from anywhere may say: ids that are folders, names that are files, and bounded numbers.
+//! What the catalog of a pack from anywhere may say: what makes sense, ids that are folders, names that are files, and bounded numbers.
 
 use std::collections::BTreeSet;
 
 use super::name::Pattern;
-use super::{Brand, Family, LONGEST_NAME, Model};
+use super::{Brand, Family, LONGEST_NAME, Model, Range, codes};
 use crate::device::Mac;
 use crate::id::Id;
 
@@ -23,6 +23,7 @@ pub(super) type Wrong = (String, String);
 
 /// Says what is wrong with a brand of this id.
 pub(super) fn check(id: &str, brand: &Brand) -> Result<(), Wrong> {
+    check_sense(brand)?;
     check_id(id).map_err(|says| (String::new(), format!("the file's name {id:?} {says}")))?;
     if let Some(at) = brand.user_agents.iter().position(|agent| agent.trim().is_empty()) {
         let says = "user_agents: an empty text would claim the phones of all brands: take it out";
@@ -38,6 +39,42 @@ pub(super) fn check(id: &str, brand: &Brand) -> Result<(), Wrong> {
         return Err(("families".to_owned(), says));
     }
     Ok(())
+}
+
+/// What a brand says that its phones could make nothing of.
+fn check_sense(brand: &Brand) -> Result<(), Wrong> {
+    if let Some(at) = brand.mac_prefixes.iter().position(|oui| !is_oui(oui)) {
+        let wrong = &brand.mac_prefixes[at];
+        let says = format!("mac_prefixes: {wrong:?} is not six lower-case hexadecimal digits: write it so");
+        return Err((format!("mac_prefixes.{at}"), says));
+    }
+    for (id, family) in &brand.families {
+        if family.files.is_empty() {
+            let says =
+                format!("families.{id}.files is empty: name what its phones fetch, or leave the family out");
+            return Err((format!("families.{id}.files"), says));
+        }
+        let sent =
+            [&brand.uploads, &brand.overrides].into_iter().chain(&family.uploads).chain(&family.overrides);
+        if sent.flatten().any(Pattern::is_in_folder) {
+            let says = format!("families.{id}: what phones send has a name without a folder: leave it out");
+            return Err((format!("families.{id}"), says));
+        }
+        let counted = |(_, range): &(&String, &Range)| matches!(range, Range::Count(_));
+        if let Some((name, _)) = family.ranges.iter().filter(counted).find(|(name, _)| !name.contains("{n}"))
+        {
+            let says = format!(
+                "families.{id}.ranges: {name:?} has no {{n}} that could be counted: write where it stands"
+            );
+            return Err((format!("families.{id}.ranges"), says));
+        }
+        codes::check(brand, family).map_err(|says| (format!("families.{id}"), says))?;
+    }
+    Ok(())
+}
+
+fn is_oui(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
 }
 
 fn check_family(brand: &Brand, id: &str, family: &Family) -> Result<(), Wrong> {

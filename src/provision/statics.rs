@@ -130,8 +130,9 @@ async fn bytes(
     (first, bytes): (u64, u64),
     turn: impl FnOnce() -> Option<Turn>,
 ) -> Option<HttpResponse> {
-    let is_short = found.bytes <= PIECE as u64;
-    if let Some(few) = usize::try_from(bytes).ok().filter(|_| is_short) {
+    if found.bytes <= PIECE as u64
+        && let Ok(few) = usize::try_from(bytes)
+    {
         return Some(few_bytes(response, found, first, few).await);
     }
     Some(stream(response, found, (first, bytes), turn()?).await)

@@ -5,10 +5,7 @@ use std::cell::RefCell;
 
 use tera::{Kwargs, State, Tera, TeraResult, Value};
 
-use super::{escape, meter};
-
-/// How many characters of what a template says are kept.
-const LONGEST: usize = 300;
+use super::warnings::sentence;
 
 thread_local! {
     static WHY: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -42,10 +39,7 @@ pub(super) fn equip(tera: &mut Tera) {
 /// Stops the rendering with a sentence of the template's.
 #[allow(clippy::needless_pass_by_value, reason = "functions take what Tera gives them")]
 fn throw(kwargs: Kwargs, _: &State) -> TeraResult<Value> {
-    let message: &str = kwargs.must_get("message")?;
-    meter::charge(message.len() as u64).map_err(tera::Error::message)?;
-    let plain = |c: char| if escape::breaks(c) { ' ' } else { c };
-    let sentence: String = message.chars().take(LONGEST).map(plain).collect();
+    let sentence = sentence(&kwargs)?;
     keep(&sentence);
     Err(tera::Error::message(sentence))
 }

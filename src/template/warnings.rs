@@ -6,8 +6,10 @@ use tera::{Kwargs, State, Tera, TeraResult, Value};
 
 use super::{escape, meter};
 
-/// How many different sentences of a file are kept, and how many characters of each.
+/// How many different sentences of a file are kept.
 const MOST: usize = 16;
+
+/// How many characters of a sentence are kept.
 const LONGEST: usize = 300;
 
 thread_local! {
@@ -28,13 +30,18 @@ pub(super) fn equip(tera: &mut Tera) {
     tera.register_function("warn", warn);
 }
 
-/// Keeps a sentence, and writes nothing.
-#[allow(clippy::needless_pass_by_value, reason = "functions take what Tera gives them")]
-fn warn(kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+/// What a function is told to say to the administrator, in one line and not too long.
+pub(super) fn sentence(kwargs: &Kwargs) -> TeraResult<String> {
     let message: &str = kwargs.must_get("message")?;
     meter::charge(message.len() as u64).map_err(tera::Error::message)?;
     let plain = |c: char| if escape::breaks(c) { ' ' } else { c };
-    let sentence: String = message.chars().take(LONGEST).map(plain).collect();
+    Ok(message.chars().take(LONGEST).map(plain).collect())
+}
+
+/// Keeps a sentence, and writes nothing.
+#[allow(clippy::needless_pass_by_value, reason = "functions take what Tera gives them")]
+fn warn(kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let sentence = sentence(&kwargs)?;
     SAID.with_borrow_mut(|said| {
         if said.len() < MOST && !said.contains(&sentence) {
             said.push(sentence);

@@ -181,6 +181,13 @@ impl Daemon {
         Shop { administrator, account: id(&account) }
     }
 
+    /// A shop with one phone of a model, which is not registered, and the device's path.
+    pub fn shop_with(&self, mac: &str, model: &str) -> (Shop, String, Phone) {
+        let shop = self.shop();
+        let device = shop.device(mac, model, "front");
+        (shop, device, self.phone(mac, "front"))
+    }
+
     /// A phone with a MAC address, not yet registered.
     pub fn phone(&self, mac: &str, line: &str) -> Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
