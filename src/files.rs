@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::catalog::{Asker, Catalog, Entry, Event, Events, File};
 use crate::device::{Device, Mac, Make};
 use crate::id::{Digest, Id};
-use crate::render::{Rendered, render, render_sealed};
+use crate::render::{Rendered, add_warnings, render, render_sealed};
 use crate::settings::{self, Settings, SettingsError, Site};
 use crate::store::{Stamp, Store, StoreError};
 use crate::template::{Finding, Set};
@@ -284,7 +284,7 @@ impl Files {
                 made => {
                     let made = made?;
                     if !made.rendered.warnings.is_empty() {
-                        spoken::add(&set, (entry, file), &assembled.settings, &mut assembled.warnings);
+                        add_warnings(&set, (entry, file), &assembled.settings, &mut assembled.warnings);
                     }
                     files.push(made);
                 }

@@ -61,6 +61,22 @@ pub fn render_sealed(
     Ok(Rendered { digest: Digest::of(&body), content_type, encryption: Some(encryption), body, warnings })
 }
 
+/// Adds what the template of a file tells the administrator: of masked settings, so that no secret is in it. Each is said once.
+pub fn add_warnings(
+    set: &Set,
+    (entry, file): (Entry<'_>, &File),
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) {
+    let mut masked = settings.clone();
+    masked.mask();
+    for warning in render(set, entry, file, &masked).map(|made| made.warnings).unwrap_or_default() {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

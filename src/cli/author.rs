@@ -13,7 +13,7 @@ use crate::catalog::Entry;
 use crate::device::Mac;
 use crate::document::Body;
 use crate::pack::Pack;
-use crate::render::render;
+use crate::render::add_warnings;
 use crate::schema::{Invalid, Noun, Problem, Schema};
 use crate::settings::assemble;
 use crate::template::lint::{self, Sample};
@@ -239,16 +239,10 @@ fn notes(set: &Set, brands: &BTreeSet<String>, samples: &BTreeMap<String, Sample
 fn warnings(set: &Set, entry: Entry<'_>, sample: &Sample) -> Vec<String> {
     sample.with(entry, |parts| {
         let Ok(made) = assemble(parts) else { return Vec::new() };
-        let untold = set.untold(parts, &made.settings);
-        let mut masked = made.settings.clone();
-        masked.mask();
-        let said = entry.files().filter_map(|file| render(set, entry, file, &masked).ok());
-        let said = said.flat_map(|file| file.warnings);
-        let mut warnings: Vec<String> = Vec::new();
-        for warning in made.warnings.into_iter().chain(untold).chain(said) {
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
+        let mut warnings = made.warnings;
+        warnings.extend(set.untold(parts, &made.settings));
+        for file in entry.files() {
+            add_warnings(set, (entry, file), &made.settings, &mut warnings);
         }
         warnings
     })

@@ -1,25 +1,9 @@
-//! What templates say to the administrator: warnings, and why a phone is refused. No secret is in it.
+//! Why a phone is refused, as the administrator is told. No secret is in it.
 
 use crate::catalog::{Entry, File};
 use crate::render::render;
 use crate::settings::Settings;
 use crate::template::{Finding, Set};
-
-/// Adds what the template of a file tells the administrator: of masked settings, so that no secret is in it. Each is said once.
-pub(super) fn add(
-    set: &Set,
-    (entry, file): (Entry<'_>, &File),
-    settings: &Settings,
-    warnings: &mut Vec<String>,
-) {
-    let mut masked = settings.clone();
-    masked.mask();
-    for warning in render(set, entry, file, &masked).map(|made| made.warnings).unwrap_or_default() {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
-}
 
 /// What a template refuses with, of masked settings, so that no secret is in it; only its place where it refuses those not.
 pub(super) fn unsecret(
